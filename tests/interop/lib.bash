@@ -1,0 +1,190 @@
+# What the clients share.  In the root this is interop/lib.bash, and the
+# working directory is /.
+# shellcheck shell=bash
+
+set -euo pipefail
+
+contrib=/root/src/contrib
+maillog=/var/log/mail.log
+logs=("$maillog") # a client adds its MTA's own
+step=start
+
+mail() {
+  interop/mail "$@"
+}
+
+fail() {
+  echo "$step: $*" >&2
+  exit 1
+}
+
+skip() {
+  echo "$*"
+  exit 77
+}
+
+# Say where a client stopped, with the ends of its logs.
+finish() {
+  local status=$? log
+
+  if [ $status -ne 0 ] && [ $status -ne 77 ]; then
+    for log in "${logs[@]}"; do
+      echo "-- $log"
+      tail -n 25 "$log" || :
+    done
+    echo "-- failed at: $step"
+  fi
+  [ -z "${INTEROP_SHELL:-}" ] || bash </dev/tty || :
+  exit $status
+}
+
+# wait_for SECONDS COMMAND ...: until the command succeeds; its last words
+# are shown if it never does.
+wait_for() {
+  local end=$((SECONDS + $1)) said
+
+  shift
+  until said=$("$@" 2>&1); do
+    if [ $SECONDS -ge $end ]; then
+      echo "$said"
+      echo "$step: never came true: $*" >&2
+      return 1
+    fi
+    sleep 0.1
+  done
+}
+
+listens() {
+  python3 -c 'import socket, sys
+socket.create_connection(("127.0.0.1", int(sys.argv[1])), 1)' "$1"
+}
+
+# log_says PATTERN [FILE]: within a while, a line of the log matches.
+log_says() {
+  wait_for 30 grep -E -q -e "$1" "${2:-$maillog}"
+}
+
+# Fifty-four users, each u and a number but for the first four.
+names() {
+  echo alice bob carol dave
+  fifty
+}
+
+fifty() {
+  seq -f 'u%02g' 50
+}
+
+# As users of the system.
+system_users() {
+  local name id=2000
+
+  for name in $(names); do
+    id=$((id + 1))
+    echo "$name:x:$id:$id::/home/$name:/bin/sh" >>/etc/passwd
+    echo "$name:x:$id:" >>/etc/group
+    echo "$name:*:19000:0:99999:7:::" >>/etc/shadow
+    install -d -o "$name" -g "$name" -m 755 "/home/$name"
+  done
+  chown root:mail /var/mail
+  chmod 2775 /var/mail
+}
+
+# As lines of /etc/lmtpd.users, the mailboxes being vmail's.
+virtual_users() {
+  local name
+
+  groupadd --gid 5000 vmail
+  useradd --uid 5000 --gid vmail --home-dir /var/vmail --no-create-home vmail
+  install -d -o vmail -g vmail -m 700 /var/vmail
+  for name in $(names) δοκιμή; do
+    echo "$name@v.test::5000:5000::/var/vmail/v.test/$name"
+  done >/etc/lmtpd.users
+  chmod 644 /etc/lmtpd.users
+}
+
+# The same course for every MTA.  The client says with
+#   box USER      which mailbox the user has
+#   hinder USER   how it comes that it cannot be written, and
+#   mend USER     that it can again
+#   flush         how the queue is run at once
+#   owner USER    user:group and
+#   mode          the mode of the file
+#   address USER  how Delivered-To and Received name the user
+#   headers       which trace headers lmtpd adds
+#   domain        the domain of the users
+domain=v.test
+headers=return-path,delivered-to,received
+mode=600
+
+owner() {
+  echo vmail:vmail
+}
+
+address() {
+  echo "$1@$domain"
+}
+
+# arrived KIND ID USER [SENDER]: there, whole, once, with the right owner.
+arrived() {
+  mail check -o "$(owner "$3")" -m $mode -f "${4-bob@$domain}" \
+    -t "$(address "$3")" -x "$headers" "$1" "$2" "$(box "$3")"
+}
+
+# One good recipient, one unknown, one whose mailbox cannot be written.
+course_three() {
+  step="three recipients"
+  hinder carol
+  mail send -f "bob@$domain" text three "alice@$domain" "nobody@$domain" \
+    "carol@$domain"
+  wait_for 60 arrived text three alice
+  step="bounce of the unknown recipient"
+  wait_for 60 mail has '5\.1\.1' "$(box bob)"
+  log_says 'to="?nobody@?.*status=refused'
+  step="recipient that cannot be written"
+  log_says 'to="?carol@?.*status=deferred'
+  mend carol
+  flush
+  wait_for 60 arrived text three carol
+  arrived text three alice
+}
+
+course_texts() {
+  step="null sender"
+  mail send -f "" text null "alice@$domain"
+  wait_for 60 arrived text null alice ""
+  step="10 MB"
+  mail send -f "bob@$domain" big big "alice@$domain"
+  wait_for 90 arrived big big alice
+}
+
+# UTF-8 in the sender, and in the recipient where users may be called so.
+course_utf8() {
+  local name=${1:-alice}
+
+  step="UTF-8 address"
+  mail send -f "jörg@$domain" text utf8 "$name@$domain"
+  wait_for 60 arrived text utf8 "$name" "jörg@$domain"
+}
+
+course_fifty() {
+  local name
+
+  step="fifty recipients"
+  # shellcheck disable=SC2046 # words
+  mail send -f "bob@$domain" text fifty $(fifty | sed "s/\$/@$domain/")
+  for name in $(fifty); do
+    wait_for 90 arrived text fifty "$name"
+  done
+}
+
+course() {
+  course_three
+  course_texts
+  course_fifty
+}
+
+umask 022
+export PYTHONDONTWRITEBYTECODE=1
+trap finish EXIT
+interop/sink /dev/log "$maillog" &
+wait_for 10 test -S /dev/log
