@@ -153,7 +153,7 @@ static void
 start(struct conn *c, struct result *r)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	struct timeval tv = { .tv_sec = 300 };
+	struct timeval tv = { .tv_sec = 60 };
 	posix_spawn_file_actions_t fa;
 	int sv[2];
 
