@@ -1,0 +1,349 @@
+/*
+ * The bytes of a message: DATA and BDAT decoded, what is dropped and quoted
+ * when it is stored, and what its header says.  Pure, as parse.c is.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lmtpd.h"
+
+/* Was the last byte put out, of this piece or an earlier one, a CR? */
+static bool
+last_is_cr(const struct data_parser *p, const char *out, const char *o)
+{
+	return o > out ? o[-1] == '\r' : p->cr;
+}
+
+/*
+ * Text up to the next LF, or all that is there; returns what was used.  Of
+ * the CR and LF that end a line only the LF is put out.  A lone LF is
+ * content in a session of CRLF and begins no line there, or a message
+ * could be smuggled in; a CR that ends the piece waits for the next one.
+ */
+static size_t
+data_text(struct data_parser *p, const char *in, size_t inlen, char *out,
+    char **op)
+{
+	const char *lf = memchr(in, '\n', inlen);
+	size_t n = lf == NULL ? inlen : (size_t)(lf - in);
+	char *o = *op;
+	bool ends = p->lf && !p->chunks;
+
+	memcpy(o, in, n);
+	o += n;
+	if (!ends && n > 0 && o[-1] == '\r') {
+		o--;
+		if (lf == NULL) {
+			p->state = DATA_CR;
+			*op = o;
+			return n;
+		}
+		p->crlfs++;
+		ends = true;
+	}
+	if (lf != NULL) {
+		if (!last_is_cr(p, out, o))
+			p->lines++;
+		*o++ = '\n';
+		n++;
+		if (ends)
+			p->state = DATA_BOL;
+	}
+	*op = o;
+	return n;
+}
+
+size_t
+data_feed(struct data_parser *p, const char *in, size_t inlen, char *out,
+    size_t *outlen)
+{
+	char *o = out;
+	size_t i = 0;
+
+	while (i < inlen && !p->done) {
+		char c = in[i];
+
+		switch (p->state) {
+		case DATA_BOL:
+			p->state = DATA_TEXT;
+			if (c == '.' && !p->chunks) {
+				p->state = DATA_DOT;
+				i++;
+			}
+			break;
+		case DATA_TEXT:
+			i += data_text(p, in + i, inlen - i, out, &o);
+			break;
+		case DATA_CR:
+			if (c == '\n') {
+				if (!last_is_cr(p, out, o))
+					p->lines++;
+				p->crlfs++;
+				*o++ = '\n';
+				p->state = DATA_BOL;
+				i++;
+			} else {
+				*o++ = '\r';
+				p->state = DATA_TEXT;
+			}
+			break;
+		case DATA_DOT:
+			p->state = DATA_TEXT;
+			if (c == (p->lf ? '\n' : '\r')) {
+				p->done = p->lf;
+				p->state = DATA_DOTCR;
+				i++;
+			}
+			break;
+		case DATA_DOTCR:
+			/* If it is no end, the CR is held back as any other. */
+			p->done = c == '\n';
+			p->state = DATA_CR;
+			if (p->done)
+				i++;
+			break;
+		}
+	}
+	p->cr = last_is_cr(p, out, o);
+	*outlen = (size_t)(o - out);
+	return i;
+}
+
+size_t
+data_end(struct data_parser *p, char *out)
+{
+	if (p->state != DATA_CR)
+		return 0;
+	p->state = DATA_TEXT;
+	p->cr = true;
+	*out = '\r';
+	return 1;
+}
+
+/*
+ * What is stored differs from what came: Return-Path where we write our
+ * own, and in a mbox the fields in which readers keep their state, which a
+ * sender could set («deleted, seen») and be believed.
+ */
+static bool
+field_is_dropped(const struct filter *f, const char *name, size_t len)
+{
+	static const char *const mbox_fields[] = {
+		"Status", "X-Status", "X-Keywords", "X-UID", "X-IMAP",
+		"X-IMAPbase", "Content-Length"
+	};
+	size_t i;
+
+	if (f->return_path && len == 11 &&
+	    strncasecmp(name, "Return-Path", len) == 0)
+		return true;
+	for (i = 0; f->mbox && i < nitems(mbox_fields); i++)
+		if (strlen(mbox_fields[i]) == len &&
+		    strncasecmp(name, mbox_fields[i], len) == 0)
+			return true;
+	return false;
+}
+
+/* The state that a line of the header begins in. */
+static enum filter_state
+filter_header_line(struct filter *f, const char *in, size_t inlen)
+{
+	size_t name = 0, colon;
+
+	if (in[0] == '\n') {
+		f->body = true;
+		return FILTER_QUOTE;
+	}
+	if (in[0] == ' ' || in[0] == '\t')
+		return f->folded ? FILTER_DROP : FILTER_TEXT;
+	while (name < inlen && strchr(": \t\n", in[name]) == NULL)
+		name++;
+	/* Readers allow blanks before the colon. */
+	for (colon = name; colon < inlen; colon++)
+		if (in[colon] != ' ' && in[colon] != '\t')
+			break;
+	f->folded = colon < inlen && in[colon] == ':' &&
+	    field_is_dropped(f, in, name);
+	return f->folded ? FILTER_DROP : FILTER_QUOTE;
+}
+
+bool
+filter_is_idle(const struct filter *f)
+{
+	return !f->mbox && (f->body || !f->return_path);
+}
+
+/* Text, through as many lines as need no look at their beginnings. */
+static size_t
+filter_text(struct filter *f, const char *in, size_t inlen)
+{
+	const char *p = in, *end = in + inlen;
+
+	f->state = FILTER_TEXT;
+	if (filter_is_idle(f))
+		return inlen;
+	while ((p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+		if (++p == end || !f->body || *p == 'F' || *p == '>') {
+			f->state = FILTER_BOL;
+			return (size_t)(p - in);
+		}
+	}
+	return inlen;
+}
+
+/*
+ * mboxrd: a line of any number of > and then "From " gets one more.  As
+ * they are all alike, the one more can be the last.
+ */
+static size_t
+filter_quote(struct filter *f, const char *in, size_t inlen, bool last,
+    const char **out, size_t *outlen)
+{
+	size_t n = 0;
+
+	while (n < inlen && in[n] == '>')
+		n++;
+	if (n > 0) {
+		*outlen = n;
+		return n;
+	}
+	if (inlen < 5 && !last && memcmp(in, "From ", inlen) == 0)
+		return 0;
+	if (inlen < 5 || memcmp(in, "From ", 5) != 0)
+		return *outlen = filter_text(f, in, inlen);
+	f->state = FILTER_TEXT;
+	*out = ">";
+	*outlen = 1;
+	return 0;
+}
+
+static size_t
+filter_drop(struct filter *f, const char *in, size_t inlen)
+{
+	const char *lf = memchr(in, '\n', inlen);
+	size_t n = lf == NULL ? inlen : (size_t)(lf - in) + 1;
+
+	f->dropped += n;
+	if (lf != NULL) {
+		if (n > 1 ? lf[-1] != '\r' : !f->cr)
+			f->lines++;
+		f->state = FILTER_BOL;
+	}
+	f->cr = in[n - 1] == '\r';
+	return n;
+}
+
+size_t
+filter_next(struct filter *f, const char *in, size_t inlen, bool last,
+    const char **out, size_t *outlen)
+{
+	*out = in;
+	*outlen = 0;
+	if (inlen == 0)
+		return 0;
+	if (f->state == FILTER_BOL) {
+		if (!f->body && inlen < FILTER_AHEAD && !last &&
+		    memchr(in, '\n', inlen) == NULL)
+			return 0;
+		f->state = f->body ? FILTER_QUOTE : filter_header_line(f, in,
+		    inlen < FILTER_AHEAD ? inlen : FILTER_AHEAD);
+	}
+	if (f->state == FILTER_DROP)
+		return filter_drop(f, in, inlen);
+	if (f->state == FILTER_QUOTE && f->mbox)
+		return filter_quote(f, in, inlen, last, out, outlen);
+	return *outlen = filter_text(f, in, inlen);
+}
+
+/*
+ * What the header says, for the log.
+ */
+const char *
+header_find(const char *msg, size_t len, const char *name, size_t *vlen)
+{
+	const char *line = msg, *end = msg + len, *lf, *value;
+	size_t n = strlen(name);
+
+	while (line < end && *line != '\n') {
+		value = NULL;
+		if ((size_t)(end - line) > n && line[n] == ':' &&
+		    strncasecmp(line, name, n) == 0)
+			value = line + n + 1;
+		do {
+			lf = memchr(line, '\n', (size_t)(end - line));
+			line = lf == NULL ? end : lf + 1;
+		} while (line < end && (*line == ' ' || *line == '\t'));
+		if (value != NULL) {
+			*vlen = (size_t)((lf == NULL ? end : lf) - value);
+			return value;
+		}
+	}
+	return NULL;
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+void
+header_message_id(const char *msg, size_t len, char *id, size_t size)
+{
+	size_t n;
+	const char *s = header_find(msg, len, "Message-ID", &n);
+
+	id[0] = '\0';
+	if (s == NULL)
+		return;
+	for (; n > 0 && is_blank(*s); n--)
+		s++;
+	while (n > 0 && is_blank(s[n - 1]))
+		n--;
+	if (n >= size)
+		n = size - 1;
+	memcpy(id, s, n);
+	id[n] = '\0';
+}
+
+/* The next word of a field, comments passed over; NULL at its end. */
+static const char *
+field_word(const char **sp, const char *end, size_t *len)
+{
+	const char *s = *sp, *word;
+	unsigned int depth = 0;
+
+	for (; s < end; s++) {
+		if (*s == '(')
+			depth++;
+		else if (*s == ')' && depth > 0)
+			depth--;
+		else if (depth == 0 && !is_blank(*s) && *s != ';')
+			break;
+	}
+	for (word = s; s < end && !is_blank(*s) && *s != ';' && *s != '('; )
+		s++;
+	*sp = s;
+	*len = (size_t)(s - word);
+	return *len > 0 ? word : NULL;
+}
+
+void
+header_received_id(const char *msg, size_t len, char *id, size_t size)
+{
+	size_t n;
+	const char *s = header_find(msg, len, "Received", &n), *end, *word;
+	bool next = false;
+
+	id[0] = '\0';
+	if (s == NULL)
+		return;
+	for (end = s + n; (word = field_word(&s, end, &n)) != NULL; ) {
+		if (next) {
+			snprintf(id, size, "%.*s", (int)n, word);
+			return;
+		}
+		next = n == 2 && strncasecmp(word, "id", n) == 0;
+	}
+}

@@ -1,0 +1,493 @@
+/*
+ * One message to all its recipients, in groups: write all, make the data
+ * safe, give all their names, make the names safe, answer in order.  A
+ * failure is one recipient's own; a failed sync is that of all who relied
+ * on it.
+ */
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lmtpd.h"
+
+#define GROUP_MAX	128		/* deliveries */
+#define GROUP_EACH	16		/* where each has its own syncs */
+#define GROUP_BYTES	(64 << 20)	/* so that the first reply is soon */
+#define GROUP_FDS	2		/* descriptors that one holds */
+#define OTHER_FDS	16
+#define HEAD_MAX	(4 * COMMAND_MAX)
+
+#define LOCK_MS		30000		/* for one recipient */
+#define LOCK_ALL_MS	120000		/* for one message */
+#define LOCK_RETRY_MS	20
+
+static const struct format_ops *const formats[] = {
+	[FORMAT_MBOX] = &mbox_ops,
+	[FORMAT_MAILDIR] = &maildir_ops,
+};
+
+int
+deliver_init(struct deliverer *dv, const struct config *cfg,
+    struct credentials *cred)
+{
+	struct rlimit rl;
+
+	memset(dv, 0, sizeof(*dv));
+	dv->cfg = cfg;
+	dv->cred = cred;
+	dv->max = GROUP_MAX;
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 &&
+	    rl.rlim_cur < OTHER_FDS + GROUP_FDS * GROUP_MAX)
+		dv->max = rl.rlim_cur <= OTHER_FDS + GROUP_FDS ? 1 :
+		    (rl.rlim_cur - OTHER_FDS) / GROUP_FDS;
+	if ((dv->group = calloc(dv->max, sizeof(*dv->group))) == NULL)
+		return -1;
+	return getentropy(&dv->random, sizeof(dv->random));
+}
+
+/*
+ * Waits, but not longer than the client stays.  The signals that end us are
+ * let in only here and where the dialogue waits.
+ */
+int
+deliver_pause(struct deliverer *dv, int ms)
+{
+	struct pollfd client = { .fd = STDOUT_FILENO };
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000L };
+	sigset_t none;
+	int n;
+
+	sigemptyset(&none);
+	n = ppoll(&client, 1, &ts, &none);
+	if (n == -1 && errno == EINTR)
+		dv->ending = true;
+	/* No events were asked for: an answer is bad news. */
+	if (n == 1)
+		dv->gone = true;
+	return dv->ending || dv->gone ? -1 : 0;
+}
+
+/* The order of syncs on the file system that d writes to; asked once. */
+static int
+find_volume(struct deliverer *dv, struct delivery *d)
+{
+	struct stat st;
+	size_t i;
+
+	if (fstat(d->fd, &st) == -1)
+		return failure_errno(&d->failure, "fstat", "%s",
+		    d->rcpt->mailbox.path);
+	for (i = 0; i < dv->nvolumes; i++)
+		if (dv->volumes[i].dev == st.st_dev)
+			break;
+	if (i == VOLUMES) {
+		/* More than anybody has: each is synced by itself. */
+		d->order = ORDER_AGAIN;
+		return 0;
+	}
+	if (i == dv->nvolumes) {
+		dv->volumes[i].dev = st.st_dev;
+		dv->volumes[i].order = os_order(d->fd);
+		dv->nvolumes++;
+	}
+	d->volume = i;
+	d->order = dv->volumes[i].order;
+	return 0;
+}
+
+/*
+ * Trace headers, RFC 5321 4.4 and RFC 3848.
+ */
+static void
+format_date(const struct tm *tm, char *buf, size_t size)
+{
+	strftime(buf, size, "%a, %d %b %Y %H:%M:%S +0000", tm);
+}
+
+/* What the client says it is, with nothing in it that a reader could take
+ * for a part of the field. */
+static void
+clean_host(const char *s, char *out, size_t size)
+{
+	size_t o = 0;
+
+	for (; *s != '\0' && o + 1 < size; s++)
+		out[o++] = strchr(" ()<>;,\\\"", *s) == NULL ? *s : '?';
+	out[o] = '\0';
+}
+
+static size_t
+format_received(const struct config *cfg, const struct envelope *env,
+    const struct rcpt *r, char *buf, size_t size)
+{
+	char lhlo[sizeof(env->lhlo)], date[64];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	clean_host(env->lhlo, lhlo, sizeof(lhlo));
+	gmtime_r(&now, &tm);
+	format_date(&tm, date, sizeof(date));
+	return (size_t)snprintf(buf, size, "Received: from %s%s%s%s\n"
+	    "\tby %s with %s id %s\n\tfor <%s>;\n\t%s\n", lhlo,
+	    env->peer[0] == '\0' ? "" : " (", env->peer,
+	    env->peer[0] == '\0' ? "" : ")", cfg->host,
+	    env->smtputf8 ? "UTF8LMTP" : "LMTP", r->id, r->address, date);
+}
+
+/* The trace headers of one recipient, in head of HEAD_MAX bytes. */
+static void
+format_head(const struct envelope *env, struct delivery *d, char *head)
+{
+	unsigned int trace = d->cfg->trace;
+	size_t n = 0;
+
+	d->head = head;
+	if (trace & TRACE_RETURN_PATH)
+		n += (size_t)snprintf(head + n, HEAD_MAX - n,
+		    "Return-Path: <%s>\n", env->sender);
+	if (trace & TRACE_DELIVERED_TO)
+		n += (size_t)snprintf(head + n, HEAD_MAX - n,
+		    "Delivered-To: %s\n", d->rcpt->address);
+	d->headlines = (trace & TRACE_RETURN_PATH ? 1u : 0) +
+	    (trace & TRACE_DELIVERED_TO ? 1u : 0);
+	if (trace & TRACE_RECEIVED) {
+		n += format_received(d->cfg, env, d->rcpt, head + n,
+		    HEAD_MAX - n);
+		d->headlines += 4;
+	}
+	d->headlen = n;
+}
+
+/*
+ * The group.
+ */
+static void
+undo(struct delivery *d)
+{
+	d->ok = false;
+	if (identity_assume(d->cred, &d->id) == -1) {
+		log_warn(d->cfg, "cannot undo the delivery to %s: %s",
+		    d->rcpt->mailbox.path, strerror(errno));
+		return;
+	}
+	formats[d->cfg->format]->undo(d);
+}
+
+/* One step of one delivery; if it fails, all that came before is undone. */
+static int
+step(struct delivery *d, int (*run)(struct delivery *))
+{
+	if (identity_assume(d->cred, &d->id) == -1)
+		failure_errno(&d->failure, "seteuid", "%s",
+		    d->rcpt->mailbox.path);
+	else if (run(d) == 0)
+		return 0;
+	undo(d);
+	return -1;
+}
+
+static int
+write_data(struct deliverer *dv, struct delivery *d)
+{
+	if (identity_assume(d->cred, &d->id) == -1)
+		return failure_errno(&d->failure, "seteuid", "%s",
+		    d->rcpt->mailbox.path);
+	if (formats[d->cfg->format]->begin(d) == -1)
+		return -1;
+	return find_volume(dv, d);
+}
+
+static int
+try_begin(struct deliverer *dv, struct delivery *d)
+{
+	d->ok = true;
+	if (write_data(dv, d) == 0)
+		return 0;
+	undo(d);
+	return -1;
+}
+
+/* Tries until the lock is there, or the time for it is over. */
+static void
+begin_waiting(struct deliverer *dv, struct delivery *d)
+{
+	long waited = 0;
+
+	while (try_begin(dv, d) == -1 && d->busy) {
+		if (waited >= LOCK_MS || dv->waited >= LOCK_ALL_MS)
+			return;
+		if (deliver_pause(dv, LOCK_RETRY_MS) == -1)
+			return;
+		waited += LOCK_RETRY_MS;
+		dv->waited += LOCK_RETRY_MS;
+	}
+}
+
+static void
+prepare(struct deliverer *dv, const struct envelope *env,
+    const struct message *m, struct delivery *d, struct rcpt *r)
+{
+	memset(d, 0, sizeof(*d));
+	d->cfg = dv->cfg;
+	d->cred = dv->cred;
+	d->message = m;
+	d->rcpt = r;
+	d->sender = env->sender;
+	d->group = dv->group;
+	d->fd = d->dir = -1;
+	d->id = r->mailbox.id;
+	if (dv->cfg->format != FORMAT_MBOX)
+		return;
+	if (!dv->knows_spool) {
+		identity_resume(dv->cred);
+		dv->spool = mbox_spool(dv->cfg, &dv->spool_gid);
+		dv->knows_spool = true;
+	}
+	d->spool = dv->spool;
+	if (d->spool == SPOOL_GROUP)
+		d->id.gid = dv->spool_gid;
+}
+
+/* A name that no other delivery has: for the log, the reply and the file. */
+static void
+make_names(struct deliverer *dv, struct rcpt *r, char *unique, size_t size)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	dv->count++;
+	snprintf(r->id, sizeof(r->id), "%llx%05lx%08llx.%u",
+	    (unsigned long long)now.tv_sec, now.tv_nsec / 1000,
+	    (unsigned long long)(dv->random & 0xffffffff), dv->count);
+	snprintf(unique, size, "%lld.M%06ldP%ldQ%uR%016llx",
+	    (long long)now.tv_sec, now.tv_nsec / 1000, (long)getpid(),
+	    dv->count, (unsigned long long)dv->random);
+}
+
+/*
+ * Writes for as many recipients as go together.  One whose lock another
+ * process holds begins the next group, so that no lock waits for it.
+ */
+static size_t
+group_begin(struct deliverer *dv, struct envelope *env,
+    const struct message *m, size_t first)
+{
+	char head[HEAD_MAX], unique[96];
+	size_t n, left = env->nrcpt - first, max = dv->max;
+
+	if (m->size > 0 && max > GROUP_BYTES / m->size)
+		max = GROUP_BYTES / m->size;
+	for (n = 0; n < left && (n == 0 || n < max); n++) {
+		struct delivery *d = &dv->group[n];
+
+		prepare(dv, env, m, d, &env->rcpts[first + n]);
+		make_names(dv, d->rcpt, unique, sizeof(unique));
+		format_head(env, d, head);
+		d->unique = unique;
+		if (try_begin(dv, d) == -1 && d->busy) {
+			if (n > 0)
+				break;
+			begin_waiting(dv, d);
+			return 1;
+		}
+		if (!d->ok)
+			continue;
+		/* Let the disk work while the next one is written. */
+		if (left > 1)
+			(void)os_write_out(d->fd, false);
+		if (d->order != ORDER_JOURNAL && max > GROUP_EACH)
+			max = GROUP_EACH;
+	}
+	return n;
+}
+
+/* The data of all on the disk, before any of it has a name. */
+static void
+group_write_out(struct deliverer *dv, size_t n)
+{
+	struct delivery *d;
+
+	for (d = dv->group; d < dv->group + n; d++) {
+		bool last = d == dv->group + n - 1;
+
+		/* A mbox that is synced itself, and last, needs no other. */
+		if (!d->ok || (d->cfg->format == FORMAT_MBOX &&
+		    (last || d->order != ORDER_JOURNAL)))
+			continue;
+		if ((d->order == ORDER_JOURNAL ? os_write_out(d->fd, true) :
+		    fsync(d->fd)) == 0)
+			continue;
+		failure_errno(&d->failure, "fsync", "%s",
+		    d->rcpt->mailbox.path);
+		undo(d);
+	}
+}
+
+static void
+group_commit(struct deliverer *dv, size_t n)
+{
+	struct delivery *d;
+
+	for (d = dv->group; d < dv->group + n; d++)
+		if (d->ok)
+			(void)step(d, formats[d->cfg->format]->commit);
+}
+
+/*
+ * From the last to the first: on a file system with a journal the sync of
+ * the last one carries all before it.  If that fails it is undone, and the
+ * one before is synced for the rest.
+ */
+static void
+group_sync(struct deliverer *dv, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < dv->nvolumes; i++)
+		dv->volumes[i].synced = false;
+	for (i = n; i-- > 0; ) {
+		struct delivery *d = &dv->group[i];
+		struct volume *v = &dv->volumes[d->volume];
+
+		if (!d->ok || (d->order == ORDER_JOURNAL && v->synced))
+			continue;
+		if (step(d, formats[d->cfg->format]->sync) == 0 &&
+		    d->order == ORDER_JOURNAL)
+			v->synced = true;
+	}
+}
+
+static void
+group_undo(struct deliverer *dv, size_t n)
+{
+	struct delivery *d;
+
+	for (d = dv->group; d < dv->group + n; d++) {
+		/* One that failed for good has its own answer. */
+		if (!d->ok && !d->busy)
+			continue;
+		failure_set(&d->failure, &reply_trouble, "%s", dv->gone ?
+		    "the client has gone" : "told to end");
+		undo(d);
+	}
+}
+
+void
+deliver_log(const struct config *cfg, const struct envelope *env,
+    const struct rcpt *r, const struct delivery *d, const char *reason)
+{
+	struct log_line l = { .len = 0 };
+	struct timespec now;
+	bool maildir = cfg->format == FORMAT_MAILDIR;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (d != NULL)
+		log_add(&l, "id", "%s", r->id);
+	if (env->qid[0] != '\0')
+		log_add(&l, "qid", "%s", env->qid);
+	log_add(&l, "from", "<%s>", env->sender);
+	log_add(&l, "to", "<%s>", r->address);
+	if (r->mailbox.path != NULL) {
+		log_add(&l, "user", "%s", r->mailbox.name);
+		log_add(&l, "uid", "%ld", (long)r->mailbox.id.uid);
+		log_add(&l, "mailbox", "%s:%s", maildir ? "maildir" : "mbox",
+		    r->mailbox.path);
+	}
+	if (d != NULL) {
+		if (d->new[0] != '\0' && reason == NULL)
+			log_add(&l, "file", "%s", d->new);
+		if (env->msgid[0] != '\0')
+			log_add(&l, "msgid", "%s", env->msgid);
+		log_add(&l, "size", "%llu", (unsigned long long)
+		    (reason == NULL ? d->size : d->message->size));
+	}
+	log_add(&l, "delay", "%.3f", (double)(now.tv_sec -
+	    env->begun.tv_sec) + (double)(now.tv_nsec -
+	    env->begun.tv_nsec) / 1e9);
+	log_add(&l, "dsn", "%s", r->reply->esc);
+	log_add(&l, "status", "%s", r->reply->code < 300 ? "delivered" :
+	    r->reply->code < 500 ? "deferred" : "refused");
+	if (reason != NULL)
+		log_add(&l, "reason", "%s", reason);
+	log_send(cfg, &l);
+}
+
+static void
+group_finish(struct deliverer *dv, const struct envelope *env, size_t n)
+{
+	struct delivery *d;
+
+	for (d = dv->group; d < dv->group + n; d++) {
+		if (d->ok)
+			(void)step(d, formats[d->cfg->format]->finish);
+		d->rcpt->reply = d->ok ? &reply_delivered :
+		    d->failure.reply;
+		if (d->rcpt->reply == &reply_full &&
+		    dv->cfg->full_is_permanent)
+			d->rcpt->reply = &reply_full_for_good;
+		deliver_log(dv->cfg, env, d->rcpt, d,
+		    d->ok ? NULL : d->failure.reason);
+	}
+}
+
+size_t
+deliver_group(struct deliverer *dv, struct envelope *env,
+    const struct message *m, size_t first)
+{
+	size_t n;
+
+	if (first == 0)
+		dv->waited = 0;
+	n = group_begin(dv, env, m, first);
+	group_write_out(dv, n);
+	if (!dv->gone && !dv->ending && deliver_pause(dv, 0) == 0) {
+		group_commit(dv, n);
+		group_sync(dv, n);
+	} else
+		group_undo(dv, n);
+	group_finish(dv, env, n);
+	identity_resume(dv->cred);
+	return n;
+}
+
+int
+deliver_quota(struct deliverer *dv, const struct mailbox *mb, uint64_t bytes,
+    struct failure *f)
+{
+	int r;
+
+	if (identity_assume(dv->cred, &mb->id) == -1)
+		return failure_errno(f, "seteuid", "%s", mb->path);
+	r = (dv->cfg->format == FORMAT_MBOX ? mbox_quota : maildir_quota)
+	    (dv->cfg, mb, bytes, f);
+	identity_resume(dv->cred);
+	return r;
+}
+
+int
+deliver_check(struct deliverer *dv, struct rcpt *r, struct usage *u,
+    struct failure *f)
+{
+	static const struct envelope nobody;
+	static const struct message nothing;
+	struct delivery d;
+	int result;
+
+	prepare(dv, &nobody, &nothing, &d, r);
+	result = identity_assume(dv->cred, &d.id);
+	if (result == -1)
+		failure_errno(&d.failure, "seteuid", "%s", r->mailbox.path);
+	else
+		result = formats[dv->cfg->format]->check(&d, u);
+	identity_resume(dv->cred);
+	*f = d.failure;
+	return result;
+}

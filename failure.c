@@ -1,0 +1,92 @@
+/*
+ * What failed, where, as whom: for the log.  And what the client is told of
+ * it, which is always one of these.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lmtpd.h"
+
+const struct reply reply_delivered = { 250, "2.1.5", "Delivered" };
+const struct reply reply_busy = { 450, "4.2.0", "Mailbox is busy" };
+const struct reply reply_wrong_mailbox =
+    { 451, "4.2.0", "Mailbox cannot be used" };
+const struct reply reply_wrong_setup =
+    { 451, "4.3.5", "Account is not set up rightly" };
+const struct reply reply_full = { 452, "4.2.2", "Mailbox is full" };
+const struct reply reply_full_for_good = { 552, "5.2.2", "Mailbox is full" };
+const struct reply reply_no_space = { 452, "4.3.1", "No space left" };
+const struct reply reply_trouble = { 451, "4.3.0", "Local trouble" };
+const struct reply reply_no_user = { 550, "5.1.1", "No such user" };
+const struct reply reply_bad_name =
+    { 550, "5.1.3", "No mailbox can have that name" };
+
+const struct reply *
+reply_errno(int err)
+{
+	switch (err) {
+	case EDQUOT:
+		return &reply_full;
+	case ENOSPC:
+	case EFBIG:
+		return &reply_no_space;
+	default:
+		return &reply_trouble;
+	}
+}
+
+/* The first component of a path that must not be entered, as we are now. */
+static bool
+path_denies(const char *path, char *prefix, size_t size)
+{
+	const char *slash = path;
+	int n;
+
+	while ((slash = strchr(slash + 1, '/')) != NULL) {
+		n = snprintf(prefix, size, "%.*s", (int)(slash - path), path);
+		if (n < 0 || (size_t)n >= size)
+			return false;
+		if (faccessat(AT_FDCWD, prefix, X_OK, AT_EACCESS) == -1)
+			return true;
+	}
+	return false;
+}
+
+int
+failure_errno(struct failure *f, const char *call, const char *pathfmt, ...)
+{
+	char path[PATH_MAX], prefix[PATH_MAX];
+	int err = errno, n;
+	va_list ap;
+
+	va_start(ap, pathfmt);
+	vsnprintf(path, sizeof(path), pathfmt, ap);
+	va_end(ap);
+	f->reply = reply_errno(err);
+	n = snprintf(f->reason, sizeof(f->reason),
+	    "%s %.400s: %s (euid %ld, egid %ld)", call, path, strerror(err),
+	    (long)geteuid(), (long)getegid());
+	if (err == EACCES && n > 0 && (size_t)n < sizeof(f->reason) &&
+	    path_denies(path, prefix, sizeof(prefix)))
+		snprintf(f->reason + n, sizeof(f->reason) - (size_t)n,
+		    ", no search permission in %.200s", prefix);
+	errno = err;
+	return -1;
+}
+
+int
+failure_set(struct failure *f, const struct reply *reply, const char *fmt,
+    ...)
+{
+	va_list ap;
+
+	f->reply = reply;
+	va_start(ap, fmt);
+	vsnprintf(f->reason, sizeof(f->reason), fmt, ap);
+	va_end(ap);
+	return -1;
+}

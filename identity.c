@@ -1,0 +1,95 @@
+/*
+ * As whom: the effective ids are the recipient's while its files are
+ * touched, and root's again between.  The saved uid stays root's, so that
+ * no recipient may signal or trace the process.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lmtpd.h"
+
+int
+identity_assume(struct credentials *c, const struct identity *id)
+{
+	int save;
+
+	if (!c->cfg->switches || c->now == id)
+		return 0;
+	identity_resume(c);
+	c->now = id;
+	/* Groups and gid while still root: the uid alone allows it. */
+	if (setgroups((size_t)id->ngroups, id->groups) == -1 ||
+	    setegid(id->gid) == -1 || seteuid(id->uid) == -1) {
+		save = errno;
+		identity_resume(c);
+		errno = save;
+		return -1;
+	}
+	return 0;
+}
+
+void
+identity_resume(struct credentials *c)
+{
+	if (c->now == NULL)
+		return;
+	if (seteuid(0) == -1 || setegid(0) == -1) {
+		log_warn(c->cfg, "cannot become root again: %s",
+		    strerror(errno));
+		_exit(71);
+	}
+	c->now = NULL;
+}
+
+int
+identity_groups(struct identity *id, const char *name)
+{
+	int room = 16;
+	gid_t *groups;
+
+	for (;;) {
+		groups = reallocarray(id->groups, (size_t)room,
+		    sizeof(*groups));
+		if (groups == NULL)
+			return -1;
+		id->groups = groups;
+		id->ngroups = room;
+		if (getgrouplist(name, id->gid, groups, &id->ngroups) != -1)
+			return 0;
+		/* It says how many there are; one that does not is broken. */
+		if (id->ngroups <= room) {
+			errno = EINVAL;
+			return -1;
+		}
+		room = id->ngroups;
+	}
+}
+
+/* sendmail starts us as root with its own groups left over. */
+int
+identity_shed(void)
+{
+	if (setgroups(0, NULL) == -1 || setresgid(0, 0, 0) == -1 ||
+	    setresuid(0, 0, 0) == -1)
+		return -1;
+	return 0;
+}
+
+int
+identity_drop(const char *name, uid_t uid, gid_t gid)
+{
+	if (name != NULL ? initgroups(name, gid) == -1 :
+	    setgroups(1, &gid) == -1)
+		return -1;
+	if (setresgid(gid, gid, gid) == -1 || setresuid(uid, uid, uid) == -1)
+		return -1;
+	/* If this is to be for good, the way back must be shut. */
+	if (uid != 0 && setuid(0) != -1) {
+		errno = EPERM;
+		return -1;
+	}
+	return 0;
+}

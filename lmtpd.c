@@ -1,0 +1,463 @@
+/*
+ * Options into a struct config; descriptors, signals and identity of the
+ * process; -c and -V.
+ */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "lmtpd.h"
+
+#define OPTIONS	"cd:efH:k:m:Qq:r:s:T:t:U:u:Vvx:"
+
+/* The options that are no configuration, and the first thing wrong. */
+struct options {
+	bool		 check;
+	bool		 log_stderr;
+	bool		 version;
+	const char	*user;
+	char		 wrong[256];
+};
+
+/* Notes what is wrong; the first is the one to mend. */
+static void __attribute__((__format__(printf, 2, 3)))
+wrong(struct options *o, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (o->wrong[0] != '\0')
+		return;
+	va_start(ap, fmt);
+	vsnprintf(o->wrong, sizeof(o->wrong), fmt, ap);
+	va_end(ap);
+}
+
+static void
+set_mailbox(struct options *o, struct config *cfg, const char *arg)
+{
+	if (strncmp(arg, "mbox:", 5) == 0)
+		cfg->format = FORMAT_MBOX;
+	else if (strncmp(arg, "maildir:", 8) == 0)
+		cfg->format = FORMAT_MAILDIR;
+	else {
+		wrong(o, "-d takes mbox:TEMPLATE or maildir:TEMPLATE, "
+		    "not %s", arg);
+		return;
+	}
+	cfg->template = strchr(arg, ':') + 1;
+}
+
+static void
+set_users(struct options *o, struct config *cfg, const char *arg)
+{
+	if (strcmp(arg, "passwd") == 0)
+		cfg->users = USERS_PASSWD;
+	else if (strcmp(arg, "dir") == 0)
+		cfg->users = USERS_DIR;
+	else if (strcmp(arg, "any") == 0)
+		cfg->users = USERS_ANY;
+	else if (strncmp(arg, "file:/", 6) == 0) {
+		cfg->users = USERS_FILE;
+		cfg->users_path = arg + 5;
+	} else
+		wrong(o, "-U takes passwd, dir, any or file:/PATH, not %s",
+		    arg);
+}
+
+static void
+set_host(struct options *o, struct config *cfg, const char *arg)
+{
+	const char *s;
+
+	for (s = arg; *s > ' ' && *s < 0x7f; s++)
+		continue;
+	if (*s != '\0' || s == arg || s - arg > HOST_BYTES)
+		wrong(o, "-H takes a host name of at most %d printable "
+		    "characters, not \"%s\"", HOST_BYTES, arg);
+	cfg->host = arg;
+}
+
+static long long
+number(struct options *o, int option, const char *arg, long long max)
+{
+	const char *error;
+	long long n = strtonum(arg, 1, max, &error);
+
+	if (error != NULL)
+		wrong(o, "-%c takes a number from 1 to %lld: %s is %s",
+		    option, max, arg, error);
+	return n;
+}
+
+static void
+set_option(struct options *o, struct config *cfg, int option, char *arg)
+{
+	switch (option) {
+	case 'c':
+		o->check = true;
+		break;
+	case 'd':
+		set_mailbox(o, cfg, arg);
+		break;
+	case 'e':
+		o->log_stderr = true;
+		break;
+	case 'f':
+		cfg->folders = true;
+		break;
+	case 'H':
+		set_host(o, cfg, arg);
+		break;
+	case 'k':
+		if (parse_locks(arg, cfg->locks, &cfg->nlocks) == -1)
+			wrong(o, "-k takes a list of fcntl, flock, dotlock, "
+			    "each once, not \"%s\"", arg);
+		break;
+	case 'm':
+		cfg->maxrcpt = (size_t)number(o, option, arg, 1000000);
+		break;
+	case 'Q':
+		cfg->full_is_permanent = true;
+		break;
+	case 'q':
+		cfg->has_quota = true;
+		if (parse_quota(arg, &cfg->quota) == -1)
+			wrong(o, "-q takes BYTES[KMGT][,MESSAGES], not "
+			    "\"%s\"", arg);
+		break;
+	case 'r':
+		cfg->delimiters = arg;
+		break;
+	case 's':
+		if (parse_size(arg, true, &cfg->maxsize) == -1)
+			wrong(o, "-s takes a size such as 50M, not \"%s\"",
+			    arg);
+		break;
+	case 'T':
+		if (arg[0] != '/')
+			wrong(o, "-T takes an absolute path, not \"%s\"",
+			    arg);
+		cfg->spool = arg;
+		break;
+	case 't':
+		cfg->timeout = (int)number(o, option, arg, 86400);
+		break;
+	case 'U':
+		set_users(o, cfg, arg);
+		break;
+	case 'u':
+		o->user = arg;
+		break;
+	case 'V':
+		o->version = true;
+		break;
+	case 'v':
+		cfg->verbose = true;
+		break;
+	case 'x':
+		if (parse_trace(arg, &cfg->trace) == -1)
+			wrong(o, "-x takes none, or a list of return-path, "
+			    "delivered-to, received, not \"%s\"", arg);
+		break;
+	case ':':
+		wrong(o, "-%c wants an argument", optopt);
+		break;
+	default:
+		wrong(o, "there is no option -%c; see lmtpd(8)", optopt);
+		break;
+	}
+}
+
+/* Reads on after a mistake: -c and -e decide who is told of it. */
+static void
+read_options(struct options *o, struct config *cfg, int argc, char **argv)
+{
+	const char *error;
+	int option;
+
+	opterr = 0;
+	while ((option = getopt(argc, argv, ":" OPTIONS)) != -1)
+		set_option(o, cfg, option, optarg);
+	if ((error = template_check(cfg->template, cfg->users)) != NULL)
+		wrong(o, "%s: \"%s\"", error, cfg->template);
+	if (o->check && optind == argc)
+		wrong(o, "-c wants an address");
+	if (!o->check && optind < argc)
+		wrong(o, "\"%s\" is no option, and there are operands only "
+		    "with -c", argv[optind]);
+}
+
+/*
+ * The process: nothing that it inherits is trusted.
+ */
+static bool
+open_standard(void)
+{
+	int fd;
+
+	do
+		if ((fd = open("/dev/null", O_RDWR)) == -1)
+			return false;
+	while (fd <= STDERR_FILENO);
+	close(fd);
+	return true;
+}
+
+/* Exim, sendmail, spawn(8), inetd: standard error is the client's. */
+static bool
+is_client(int fd)
+{
+	struct stat err, st;
+
+	return fstat(STDERR_FILENO, &err) == 0 &&
+	    (S_ISSOCK(err.st_mode) || S_ISFIFO(err.st_mode)) &&
+	    fstat(fd, &st) == 0 && st.st_dev == err.st_dev &&
+	    st.st_ino == err.st_ino;
+}
+
+/* Takes standard error from the client, before anything is said on it. */
+static int
+shield_client(bool *shielded)
+{
+	int fd;
+
+	*shielded = is_client(STDIN_FILENO) || is_client(STDOUT_FILENO);
+	if (!*shielded)
+		return 0;
+	if ((fd = open("/dev/null", O_RDWR)) == -1 ||
+	    dup2(fd, STDERR_FILENO) == -1)
+		return -1;
+	return close(fd);
+}
+
+/* Its return from ppoll(2) is what counts. */
+static void
+interrupt(int sig)
+{
+	(void)sig;
+}
+
+/*
+ * TERM, HUP and INT wait until the process is ready for them: at the
+ * client's next word, and between the groups of a message.
+ */
+static int
+set_signals(void)
+{
+	static const int ends[] = { SIGTERM, SIGHUP, SIGINT };
+	struct sigaction sa = { .sa_handler = interrupt };
+	sigset_t blocked;
+	size_t i;
+
+	sigemptyset(&blocked);
+	for (i = 0; i < nitems(ends); i++)
+		if (sigaddset(&blocked, ends[i]) == -1)
+			return -1;
+	if (sigprocmask(SIG_SETMASK, &blocked, NULL) == -1)
+		return -1;
+	for (i = 0; i < nitems(ends); i++)
+		if (sigaction(ends[i], &sa, NULL) == -1)
+			return -1;
+	/* A client that has gone is EPIPE, a file too large EFBIG. */
+	sa.sa_handler = SIG_IGN;
+	if (sigaction(SIGPIPE, &sa, NULL) == -1 ||
+	    sigaction(SIGXFSZ, &sa, NULL) == -1)
+		return -1;
+	return 0;
+}
+
+static int
+set_process(void)
+{
+	static char *empty[] = { NULL };
+
+	environ = empty;
+	umask(077);
+	closefrom(STDERR_FILENO + 1);
+	if (chdir("/") == -1)
+		return -1;
+	return set_signals();
+}
+
+/* Who we are from here on; false if that cannot be. */
+static bool
+set_identity(struct options *o, struct config *cfg)
+{
+	bool root = geteuid() == 0;
+	char *name = NULL;
+	int r = 0;
+
+	cfg->uid = geteuid();
+	cfg->gid = getegid();
+	cfg->switches = root && o->user == NULL;
+	if (cfg->switches)
+		return identity_shed() == 0;
+	if (o->user == NULL)
+		return true;
+	cfg->has_user = true;
+	if (user_option(o->user, cfg, &name) == -1)
+		wrong(o, "-u: there is no user or group %s", o->user);
+	else if (root)
+		r = identity_drop(name, cfg->uid, cfg->gid);
+	else if (cfg->uid != geteuid())
+		wrong(o, "only root can deliver as %s", o->user);
+	free(name);
+	return r == 0;
+}
+
+/* Says what is wrong wherever somebody may read it. */
+static int
+refuse(const struct options *o, const struct config *cfg, int status)
+{
+	if (!cfg->log_stderr)
+		dprintf(STDERR_FILENO, "lmtpd: %s\n", o->wrong);
+	log_warn(cfg, "%s", o->wrong);
+	if (!o->check && !isatty(STDOUT_FILENO))
+		session_refuse(cfg, o->wrong);
+	return status;
+}
+
+/*
+ * -c: the code that delivers says what it would do.
+ */
+static void
+print_usage(const struct usage *u)
+{
+	printf("\t%llu/", (unsigned long long)u->used.bytes);
+	if (u->limit.bytes > 0)
+		printf("%llu", (unsigned long long)u->limit.bytes);
+	else
+		printf("-");
+	if (u->limit.messages > 0)
+		printf(",%llu/%llu", (unsigned long long)u->used.messages,
+		    (unsigned long long)u->limit.messages);
+	printf("\n");
+}
+
+static int
+find_and_check(struct deliverer *dv, const char *address, struct rcpt *r,
+    struct usage *u, struct failure *f)
+{
+	char path[COMMAND_MAX + 1];
+	const char *s = path;
+	struct address a;
+	int n;
+
+	n = snprintf(path, sizeof(path), address[0] == '<' ? "%s" : "<%s>",
+	    address);
+	if (n < 0 || (size_t)n >= sizeof(path) ||
+	    parse_forward_path(&s, &a) == -1 || *s != '\0')
+		return failure_set(f, &reply_bad_name, "malformed address");
+	if (user_find(dv->cfg, &a, &r->mailbox, f) == -1)
+		return -1;
+	return deliver_check(dv, r, u, f);
+}
+
+static bool
+check(struct deliverer *dv, const char *address)
+{
+	const struct config *cfg = dv->cfg;
+	const struct reply *reply;
+	struct failure f = { .reply = NULL };
+	struct usage u;
+	struct rcpt r;
+	bool good;
+
+	memset(&r, 0, sizeof(r));
+	memset(&u, 0, sizeof(u));
+	good = find_and_check(dv, address, &r, &u, &f) == 0;
+	if (good)
+		printf("%s\tok", address);
+	else {
+		reply = f.reply == &reply_full && cfg->full_is_permanent ?
+		    &reply_full_for_good : f.reply;
+		printf("%s\t%d %s %s", address, reply->code, reply->esc,
+		    reply->text);
+		log_warn(cfg, "%s: %s", address, f.reason);
+	}
+	if (r.mailbox.path == NULL)
+		printf("\t-\t-\t-\n");
+	else {
+		printf("\t%s:%s\t%ld:%ld", cfg->format == FORMAT_MAILDIR ?
+		    "maildir" : "mbox", r.mailbox.path,
+		    (long)r.mailbox.id.uid, (long)r.mailbox.id.gid);
+		print_usage(&u);
+	}
+	mailbox_free(&r.mailbox);
+	return good;
+}
+
+static int
+check_all(const struct config *cfg, char **addresses)
+{
+	struct credentials cred = { .cfg = cfg };
+	struct deliverer dv;
+	int status = 0;
+
+	if (deliver_init(&dv, cfg, &cred) == -1) {
+		log_warn(cfg, "%s", strerror(errno));
+		status = EX_OSERR;
+	}
+	for (; status != EX_OSERR && *addresses != NULL; addresses++)
+		if (!check(&dv, *addresses))
+			status = 1;
+	free(dv.group);
+	if (fflush(stdout) == EOF)
+		status = EX_OSERR;
+	return status;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct options o = { .check = false };
+	struct config cfg = {
+		.template = "/var/mail/%n",
+		.format = FORMAT_MBOX,
+		.users = USERS_PASSWD,
+		.delimiters = "+",
+		.spool = "/var/tmp",
+		.locks = { LOCK_FCNTL, LOCK_DOTLOCK },
+		.nlocks = 2,
+		.trace = TRACE_RETURN_PATH | TRACE_DELIVERED_TO |
+		    TRACE_RECEIVED,
+		.maxrcpt = 1000,
+		.timeout = 300
+	};
+	char host[HOST_BYTES + 1] = "localhost";
+	bool shielded = false, good;
+
+	good = open_standard() && shield_client(&shielded) == 0;
+	read_options(&o, &cfg, argc, argv);
+	if (o.version && o.wrong[0] == '\0') {
+		printf("lmtpd %s\n", VERSION);
+		return fflush(stdout) == EOF ? EX_OSERR : 0;
+	}
+	cfg.log_stderr = (o.log_stderr || o.check) && !shielded;
+	log_open(&cfg);
+	if (cfg.host == NULL) {
+		(void)gethostname(host, sizeof(host));
+		host[HOST_BYTES] = '\0';
+		cfg.host = host;
+	}
+	if (o.log_stderr && shielded)
+		log_warn(&cfg, "-e: standard error is the client's");
+	good = good && set_process() == 0 && set_identity(&o, &cfg);
+	if (cfg.switches && cfg.users == USERS_ANY)
+		wrong(&o, "-U any as root wants -u");
+	if (o.wrong[0] != '\0')
+		return refuse(&o, &cfg, EX_USAGE);
+	if (good && o.check)
+		return check_all(&cfg, argv + optind);
+	if (good && session_run(&cfg) == 0)
+		return 0;
+	wrong(&o, "cannot start: %s", strerror(errno));
+	return refuse(&o, &cfg, EX_OSERR);
+}

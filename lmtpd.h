@@ -1,0 +1,569 @@
+/*
+ * lmtpd: one-shot LMTP delivery.  The types and prototypes, a section a
+ * file.  A function that fails returns -1, or the reply that the client
+ * gets, and has left the reason in a struct failure, if it was given one.
+ */
+#ifndef LMTPD_H
+#define LMTPD_H
+
+#include <sys/types.h>
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#define nitems(a)	(sizeof((a)) / sizeof((a)[0]))
+
+#define COMMAND_MAX	2048	/* bytes in a command line, its end aside */
+#define REPLY_MAX	254	/* with CRLF: Exim's buffer */
+#define NAME_BYTES	200	/* of a user name or domain in a path */
+#define HOST_BYTES	100
+#define ID_SIZE		48	/* a delivery's id, with its NUL */
+
+struct failure;
+
+/* What a client is told; esc is NULL where no enhanced code belongs. */
+struct reply {
+	int		 code;
+	const char	*esc;
+	const char	*text;
+};
+
+/* Limits of a mailbox, or what is in one; as a limit, 0 is none. */
+struct quota {
+	uint64_t	 bytes;
+	uint64_t	 messages;
+};
+
+enum format { FORMAT_MBOX, FORMAT_MAILDIR };
+enum users { USERS_PASSWD, USERS_DIR, USERS_FILE, USERS_ANY };
+enum lock { LOCK_FCNTL, LOCK_FLOCK, LOCK_DOTLOCK };
+
+#define TRACE_RETURN_PATH	0x1u
+#define TRACE_DELIVERED_TO	0x2u
+#define TRACE_RECEIVED		0x4u
+
+/* What the options said; constant once the dialogue begins. */
+struct config {
+	const char	*host;
+	const char	*template;
+	const char	*users_path;	/* of USERS_FILE */
+	const char	*delimiters;
+	const char	*spool;		/* a directory: -T */
+	enum format	 format;
+	enum users	 users;
+	enum lock	 locks[3];
+	size_t		 nlocks;
+	unsigned int	 trace;		/* TRACE_ bits */
+	size_t		 maxrcpt;
+	uint64_t	 maxsize;	/* bytes, 0 for no limit */
+	struct quota	 quota;		/* if has_quota */
+	bool		 has_quota;
+	bool		 full_is_permanent;
+	bool		 log_stderr;
+	bool		 folders;
+	bool		 verbose;
+	bool		 switches;	/* root: each recipient as itself */
+	bool		 has_user;	/* -u: who a user is does not matter */
+	int		 timeout;	/* seconds */
+	uid_t		 uid;		/* our own, or that of -u */
+	gid_t		 gid;
+};
+
+/*
+ * parse.c: every byte that someone else wrote, to a struct.  Pure.
+ */
+struct address {
+	char	 raw[COMMAND_MAX + 1];	/* as it came, in no brackets */
+	char	 local[COMMAND_MAX + 1];	/* unquoted */
+	char	 domain[COMMAND_MAX + 1];	/* lower case, or empty */
+};
+
+enum param_error { PARAM_OK, PARAM_UNKNOWN, PARAM_VALUE };
+
+struct params {
+	uint64_t	 size;		/* UINT64_MAX: past all counting */
+	bool		 has_size;
+	bool		 has_body;
+	bool		 smtputf8;
+	bool		 ignorequota;
+};
+
+struct passwd_line {
+	const char	*name;
+	const char	*uid;
+	const char	*gid;
+	const char	*home;
+	struct quota	 quota;
+	bool		 has_quota;
+};
+
+struct maildirsize {
+	struct quota	 limit;
+	struct quota	 used;
+	size_t		 lines;		/* behind the first */
+};
+
+/* What a template may be filled with; each NULL if there is none. */
+struct expansion {
+	const char	*home;
+	const char	*name;
+	const char	*domain;
+};
+
+/*
+ * Splits a command of len bytes, NUL behind it, in place at its first space.
+ * Returns what follows the verb, spaces around it gone, or NULL if there is
+ * a control character in it.
+ */
+char	*parse_command(char *line, size_t len);
+/*
+ * Reads "<path>" at *s, blanks before it allowed, and sets *s behind it.
+ * Returns 0, or -1 if there are no brackets or a forward path is malformed.
+ */
+int	 parse_forward_path(const char **s, struct address *a);
+int	 parse_reverse_path(const char **s, char path[COMMAND_MAX + 1]);
+/* Parameters of MAIL, or with rcpt those of RCPT. */
+enum param_error parse_params(const char *s, bool rcpt, struct params *p);
+/* XFORWARD's; ident gets IDENT's value if there is one.  0 or -1. */
+int	 parse_xforward(const char *s, char *ident, size_t size);
+/*
+ * "10", with suffix "10M" too (K is 1024).  0, or -1 with errno EINVAL (no
+ * number) or ERANGE (more than 2^63 - 1).
+ */
+int	 parse_size(const char *s, bool suffix, uint64_t *n);
+int	 parse_quota(const char *s, struct quota *q);
+/* Comma lists of -k and -x.  0 or -1. */
+int	 parse_locks(const char *s, enum lock locks[3], size_t *n);
+int	 parse_trace(const char *s, unsigned int *bits);
+/* Does the passwd-file line of len bytes belong to user[@domain]? */
+bool	 parse_passwd_key(const char *line, size_t len, const char *user,
+	    const char *domain);
+/* Splits a line in place.  NULL, or what is wrong with it. */
+const char *parse_passwd_line(char *line, struct passwd_line *p);
+/* The contents of a maildirsize, NUL at its end.  0 or -1. */
+int	 parse_maildirsize(const char *s, struct maildirsize *m);
+/* Offset of the detail's delimiter in a local part, or its length. */
+size_t	 address_split(const char *local, const char *delimiters);
+/* May it be a component of a path? */
+bool	 name_is_safe(const char *name);
+void	 name_lower(char *s);
+/* NULL, or what is wrong with the template. */
+const char *template_check(const char *template, enum users users);
+/* Does it hold the conversion, one of «hndu»?  "~/" counts as h. */
+bool	 template_has(const char *template, char conversion);
+/* Bytes of the directory before its first conversion, or of all of it. */
+size_t	 template_fixed(const char *template);
+/*
+ * Fills path; *fixed is how much of it must exist: what stands before the
+ * first conversion, and a home.  0, or -1 and errno: EINVAL for a value
+ * that is NULL, ENAMETOOLONG.
+ */
+int	 template_expand(const char *template, const struct expansion *e,
+	    char *path, size_t size, size_t *fixed);
+
+/*
+ * data.c: the bytes of a message.  Pure.
+ */
+
+/* Where DATA stands between two reads; zeroed at its start. */
+struct data_parser {
+	enum { DATA_BOL, DATA_TEXT, DATA_CR, DATA_DOT, DATA_DOTCR } state;
+	bool		 lf;	/* a session of LF: a person typing */
+	bool		 chunks;	/* BDAT: dots mean nothing */
+	bool		 done;
+	bool		 cr;	/* the last byte put out was a CR */
+	uint64_t	 crlfs;	/* line ends that lost a CR */
+	uint64_t	 lines;	/* LF put out with no CR before it */
+};
+
+/*
+ * Decodes a piece: line ends become LF, leading dots go, the final dot
+ * ends it.  Returns how much of in was used: all of it unless done.  out
+ * needs room for inlen + 1 bytes: an earlier piece may have left a CR.
+ */
+size_t	 data_feed(struct data_parser *p, const char *in, size_t inlen,
+	    char *out, size_t *outlen);
+/* The end of the last chunk: bytes (0 or 1) that were held back in out. */
+size_t	 data_end(struct data_parser *p, char *out);
+
+/* What is left out of a stored message, and what is quoted in it. */
+struct filter {
+	bool		 return_path;	/* drop Return-Path fields */
+	bool		 mbox;	/* drop readers' fields, quote From_ lines */
+	enum filter_state {
+		FILTER_BOL, FILTER_QUOTE, FILTER_TEXT, FILTER_DROP
+	} state;
+	bool		 body;	/* the header is over */
+	bool		 folded;	/* the last field was dropped */
+	bool		 cr;	/* the last byte dropped was a CR */
+	uint64_t	 dropped;	/* bytes */
+	uint64_t	 lines;	/* dropped LF with no CR before it */
+};
+
+#define FILTER_AHEAD	64	/* bytes that it wants to see of a line */
+
+/*
+ * The next piece to write of in: *out and *outlen, *outlen 0 if nothing of
+ * it stays.  Returns how much of in is done with; 0 for «show me more»,
+ * which happens with fewer than FILTER_AHEAD bytes and not if last.
+ */
+size_t	 filter_next(struct filter *f, const char *in, size_t inlen,
+	    bool last, const char **out, size_t *outlen);
+/* Nothing is left to find: what follows may be copied as it is. */
+bool	 filter_is_idle(const struct filter *f);
+
+/* The first field of that name, folded as it came; NULL if there is none. */
+const char *header_find(const char *msg, size_t len, const char *name,
+	    size_t *vlen);
+void	 header_message_id(const char *msg, size_t len, char *id,
+	    size_t size);
+/* The id of the topmost Received field: the MTA's queue id. */
+void	 header_received_id(const char *msg, size_t len, char *id,
+	    size_t size);
+
+/*
+ * log.c: what is said to the operator, in syslog or on standard error.
+ */
+struct log_line {
+	char	 text[4096];
+	size_t	 len;
+};
+
+void	 log_open(const struct config *cfg);
+void	 log_info(const struct config *cfg, const char *fmt, ...)
+	    __attribute__((__format__(printf, 2, 3)));
+void	 log_warn(const struct config *cfg, const char *fmt, ...)
+	    __attribute__((__format__(printf, 2, 3)));
+/* key=value, quoted where it must be; long values are cut. */
+void	 log_add(struct log_line *l, const char *key, const char *fmt, ...)
+	    __attribute__((__format__(printf, 3, 4)));
+void	 log_send(const struct config *cfg, struct log_line *l);
+
+/*
+ * failure.c: what failed, where, as whom; and what the client is told.
+ */
+struct failure {
+	const struct reply	*reply;
+	char			 reason[768];
+};
+
+extern const struct reply reply_delivered, reply_busy, reply_wrong_mailbox,
+    reply_wrong_setup, reply_full, reply_full_for_good, reply_no_space,
+    reply_trouble, reply_no_user, reply_bad_name;
+
+/* Every errno has one; what is not known can perhaps be mended. */
+const struct reply *reply_errno(int err);
+/* Notes that call(path) failed with errno.  Returns -1, errno kept. */
+int	 failure_errno(struct failure *f, const char *call,
+	    const char *pathfmt, ...)
+	    __attribute__((__format__(printf, 3, 4)));
+/* The same for what is no system call's fault.  Returns -1. */
+int	 failure_set(struct failure *f, const struct reply *reply,
+	    const char *fmt, ...) __attribute__((__format__(printf, 3, 4)));
+
+/*
+ * identity.c: as whom.  Nobody else calls set*id.
+ */
+struct identity {
+	uid_t	 uid;
+	gid_t	 gid;
+	gid_t	*groups;
+	int	 ngroups;
+};
+
+/* Whose effective ids the process has; now is NULL for its own. */
+struct credentials {
+	const struct config	*cfg;
+	const struct identity	*now;
+};
+
+/*
+ * Becomes id, which must stay where it is until the next call.  Does
+ * nothing if the process is not root or is id already.  0, or -1 and errno.
+ */
+int	 identity_assume(struct credentials *c, const struct identity *id);
+/* Becomes root again, or ends the process: it must not go on as another. */
+void	 identity_resume(struct credentials *c);
+/* The groups of a user as getgrouplist(3) has them.  0, or -1 and errno. */
+int	 identity_groups(struct identity *id, const char *name);
+/* At the start, with root: to be only that, or another for good. */
+int	 identity_shed(void);
+int	 identity_drop(const char *name, uid_t uid, gid_t gid);
+
+/*
+ * os.c: what differs between systems and between file systems.
+ */
+
+/* What makes a name and its data safe; see os_order in os.c. */
+enum order {
+	ORDER_EACH,	/* sync each file, then each directory */
+	ORDER_AGAIN,	/* so, and the file once more under its name */
+	ORDER_JOURNAL	/* write all out, then any one sync is for all */
+};
+
+/* Of the file system that the open file fd is on. */
+enum order os_order(int fd);
+/* Begins to write a file's data to the disk, or waits until it is there. */
+int	 os_write_out(int fd, bool wait);
+/*
+ * Moves a file that is open as fd within dir, over nothing.  0, or -1 and
+ * errno; EEXIST if another file has that name.
+ */
+int	 os_rename(int dir, int fd, const char *from, const char *to);
+/* Copies len bytes from offset of one file to where the other stands. */
+int	 os_copy(int from, off_t offset, int to, uint64_t len);
+/* A file in dir that has no name. */
+int	 os_tmpfile(const char *dir);
+/* Syncs the directory path, below the open one at, if it needs that. */
+int	 os_sync_dir(int at, const char *path);
+/*
+ * Makes the directories that path needs, 0700, and with last path itself,
+ * but none within its first fixed bytes.  0, or -1 and errno.
+ */
+int	 os_make_dirs(const char *path, size_t fixed, bool last);
+/* Could they be made?  Writes nothing. */
+int	 os_may_make(const char *path, size_t fixed);
+/* All of it, or -1 and errno. */
+int	 os_write(int fd, const void *buf, size_t len);
+
+/*
+ * message.c: one message while it waits.
+ */
+#define MESSAGE_MEMORY	(1024 * 1024)	/* bytes; more goes to a file */
+
+struct message {
+	char			*mem;
+	size_t			 len;		/* in mem */
+	size_t			 room;
+	int			 fd;		/* the rest, or -1 */
+	uint64_t		 size;		/* as stored: lines end in LF */
+	char			 last;		/* its last byte */
+	struct data_parser	 data;
+};
+
+void	 message_init(struct message *m);
+/* For the next one: frees all but the memory, which it keeps. */
+void	 message_reset(struct message *m);
+void	 message_free(struct message *m);
+/* Adds bytes; what does not fit in memory goes to a file in dir. */
+int	 message_append(struct message *m, const char *dir, const char *buf,
+	    size_t len);
+/*
+ * Writes it between head and tail: headlen + size - f->dropped bytes, if
+ * nothing is quoted, and the tail.  0, or -1 and errno.
+ */
+int	 message_write(const struct message *m, int fd, struct filter *f,
+	    const char *head, size_t headlen, const char *tail);
+
+/*
+ * user.c: an address to a mailbox, or the reply that refuses it.
+ */
+struct mailbox {
+	char		*name;		/* %n: the name that matched */
+	char		*detail;	/* or NULL */
+	char		*path;
+	size_t		 fixed;		/* bytes of path that are never made */
+	struct identity	 id;
+	struct quota	 quota;		/* if has_quota: the user's own */
+	bool		 has_quota;
+};
+
+/* 0, or -1 and the failure.  mailbox_free in both cases. */
+int	 user_find(const struct config *cfg, const struct address *a,
+	    struct mailbox *mb, struct failure *f);
+void	 mailbox_free(struct mailbox *mb);
+/* Of -u: a name or number, a group behind a colon.  0 or -1. */
+int	 user_option(const char *s, struct config *cfg, char **name);
+
+/*
+ * quota.c: how full a mailbox is, and one message more.  All of it as the
+ * recipient.
+ */
+struct usage {
+	struct quota	 limit;
+	struct quota	 used;
+	bool		 counted;	/* used is known */
+};
+
+/* Whose limit counts: the user's own, else that of -q, else the Maildir's. */
+bool	 quota_limit(const struct config *cfg, const struct mailbox *mb,
+	    struct quota *limit);
+/* Would bytes and one message more be too many?  0, or -1 and full. */
+int	 quota_check(const struct usage *u, uint64_t bytes,
+	    struct failure *f);
+/* What is in the Maildir open as dir; with write, maildirsize is mended. */
+int	 quota_read(const struct config *cfg, const struct mailbox *mb,
+	    int dir, bool write, struct usage *u, struct failure *f);
+/* The same and quota_check, with a count anew before it is said full. */
+int	 quota_maildir(const struct config *cfg, const struct mailbox *mb,
+	    int dir, uint64_t bytes, struct failure *f);
+/*
+ * One message of so many bytes more, or less, where there is a maildirsize.
+ * 0, or -1 and errno.
+ */
+int	 quota_add(int dir, uint64_t bytes, bool less);
+
+/*
+ * A recipient of a message, and its delivery while it is under way.
+ */
+struct rcpt {
+	char			*address;	/* as it came, in no brackets */
+	struct mailbox		 mailbox;
+	bool			 ignorequota;
+	const struct reply	*reply;		/* the result */
+	char			 id[ID_SIZE];
+};
+
+struct envelope {
+	char		 sender[COMMAND_MAX + 1];	/* reverse-path */
+	char		 lhlo[256];
+	char		 peer[64];	/* [address], or empty */
+	char		 qid[64];	/* the MTA's, or empty */
+	char		 msgid[256];
+	uint64_t	 size;		/* SIZE=, or 0 */
+	bool		 smtputf8;
+	struct timespec	 begun;
+	struct rcpt	*rcpts;
+	size_t		 nrcpt;
+	size_t		 room;
+};
+
+/* What root may do in the directory of system mailboxes, see mbox.c. */
+enum spool { SPOOL_NONE, SPOOL_GROUP, SPOOL_ROOT };
+
+/* A dotlock that stood in the way, to see whether it changes. */
+struct stale {
+	ino_t		 ino;
+	struct timespec	 mtime;
+	struct timespec	 since;		/* monotonic */
+};
+
+struct delivery {
+	const struct config	*cfg;
+	struct credentials	*cred;
+	const struct message	*message;
+	struct rcpt		*rcpt;
+	const char		*sender;
+	const char		*head;		/* trace headers */
+	size_t			 headlen;
+	uint64_t		 headlines;	/* LF in it */
+	const char		*unique;	/* for a file's name */
+	const struct delivery	*group;		/* its first; d is behind */
+	struct identity		 id;		/* as whom */
+	struct failure		 failure;
+	bool			 ok;
+	bool			 busy;		/* failed, but wait and retry */
+	enum order		 order;
+	size_t			 volume;
+	int			 fd;		/* what is written, or -1 */
+	int			 dir;		/* the Maildir, or -1 */
+	char			 folder[256];	/* "" or ".name/" */
+	char			 tmp[512];	/* below the Maildir */
+	char			 new[512];
+	bool			 named;		/* it is in new/ */
+	uint64_t		 size;		/* bytes written */
+	enum spool		 spool;
+	off_t			 end;		/* of the mbox before */
+	bool			 made;		/* the mbox is new */
+	bool			 appended;
+	bool			 dotlocked;
+	ino_t			 lock;
+	struct stale		 stale;
+	struct timespec		 atime;
+};
+
+/*
+ * mbox.c and maildir.c: one message into one mailbox.  Each is called with
+ * the recipient's identity, in this order: begin writes it where no reader
+ * sees it, or at the end under the lock; commit gives it its place; sync
+ * makes sure of that; finish lets go.  undo, after any of them failed or
+ * another recipient's sync did, leaves things as they were.  -1 is failure.
+ */
+struct format_ops {
+	int	 (*begin)(struct delivery *);
+	int	 (*commit)(struct delivery *);
+	int	 (*sync)(struct delivery *);
+	int	 (*finish)(struct delivery *);
+	void	 (*undo)(struct delivery *);
+	/* Could it be written?  Says how full it is.  Writes nothing. */
+	int	 (*check)(struct delivery *, struct usage *);
+};
+
+extern const struct format_ops mbox_ops, maildir_ops;
+
+/* At RCPT: is there room for so many bytes?  0, or -1 and the failure. */
+int	 maildir_quota(const struct config *cfg, const struct mailbox *mb,
+	    uint64_t bytes, struct failure *f);
+int	 mbox_quota(const struct config *cfg, const struct mailbox *mb,
+	    uint64_t bytes, struct failure *f);
+/* What root may do for the mailboxes of this configuration; *gid of GROUP. */
+enum spool mbox_spool(const struct config *cfg, gid_t *gid);
+
+/*
+ * deliver.c: one message to all its recipients.
+ */
+#define VOLUMES	16	/* file systems that are remembered */
+
+struct volume {
+	dev_t		 dev;
+	enum order	 order;
+	bool		 synced;	/* in this group */
+};
+
+/* Lives as long as the session. */
+struct deliverer {
+	const struct config	*cfg;
+	struct credentials	*cred;
+	struct delivery		*group;
+	size_t			 max;		/* deliveries in a group */
+	struct volume		 volumes[VOLUMES];
+	size_t			 nvolumes;
+	uint64_t		 random;
+	unsigned int		 count;
+	long			 waited;	/* ms for locks, this message */
+	bool			 gone;		/* the client is */
+	bool			 ending;	/* we were told to */
+	bool			 knows_spool;
+	enum spool		 spool;
+	gid_t			 spool_gid;
+};
+
+/* 0, or -1 and errno.  The caller frees group in any case. */
+int	 deliver_init(struct deliverer *dv, const struct config *cfg,
+	    struct credentials *cred);
+/*
+ * Delivers to the recipients from first on, as many as go together; each
+ * gets its reply and id.  Returns how many, at least one.  If the client
+ * went or we were told to end before their commit, none of them is delivered.
+ */
+size_t	 deliver_group(struct deliverer *dv, struct envelope *env,
+	    const struct message *m, size_t first);
+/* Is there room at RCPT?  0, or -1 and the failure. */
+int	 deliver_quota(struct deliverer *dv, const struct mailbox *mb,
+	    uint64_t bytes, struct failure *f);
+/* What would happen: -c.  0, or -1 and the failure. */
+int	 deliver_check(struct deliverer *dv, struct rcpt *r,
+	    struct usage *u, struct failure *f);
+/* One line in the log; d is NULL if it came to no delivery. */
+void	 deliver_log(const struct config *cfg, const struct envelope *env,
+	    const struct rcpt *r, const struct delivery *d,
+	    const char *reason);
+/* Waits ms or until the client goes or a signal comes; 0 or -1. */
+int	 deliver_pause(struct deliverer *dv, int ms);
+
+/*
+ * session.c: the dialogue, and the only writer of standard output.
+ */
+
+/*
+ * Talks until the client quits, goes away or must; the log has the rest.
+ * 0, or -1 if it could not even begin.
+ */
+int	 session_run(const struct config *cfg);
+/* Says 421 to a client that we cannot serve. */
+void	 session_refuse(const struct config *cfg, const char *why);
+
+#endif

@@ -1,0 +1,333 @@
+/*
+ * Maildir: written in tmp/, moved to new/, over nothing; folders by
+ * Maildir++; directories made as needed.  All as the recipient, so that
+ * links lead nowhere that the recipient could not go.
+ */
+#include <sys/stat.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "lmtpd.h"
+
+#define DIR_FLAGS	(O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+
+static int
+wrong_kind(struct failure *f, const char *path)
+{
+	failure_errno(f, "open", "%s", path);
+	f->reply = &reply_wrong_mailbox;
+	return -1;
+}
+
+/* cur, new and tmp, those that are missing; and on the disk. */
+static int
+make_parts(int dir, const char *folder)
+{
+	static const char *const parts[] = { "cur", "new", "tmp" };
+	char path[512];
+	size_t i;
+
+	for (i = 0; i < nitems(parts); i++) {
+		snprintf(path, sizeof(path), "%s%s", folder, parts[i]);
+		if (mkdirat(dir, path, 0700) == -1 && errno != EEXIST)
+			return -1;
+	}
+	return os_sync_dir(dir, folder);
+}
+
+/* Opens the Maildir, and makes it if it may be made.  Descriptor or -1. */
+static int
+open_maildir(const struct config *cfg, const struct mailbox *mb,
+    struct failure *f)
+{
+	int fd = open(mb->path, DIR_FLAGS);
+
+	/* A server that was restarted has forgotten the handle, not the name. */
+	if (fd == -1 && errno == ESTALE)
+		fd = open(mb->path, DIR_FLAGS);
+	if (fd == -1 && errno == ENOENT && cfg->users != USERS_DIR) {
+		if (os_make_dirs(mb->path, mb->fixed, true) == -1)
+			return failure_errno(f, "mkdir", "%s", mb->path);
+		fd = open(mb->path, DIR_FLAGS);
+	}
+	if (fd == -1 && errno == ENOTDIR)
+		return wrong_kind(f, mb->path);
+	if (fd == -1)
+		return failure_errno(f, "open", "%s", mb->path);
+	return fd;
+}
+
+/* user+a.b goes to .a.b; "a..b" would be no folder's name. */
+static bool
+is_folder_name(const char *detail)
+{
+	size_t len = strlen(detail);
+
+	return len > 0 && len < 250 && detail[0] != '.' &&
+	    detail[len - 1] != '.' && strstr(detail, "..") == NULL &&
+	    strchr(detail, '/') == NULL;
+}
+
+static bool
+has_cur(int dir, const char *folder)
+{
+	char path[512];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%scur", folder);
+	return fstatat(dir, path, &st, 0) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* The folder of that name, or one that differs only in case, or none. */
+static void
+find_folder(struct delivery *d)
+{
+	const char *detail = d->rcpt->mailbox.detail;
+	struct dirent *de;
+	DIR *dir;
+	int fd;
+
+	if (!d->cfg->folders || detail == NULL || !is_folder_name(detail))
+		return;
+	snprintf(d->folder, sizeof(d->folder), ".%s/", detail);
+	if (has_cur(d->dir, d->folder))
+		return;
+	d->folder[0] = '\0';
+	if ((fd = openat(d->dir, ".", DIR_FLAGS)) == -1)
+		return;
+	if ((dir = fdopendir(fd)) == NULL) {
+		close(fd);
+		return;
+	}
+	while (d->folder[0] == '\0' && (de = readdir(dir)) != NULL) {
+		if (de->d_name[0] != '.' ||
+		    strcasecmp(de->d_name + 1, detail) != 0)
+			continue;
+		snprintf(d->folder, sizeof(d->folder), ".%s/", detail);
+		memcpy(d->folder, de->d_name, strlen(de->d_name));
+		if (!has_cur(d->dir, d->folder))
+			d->folder[0] = '\0';
+	}
+	closedir(dir);
+}
+
+/* The host in a file's name: / would be a path, : begins the flags. */
+static void
+encode_host(const char *host, char *out, size_t size)
+{
+	size_t o = 0;
+
+	for (; *host != '\0' && o + 5 < size; host++) {
+		if (*host == '/' || *host == ':')
+			o += (size_t)snprintf(out + o, size - o, "\\%03o",
+			    (unsigned int)*host);
+		else
+			out[o++] = *host;
+	}
+	out[o] = '\0';
+}
+
+static int
+create_tmp(struct delivery *d)
+{
+	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+
+	d->fd = openat(d->dir, d->tmp, flags, 0600);
+	if (d->fd == -1 && (errno == ENOENT || errno == ESTALE) &&
+	    make_parts(d->dir, d->folder) == 0)
+		d->fd = openat(d->dir, d->tmp, flags, 0600);
+	return d->fd;
+}
+
+static int
+maildir_begin(struct delivery *d)
+{
+	const struct mailbox *mb = &d->rcpt->mailbox;
+	struct filter filter = {
+		.return_path = (d->cfg->trace & TRACE_RETURN_PATH) != 0
+	};
+	char host[132];
+	uint64_t lines;
+
+	if ((d->dir = open_maildir(d->cfg, mb, &d->failure)) == -1)
+		return -1;
+	find_folder(d);
+	encode_host(d->cfg->host, host, sizeof(host));
+	snprintf(d->tmp, sizeof(d->tmp), "%stmp/%s.%s", d->folder, d->unique,
+	    host);
+	if (create_tmp(d) == -1)
+		return failure_errno(&d->failure, "open", "%s/%s", mb->path,
+		    d->tmp);
+	if (message_write(d->message, d->fd, &filter, d->head, d->headlen,
+	    "") == -1)
+		return failure_errno(&d->failure, "write", "%s/%s", mb->path,
+		    d->tmp);
+	d->size = d->headlen + d->message->size - filter.dropped;
+	lines = d->headlines + d->message->data.lines - filter.lines;
+	snprintf(d->new, sizeof(d->new), "%snew/%s.%s,S=%llu,W=%llu",
+	    d->folder, d->unique, host, (unsigned long long)d->size,
+	    (unsigned long long)(d->size + lines));
+	return 0;
+}
+
+/* Counts it, or takes it away from the count. */
+static void
+count(const struct delivery *d, bool less)
+{
+	if (quota_add(d->dir, d->size, less) == -1)
+		log_warn(d->cfg, "write %s/maildirsize: %s",
+		    d->rcpt->mailbox.path, strerror(errno));
+}
+
+/* Counted at once, for the next to the same mailbox may be in the group. */
+static int
+maildir_commit(struct delivery *d)
+{
+	int r;
+
+	if (!d->rcpt->ignorequota && quota_maildir(d->cfg,
+	    &d->rcpt->mailbox, d->dir, d->size, &d->failure) == -1)
+		return -1;
+	r = os_rename(d->dir, d->fd, d->tmp, d->new);
+	if (r == -1 && errno == ENOENT && make_parts(d->dir, d->folder) == 0)
+		r = os_rename(d->dir, d->fd, d->tmp, d->new);
+	if (r == -1)
+		return failure_errno(&d->failure, "rename", "%s/%s",
+		    d->rcpt->mailbox.path, d->new);
+	d->named = true;
+	count(d, false);
+	return 0;
+}
+
+static int
+maildir_sync(struct delivery *d)
+{
+	char path[512];
+	int fd, r, save;
+
+	if (d->order == ORDER_AGAIN && fsync(d->fd) == -1)
+		return failure_errno(&d->failure, "fsync", "%s/%s",
+		    d->rcpt->mailbox.path, d->new);
+	snprintf(path, sizeof(path), "%snew", d->folder);
+	if ((fd = openat(d->dir, path, DIR_FLAGS)) == -1)
+		return failure_errno(&d->failure, "open", "%s/%s",
+		    d->rcpt->mailbox.path, path);
+	r = fsync(fd);
+	save = errno;
+	close(fd);
+	errno = save;
+	if (r == -1)
+		return failure_errno(&d->failure, "fsync", "%s/%s",
+		    d->rcpt->mailbox.path, path);
+	return 0;
+}
+
+static int
+maildir_finish(struct delivery *d)
+{
+	int fd = d->fd;
+
+	d->fd = -1;
+	if (close(fd) == -1)
+		return failure_errno(&d->failure, "close", "%s/%s",
+		    d->rcpt->mailbox.path, d->new);
+	close(d->dir);
+	d->dir = -1;
+	return 0;
+}
+
+static void
+maildir_undo(struct delivery *d)
+{
+	const char *path = d->named ? d->new : d->tmp;
+
+	/* One that a reader has moved to cur/ already is out of reach. */
+	if (d->named || d->fd != -1) {
+		if (unlinkat(d->dir, path, 0) == 0) {
+			if (d->named)
+				count(d, true);
+		} else if (errno != ENOENT)
+			log_warn(d->cfg, "unlink %s/%s: %s",
+			    d->rcpt->mailbox.path, path, strerror(errno));
+	}
+	d->named = false;
+	if (d->fd != -1)
+		close(d->fd);
+	if (d->dir != -1)
+		close(d->dir);
+	d->fd = d->dir = -1;
+}
+
+int
+maildir_quota(const struct config *cfg, const struct mailbox *mb,
+    uint64_t bytes, struct failure *f)
+{
+	struct usage u;
+	int dir = open(mb->path, DIR_FLAGS), r;
+
+	if (dir != -1) {
+		r = quota_maildir(cfg, mb, dir, bytes, f);
+		close(dir);
+		return r;
+	}
+	/* What is wrong with it is said when it is written. */
+	if (errno != ENOENT)
+		return 0;
+	memset(&u, 0, sizeof(u));
+	quota_limit(cfg, mb, &u.limit);
+	return quota_check(&u, bytes, f);
+}
+
+static int
+may_write(int dir, const char *sub, const struct mailbox *mb,
+    struct failure *f)
+{
+	if (faccessat(dir, sub, W_OK | X_OK, AT_EACCESS) == 0 ||
+	    errno == ENOENT)
+		return 0;
+	return failure_errno(f, "access", "%s/%s", mb->path, sub);
+}
+
+static int
+maildir_check(struct delivery *d, struct usage *u)
+{
+	const struct mailbox *mb = &d->rcpt->mailbox;
+	struct failure *f = &d->failure;
+	int r;
+
+	memset(u, 0, sizeof(*u));
+	quota_limit(d->cfg, mb, &u->limit);
+	if ((d->dir = open(mb->path, DIR_FLAGS)) == -1) {
+		if (errno == ENOTDIR)
+			return wrong_kind(f, mb->path);
+		if (errno != ENOENT || d->cfg->users == USERS_DIR ||
+		    os_may_make(mb->path, mb->fixed) == -1)
+			return failure_errno(f, "open", "%s", mb->path);
+		return quota_check(u, 0, f);
+	}
+	r = quota_read(d->cfg, mb, d->dir, false, u, f);
+	if (r == 0)
+		r = may_write(d->dir, "tmp", mb, f);
+	if (r == 0)
+		r = may_write(d->dir, "new", mb, f);
+	if (r == 0)
+		r = quota_check(u, 0, f);
+	close(d->dir);
+	d->dir = -1;
+	return r;
+}
+
+const struct format_ops maildir_ops = {
+	.begin = maildir_begin,
+	.commit = maildir_commit,
+	.sync = maildir_sync,
+	.finish = maildir_finish,
+	.undo = maildir_undo,
+	.check = maildir_check,
+};

@@ -1,0 +1,186 @@
+/*
+ * One message while it waits: the first of it in memory, the rest in a file
+ * that has no name.  Read again from the start for each recipient.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lmtpd.h"
+
+void
+message_init(struct message *m)
+{
+	memset(m, 0, sizeof(*m));
+	m->fd = -1;
+}
+
+void
+message_reset(struct message *m)
+{
+	char *mem = m->mem;
+	size_t room = m->room;
+
+	if (m->fd != -1)
+		close(m->fd);
+	message_init(m);
+	m->mem = mem;
+	m->room = room;
+}
+
+void
+message_free(struct message *m)
+{
+	message_reset(m);
+	free(m->mem);
+	message_init(m);
+}
+
+static int
+grow(struct message *m, size_t need)
+{
+	size_t room = m->room > 0 ? m->room : 16384;
+	char *mem;
+
+	while (room < need)
+		room *= 2;
+	if (room == m->room)
+		return 0;
+	if ((mem = realloc(m->mem, room)) == NULL)
+		return -1;
+	m->mem = mem;
+	m->room = room;
+	return 0;
+}
+
+int
+message_append(struct message *m, const char *dir, const char *buf,
+    size_t len)
+{
+	size_t n = MESSAGE_MEMORY - m->len;
+
+	if (len == 0)
+		return 0;
+	if (n > len)
+		n = len;
+	if (n > 0) {
+		if (grow(m, m->len + n) == -1)
+			return -1;
+		memcpy(m->mem + m->len, buf, n);
+		m->len += n;
+	}
+	if (len > n) {
+		if (m->fd == -1 && (m->fd = os_tmpfile(dir)) == -1)
+			return -1;
+		if (os_write(m->fd, buf + n, len - n) == -1)
+			return -1;
+	}
+	m->size += len;
+	m->last = buf[len - 1];
+	return 0;
+}
+
+/* Bytes gathered into few writes. */
+struct out {
+	int	 fd;
+	size_t	 len;
+	char	 buf[65536];
+};
+
+static int
+out_flush(struct out *o)
+{
+	size_t len = o->len;
+
+	o->len = 0;
+	return os_write(o->fd, o->buf, len);
+}
+
+static int
+out_add(struct out *o, const char *buf, size_t len)
+{
+	if (len > sizeof(o->buf) - o->len) {
+		if (out_flush(o) == -1)
+			return -1;
+		if (len >= sizeof(o->buf))
+			return os_write(o->fd, buf, len);
+	}
+	memcpy(o->buf + o->len, buf, len);
+	o->len += len;
+	return 0;
+}
+
+/* Puts out what the filter leaves of buf.  Returns how much is done, or -1. */
+static ssize_t
+out_filter(struct out *o, struct filter *f, const char *buf, size_t len,
+    bool last)
+{
+	const char *piece;
+	size_t n, plen, used = 0;
+
+	while (used < len) {
+		n = filter_next(f, buf + used, len - used, last, &piece,
+		    &plen);
+		if (n == 0 && plen == 0)
+			break;
+		if (plen > 0 && out_add(o, piece, plen) == -1)
+			return -1;
+		used += n;
+	}
+	return (ssize_t)used;
+}
+
+/* What waits in the file; the last have bytes in memory were undecided. */
+static int
+write_spooled(const struct message *m, struct out *o, struct filter *f,
+    size_t have)
+{
+	char buf[65536];
+	uint64_t left = m->size - m->len;
+	off_t offset = 0;
+	ssize_t n;
+
+	memcpy(buf, m->mem + m->len - have, have);
+	while (left > 0 && !filter_is_idle(f)) {
+		n = pread(m->fd, buf + have, sizeof(buf) - have, offset);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == 0)
+			errno = EIO;
+		if (n <= 0)
+			return -1;
+		have += (size_t)n;
+		offset += n;
+		left -= (uint64_t)n;
+		if ((n = out_filter(o, f, buf, have, left == 0)) == -1)
+			return -1;
+		have -= (size_t)n;
+		memmove(buf, buf + n, have);
+	}
+	if (left == 0)
+		return 0;
+	/* The kernel can move the rest as it is. */
+	return out_flush(o) == -1 ? -1 : os_copy(m->fd, offset, o->fd, left);
+}
+
+int
+message_write(const struct message *m, int fd, struct filter *f,
+    const char *head, size_t headlen, const char *tail)
+{
+	struct out o;
+	ssize_t used;
+
+	o.fd = fd;
+	o.len = 0;
+	if (out_add(&o, head, headlen) == -1)
+		return -1;
+	if ((used = out_filter(&o, f, m->mem, m->len, m->fd == -1)) == -1)
+		return -1;
+	if (m->fd != -1 &&
+	    write_spooled(m, &o, f, m->len - (size_t)used) == -1)
+		return -1;
+	if (out_add(&o, tail, strlen(tail)) == -1)
+		return -1;
+	return out_flush(&o);
+}

@@ -1,0 +1,802 @@
+/*
+ * Every byte that someone else wrote, to a struct.  No system calls, so
+ * that tests and fuzzers can link this alone.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lmtpd.h"
+
+/* ctype.h would ask the locale; the protocols mean ASCII. */
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool
+is_alnum(char c)
+{
+	return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool
+is_control(char c)
+{
+	return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+static bool
+is_utf8(char c)
+{
+	return (unsigned char)c >= 0x80;
+}
+
+static bool
+is_atext(char c)
+{
+	return c != '\0' && (is_alnum(c) || is_utf8(c) ||
+	    strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+}
+
+static const char *
+skip_spaces(const char *s)
+{
+	return s + strspn(s, " ");
+}
+
+/*
+ * The dialogue.
+ */
+char *
+parse_command(char *line, size_t len)
+{
+	char *args;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (is_control(line[i]))
+			return NULL;
+	while (len > 0 && line[len - 1] == ' ')
+		line[--len] = '\0';
+	args = line + strcspn(line, " ");
+	while (*args == ' ')
+		*args++ = '\0';
+	return args;
+}
+
+/* RFC 5321 4.1.2, and obs-domain's UTF-8.  Behind it, or NULL. */
+static const char *
+skip_domain(const char *s)
+{
+	if (*s == '[') {
+		s += strcspn(s, "]>@ ");
+		return *s == ']' ? s + 1 : NULL;
+	}
+	for (;;) {
+		const char *label = s;
+
+		while (is_alnum(*s) || is_utf8(*s) || *s == '-' || *s == '_')
+			s++;
+		if (s == label)
+			return NULL;
+		if (*s != '.')
+			return s;
+		s++;
+	}
+}
+
+/* A source route, RFC 5321 appendix C: to be accepted and ignored. */
+static const char *
+skip_route(const char *s)
+{
+	const char *p = s;
+
+	while (*p == '@') {
+		if ((p = skip_domain(p + 1)) == NULL)
+			return s;
+		if (*p == ':')
+			return p + 1;
+		if (*p == ',')
+			p++;
+	}
+	return s;
+}
+
+/*
+ * A local part, unquoted into local.  Words and dots may follow each other
+ * in any way: such addresses exist.  Behind it, or NULL.
+ */
+static const char *
+parse_local(const char *s, char *local)
+{
+	const char *start = s;
+	bool quoted = false;
+
+	for (; *s != '\0'; s++) {
+		if (*s == '"') {
+			quoted = !quoted;
+			continue;
+		}
+		if (quoted && *s == '\\' && s[1] != '\0')
+			s++;
+		else if (!quoted && *s != '.' && !is_atext(*s))
+			break;
+		*local++ = *s;
+	}
+	*local = '\0';
+	return quoted || s == start ? NULL : s;
+}
+
+static bool
+ends_path(const char *s)
+{
+	return s != NULL && *s == '>' && (s[1] == '\0' || s[1] == ' ');
+}
+
+void
+name_lower(char *s)
+{
+	for (; *s != '\0'; s++)
+		if (*s >= 'A' && *s <= 'Z')
+			*s = (char)(*s - 'A' + 'a');
+}
+
+int
+parse_forward_path(const char **sp, struct address *a)
+{
+	const char *s = skip_spaces(*sp), *start, *domain;
+	size_t len;
+
+	a->domain[0] = '\0';
+	if (*s != '<')
+		return -1;
+	start = s = skip_route(s + 1);
+	if ((s = parse_local(s, a->local)) == NULL)
+		return -1;
+	if (*s == '@') {
+		domain = s + 1;
+		if ((s = skip_domain(domain)) == NULL)
+			return -1;
+		len = (size_t)(s - domain);
+		memcpy(a->domain, domain, len);
+		a->domain[len] = '\0';
+		name_lower(a->domain);
+	}
+	if (!ends_path(s))
+		return -1;
+	len = (size_t)(s - start);
+	memcpy(a->raw, start, len);
+	a->raw[len] = '\0';
+	*sp = s + 1;
+	return 0;
+}
+
+/*
+ * The MTA has taken the mail already, so anything will do as its sender.
+ * A bracket within quotes does not close it, unless nothing else would.
+ */
+int
+parse_reverse_path(const char **sp, char path[COMMAND_MAX + 1])
+{
+	const char *s = skip_spaces(*sp), *start, *p;
+	bool quoted = false;
+	size_t len;
+
+	if (*s != '<')
+		return -1;
+	start = skip_route(s + 1);
+	for (p = start; *p != '\0'; p++) {
+		if (*p == '\\' && p[1] != '\0')
+			p++;
+		else if (*p == '"')
+			quoted = !quoted;
+		else if (!quoted && ends_path(p))
+			break;
+	}
+	if (*p == '\0')
+		for (p = start; *p != '\0' && !ends_path(p); p++)
+			continue;
+	if (*p == '\0')
+		return -1;
+	len = (size_t)(p - start);
+	memcpy(path, start, len);
+	path[len] = '\0';
+	*sp = p + 1;
+	return 0;
+}
+
+/* Is the word of len bytes at s this one, whatever its case? */
+static bool
+is_word(const char *s, size_t len, const char *word)
+{
+	return strlen(word) == len && strncasecmp(s, word, len) == 0;
+}
+
+/* Digits, and no more: "010" is ten, "-1" and "0x10" are nothing. */
+static int
+parse_number(const char **sp, uint64_t *n)
+{
+	const char *s = *sp;
+	uint64_t v = 0;
+	bool over = false;
+
+	if (!is_digit(*s)) {
+		errno = EINVAL;
+		return -1;
+	}
+	for (; is_digit(*s); s++) {
+		uint64_t digit = (uint64_t)(*s - '0');
+
+		if (over || v > (INT64_MAX - digit) / 10)
+			over = true;
+		else
+			v = v * 10 + digit;
+	}
+	*sp = s;
+	if (over) {
+		errno = ERANGE;
+		return -1;
+	}
+	*n = v;
+	return 0;
+}
+
+/* One suffix, if there is one, as a power of 1024. */
+static int
+parse_unit(const char **sp, uint64_t *n)
+{
+	static const char units[] = "KMGT";
+	const char *unit = NULL;
+	unsigned int shift;
+
+	if (**sp != '\0')
+		unit = strchr(units, **sp >= 'a' ? **sp - 'a' + 'A' : **sp);
+	if (unit == NULL)
+		return 0;
+	shift = 10 * (unsigned int)(unit - units + 1);
+	if (*n > (uint64_t)INT64_MAX >> shift) {
+		errno = ERANGE;
+		return -1;
+	}
+	*n <<= shift;
+	(*sp)++;
+	return 0;
+}
+
+int
+parse_size(const char *s, bool suffix, uint64_t *n)
+{
+	if (parse_number(&s, n) == -1 || (suffix && parse_unit(&s, n) == -1))
+		return -1;
+	if (*s != '\0') {
+		errno = EINVAL;
+		return -1;
+	}
+	return 0;
+}
+
+int
+parse_quota(const char *s, struct quota *q)
+{
+	q->messages = 0;
+	if (parse_number(&s, &q->bytes) == -1 || parse_unit(&s, &q->bytes) == -1)
+		return -1;
+	if (*s == '\0')
+		return 0;
+	if (*s != ',') {
+		errno = EINVAL;
+		return -1;
+	}
+	return parse_size(s + 1, false, &q->messages);
+}
+
+static enum param_error
+parse_size_param(const char *value, size_t len, struct params *p)
+{
+	char digits[32];
+
+	if (p->has_size || value == NULL || len == 0)
+		return PARAM_VALUE;
+	if (strspn(value, "0123456789") != len)
+		return PARAM_VALUE;
+	p->has_size = true;
+	p->size = UINT64_MAX;
+	if (len >= sizeof(digits))
+		return PARAM_OK;
+	memcpy(digits, value, len);
+	digits[len] = '\0';
+	if (parse_size(digits, false, &p->size) == -1)
+		p->size = UINT64_MAX;
+	return PARAM_OK;
+}
+
+static enum param_error
+parse_flag(const char *value, bool *flag)
+{
+	if (*flag || value != NULL)
+		return PARAM_VALUE;
+	*flag = true;
+	return PARAM_OK;
+}
+
+static enum param_error
+parse_param(const char *s, size_t len, bool rcpt, struct params *p)
+{
+	const char *value = memchr(s, '=', len);
+	size_t key = value != NULL ? (size_t)(value - s) : len, vlen = 0;
+
+	if (value != NULL) {
+		value++;
+		vlen = len - key - 1;
+	}
+	if (rcpt) {
+		if (is_word(s, key, "IGNOREQUOTA"))
+			return parse_flag(value, &p->ignorequota);
+		return PARAM_UNKNOWN;
+	}
+	if (is_word(s, key, "SIZE"))
+		return parse_size_param(value, vlen, p);
+	if (is_word(s, key, "SMTPUTF8"))
+		return parse_flag(value, &p->smtputf8);
+	if (!is_word(s, key, "BODY"))
+		return PARAM_UNKNOWN;
+	if (p->has_body || value == NULL || (!is_word(value, vlen, "7BIT") &&
+	    !is_word(value, vlen, "8BITMIME")))
+		return PARAM_VALUE;
+	p->has_body = true;
+	return PARAM_OK;
+}
+
+enum param_error
+parse_params(const char *s, bool rcpt, struct params *p)
+{
+	enum param_error error;
+	size_t len;
+
+	memset(p, 0, sizeof(*p));
+	for (s = skip_spaces(s); *s != '\0'; s = skip_spaces(s + len)) {
+		len = strcspn(s, " ");
+		error = parse_param(s, len, rcpt, p);
+		if (error != PARAM_OK)
+			return error;
+	}
+	return PARAM_OK;
+}
+
+static int
+hex_digit(char c)
+{
+	if (is_digit(c))
+		return c - '0';
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+/* xtext, RFC 3461 section 4; what does not fit is cut.  0 or -1. */
+static int
+parse_xtext(const char *s, size_t len, char *out, size_t size)
+{
+	const char *end = s + len;
+	size_t o = 0;
+
+	if (len == 0)
+		return -1;
+	for (; s < end; s++) {
+		char c = *s;
+
+		if (c == '=' || is_utf8(c))
+			return -1;
+		if (c == '+') {
+			int high, low;
+
+			if (end - s < 3 || (high = hex_digit(s[1])) == -1 ||
+			    (low = hex_digit(s[2])) == -1 || high + low == 0)
+				return -1;
+			c = (char)(high << 4 | low);
+			s += 2;
+		}
+		if (o + 1 < size)
+			out[o++] = c;
+	}
+	out[o] = '\0';
+	return 0;
+}
+
+int
+parse_xforward(const char *s, char *ident, size_t size)
+{
+	char value[COMMAND_MAX + 1];
+	size_t key, len;
+
+	if (*s == '\0')
+		return -1;
+	for (; *s != '\0'; s = skip_spaces(s + len)) {
+		len = strcspn(s, " ");
+		key = strcspn(s, "= ");
+		if (key == 0 || s[key] != '=' || parse_xtext(s + key + 1,
+		    len - key - 1, value, sizeof(value)) == -1)
+			return -1;
+		if (!is_word(s, key, "IDENT"))
+			continue;
+		if (strcmp(value, "[UNAVAILABLE]") == 0)
+			value[0] = '\0';
+		snprintf(ident, size, "%s", value);
+	}
+	return 0;
+}
+
+/*
+ * Options and names.
+ */
+
+/* The index among n names of the word that a comma list begins with, or n. */
+static size_t
+list_word(const char **s, const char *const names[], size_t n)
+{
+	size_t i, len = strcspn(*s, ",");
+
+	for (i = 0; i < n; i++)
+		if (is_word(*s, len, names[i]))
+			break;
+	*s = (*s)[len] == ',' ? *s + len + 1 : NULL;
+	return i;
+}
+
+int
+parse_locks(const char *s, enum lock locks[3], size_t *n)
+{
+	static const char *const names[] = { "fcntl", "flock", "dotlock" };
+	unsigned int seen = 0;
+	size_t i;
+
+	for (*n = 0; s != NULL; (*n)++) {
+		i = list_word(&s, names, nitems(names));
+		if (i == nitems(names) || (seen & 1u << i) != 0)
+			return -1;
+		seen |= 1u << i;
+		locks[*n] = (enum lock)i;
+	}
+	return 0;
+}
+
+int
+parse_trace(const char *s, unsigned int *bits)
+{
+	static const char *const names[] = {
+		"return-path", "delivered-to", "received"
+	};
+	size_t i;
+
+	*bits = 0;
+	if (strcasecmp(s, "none") == 0)
+		return 0;
+	while (s != NULL) {
+		i = list_word(&s, names, nitems(names));
+		if (i == nitems(names))
+			return -1;
+		*bits |= 1u << i;
+	}
+	return 0;
+}
+
+size_t
+address_split(const char *local, const char *delimiters)
+{
+	size_t n = strcspn(local, delimiters);
+
+	/* A user of no name would be nobody: then there is no detail. */
+	return n == 0 ? strlen(local) : n;
+}
+
+bool
+name_is_safe(const char *name)
+{
+	return name[0] != '\0' && name[0] != '.' &&
+	    strchr(name, '/') == NULL && strlen(name) <= NAME_BYTES;
+}
+
+static bool
+starts_at_home(const char *template)
+{
+	return strncmp(template, "~/", 2) == 0 ||
+	    strncmp(template, "%h", 2) == 0;
+}
+
+bool
+template_has(const char *template, char conversion)
+{
+	const char *s;
+
+	if (conversion == 'h' && strncmp(template, "~/", 2) == 0)
+		return true;
+	for (s = template; (s = strchr(s, '%')) != NULL; s += 2)
+		if (s[1] == conversion)
+			return true;
+	return false;
+}
+
+const char *
+template_check(const char *template, enum users users)
+{
+	const char *s;
+
+	if (template[0] != '/' && !starts_at_home(template))
+		return "a template begins with /, ~/ or %h";
+	for (s = template; (s = strchr(s, '%')) != NULL; s += 2)
+		if (s[1] == '\0' || strchr("hndu%", s[1]) == NULL)
+			return "after % in a template comes h, n, d, u or %";
+	if ((users == USERS_DIR || users == USERS_ANY) &&
+	    template_has(template, 'h'))
+		return "with -U dir or any nobody has a home";
+	return NULL;
+}
+
+size_t
+template_fixed(const char *template)
+{
+	const char *s = template;
+
+	/* "%%" stands for itself. */
+	while ((s = strchr(s, '%')) != NULL && s[1] == '%')
+		s += 2;
+	if (s == NULL)
+		return strlen(template);
+	while (s > template && *s != '/')
+		s--;
+	return (size_t)(s - template);
+}
+
+/* Appends a value to the path of *len bytes. */
+static int
+append(char *path, size_t size, size_t *len, const char *value, size_t n)
+{
+	if (value == NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (n >= size - *len) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(path + *len, value, n);
+	*len += n;
+	path[*len] = '\0';
+	return 0;
+}
+
+static int
+append_value(char *path, size_t size, size_t *len, const char *value)
+{
+	return append(path, size, len, value,
+	    value == NULL ? 0 : strlen(value));
+}
+
+static int
+expand(char conversion, const struct expansion *e, char *path, size_t size,
+    size_t *len)
+{
+	switch (conversion) {
+	case 'h':
+		return append_value(path, size, len, e->home);
+	case 'd':
+		return append_value(path, size, len, e->domain);
+	case '%':
+		return append_value(path, size, len, "%");
+	case 'u':
+		if (append_value(path, size, len, e->name) == -1)
+			return -1;
+		if (e->domain == NULL)
+			return 0;
+		if (append_value(path, size, len, "@") == -1)
+			return -1;
+		return append_value(path, size, len, e->domain);
+	default:
+		return append_value(path, size, len, e->name);
+	}
+}
+
+int
+template_expand(const char *template, const struct expansion *e, char *path,
+    size_t size, size_t *fixed)
+{
+	const char *s = template;
+	size_t len = 0, n;
+	bool home;
+
+	*fixed = template_fixed(template);
+	path[0] = '\0';
+	for (; *s != '\0'; s += n) {
+		home = s == template && starts_at_home(s);
+		if (home || *s == '%') {
+			n = *s == '~' ? 1 : 2;
+			if (expand(*s == '~' ? 'h' : s[1], e, path, size,
+			    &len) == -1)
+				return -1;
+			if (home || s[1] == 'h')
+				*fixed = len;
+			continue;
+		}
+		n = strcspn(s, "%");
+		if (append(path, size, &len, s, n) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/*
+ * The passwd-file, as Dovecot reads it.
+ */
+bool
+parse_passwd_key(const char *line, size_t len, const char *user,
+    const char *domain)
+{
+	size_t n = strlen(user);
+
+	if (len <= n || line[0] == '#' || memcmp(line, user, n) != 0)
+		return false;
+	if (domain == NULL)
+		return line[n] == ':';
+	if (line[n++] != '@' || len - n <= strlen(domain))
+		return false;
+	return strncasecmp(line + n, domain, strlen(domain)) == 0 &&
+	    line[n + strlen(domain)] == ':';
+}
+
+/* One element of a quota rule for all mailboxes: "storage=1G".  0 or -1. */
+static int
+parse_limit(const char *s, struct quota *q)
+{
+	const char *unit;
+
+	if (strcmp(s, "ignore") == 0) {
+		q->bytes = q->messages = 0;
+		return 0;
+	}
+	if (strncmp(s, "messages=", 9) == 0)
+		return parse_size(s + 9, false, &q->messages);
+	if (strncmp(s, "bytes=", 6) == 0)
+		return parse_size(s + 6, true, &q->bytes);
+	if (strncmp(s, "storage=", 8) != 0)
+		return -1;
+	s += 8;
+	if (parse_number(&s, &q->bytes) == -1)
+		return -1;
+	/* A bare number is KiB. */
+	unit = *s == '\0' ? "K" : s;
+	return parse_unit(&unit, &q->bytes) == -1 || *unit != '\0' ? -1 : 0;
+}
+
+static int
+parse_quota_rule(char *s, struct passwd_line *p)
+{
+	char *limit;
+
+	/* Rules for other mailboxes, Trash say, are not about delivery. */
+	if (strncmp(s, "*:", 2) != 0)
+		return 0;
+	s += 2;
+	p->has_quota = true;
+	while ((limit = strsep(&s, ":")) != NULL)
+		if (parse_limit(limit, &p->quota) == -1)
+			return -1;
+	return 0;
+}
+
+static int
+parse_extra(char *s, struct passwd_line *p)
+{
+	static const char rule[] = "userdb_quota_rule=";
+	static const char size[] = "userdb_quota_storage_size=";
+	char *word;
+
+	while ((word = strsep(&s, " \t")) != NULL) {
+		if (strncmp(word, rule, sizeof(rule) - 1) == 0) {
+			if (parse_quota_rule(word + sizeof(rule) - 1, p) == -1)
+				return -1;
+		} else if (strncmp(word, size, sizeof(size) - 1) == 0) {
+			p->has_quota = true;
+			if (parse_size(word + sizeof(size) - 1, true,
+			    &p->quota.bytes) == -1)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+const char *
+parse_passwd_line(char *line, struct passwd_line *p)
+{
+	enum { NAME, PASSWORD, UID, GID, GECOS, HOME, SHELL, FIELDS };
+	char *field[FIELDS];
+	size_t n;
+
+	memset(p, 0, sizeof(*p));
+	for (n = 0; n < FIELDS && line != NULL; n++)
+		field[n] = strsep(&line, ":");
+	if (n <= HOME)
+		return "too few fields";
+	p->name = field[NAME];
+	p->uid = field[UID];
+	p->gid = field[GID];
+	p->home = field[HOME];
+	if (p->home[0] != '\0' && p->home[0] != '/')
+		return "the home is not absolute";
+	/* The last field is all of the rest: rules have colons of their own. */
+	if (line != NULL && parse_extra(line, p) == -1)
+		return "a quota rule cannot be read";
+	return NULL;
+}
+
+/*
+ * Maildir++: a line of limits, then a line of bytes and messages for each
+ * change, negative for what went.
+ */
+static int
+parse_signed(const char **sp, int64_t *sum)
+{
+	uint64_t n;
+	bool minus;
+
+	*sp = skip_spaces(*sp);
+	minus = **sp == '-';
+	if (minus)
+		(*sp)++;
+	if (parse_number(sp, &n) == -1)
+		return -1;
+	if (minus ? *sum < INT64_MIN + (int64_t)n :
+	    *sum > INT64_MAX - (int64_t)n)
+		return -1;
+	*sum += minus ? -(int64_t)n : (int64_t)n;
+	return 0;
+}
+
+static int
+parse_limits(const char **sp, struct quota *limit)
+{
+	const char *s = *sp;
+	uint64_t n;
+
+	while (*s != '\n' && *s != '\0') {
+		if (parse_number(&s, &n) == -1)
+			return -1;
+		if (*s == 'S')
+			limit->bytes = n;
+		else if (*s == 'C')
+			limit->messages = n;
+		if (*s != '\n' && *s != '\0')
+			s++;
+		if (*s == ',')
+			s++;
+	}
+	*sp = s;
+	return 0;
+}
+
+int
+parse_maildirsize(const char *s, struct maildirsize *m)
+{
+	int64_t bytes = 0, messages = 0;
+
+	memset(m, 0, sizeof(*m));
+	if (parse_limits(&s, &m->limit) == -1)
+		return -1;
+	while (*s == '\n' && s[1] != '\0') {
+		s++;
+		if (parse_signed(&s, &bytes) == -1 ||
+		    parse_signed(&s, &messages) == -1)
+			return -1;
+		s = skip_spaces(s);
+		m->lines++;
+	}
+	if (*s != '\n' && *s != '\0')
+		return -1;
+	m->used.bytes = bytes < 0 ? 0 : (uint64_t)bytes;
+	m->used.messages = messages < 0 ? 0 : (uint64_t)messages;
+	return 0;
+}
