@@ -48,7 +48,9 @@ deliver_init(struct deliverer *dv, const struct config *cfg,
 	    rl.rlim_cur < OTHER_FDS + GROUP_FDS * GROUP_MAX)
 		dv->max = rl.rlim_cur <= OTHER_FDS + GROUP_FDS ? 1 :
 		    (rl.rlim_cur - OTHER_FDS) / GROUP_FDS;
-	if ((dv->group = calloc(dv->max, sizeof(*dv->group))) == NULL)
+	dv->pid = getpid();
+	dv->room = 1;
+	if ((dv->group = malloc(sizeof(*dv->group))) == NULL)
 		return -1;
 	return getentropy(&dv->random, sizeof(dv->random));
 }
@@ -272,6 +274,23 @@ make_names(struct deliverer *dv, struct rcpt *r, char *unique, size_t size)
 	    dv->count, (unsigned long long)dv->random);
 }
 
+/* How many may go together: no more than there is memory for. */
+static size_t
+group_room(struct deliverer *dv, size_t left, uint64_t size)
+{
+	size_t max = left < dv->max ? left : dv->max;
+	struct delivery *group;
+
+	if (size > 0 && max > GROUP_BYTES / size)
+		max = size < GROUP_BYTES ? GROUP_BYTES / size : 1;
+	if (max > dv->room && (group = reallocarray(dv->group, max,
+	    sizeof(*group))) != NULL) {
+		dv->group = group;
+		dv->room = max;
+	}
+	return max < dv->room ? max : dv->room;
+}
+
 /*
  * Writes for as many recipients as go together.  One whose lock another
  * process holds begins the next group, so that no lock waits for it.
@@ -281,11 +300,10 @@ group_begin(struct deliverer *dv, struct envelope *env,
     const struct message *m, size_t first)
 {
 	char head[HEAD_MAX], unique[96];
-	size_t n, left = env->nrcpt - first, max = dv->max;
+	size_t n, left = env->nrcpt - first;
+	size_t max = group_room(dv, left, m->size);
 
-	if (m->size > 0 && max > GROUP_BYTES / m->size)
-		max = GROUP_BYTES / m->size;
-	for (n = 0; n < left && (n == 0 || n < max); n++) {
+	for (n = 0; n < max; n++) {
 		struct delivery *d = &dv->group[n];
 
 		prepare(dv, env, m, d, &env->rcpts[first + n]);
@@ -384,39 +402,41 @@ void
 deliver_log(const struct config *cfg, const struct envelope *env,
     const struct rcpt *r, const struct delivery *d, const char *reason)
 {
-	struct log_line l = { .len = 0 };
+	struct log_line l;
 	struct timespec now;
+	long long ms;
 	bool maildir = cfg->format == FORMAT_MAILDIR;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
+	l.len = 0;
 	if (d != NULL)
-		log_add(&l, "id", "%s", r->id);
+		log_add(&l, "id", r->id);
 	if (env->qid[0] != '\0')
-		log_add(&l, "qid", "%s", env->qid);
-	log_add(&l, "from", "<%s>", env->sender);
-	log_add(&l, "to", "<%s>", r->address);
+		log_add(&l, "qid", env->qid);
+	log_addf(&l, "from", "<%s>", env->sender);
+	log_addf(&l, "to", "<%s>", r->address);
 	if (r->mailbox.path != NULL) {
-		log_add(&l, "user", "%s", r->mailbox.name);
-		log_add(&l, "uid", "%ld", (long)r->mailbox.id.uid);
-		log_add(&l, "mailbox", "%s:%s", maildir ? "maildir" : "mbox",
+		log_add(&l, "user", r->mailbox.name);
+		log_addf(&l, "uid", "%ld", (long)r->mailbox.id.uid);
+		log_addf(&l, "mailbox", "%s:%s", maildir ? "maildir" : "mbox",
 		    r->mailbox.path);
 	}
 	if (d != NULL) {
 		if (d->new[0] != '\0' && reason == NULL)
-			log_add(&l, "file", "%s", d->new);
+			log_add(&l, "file", d->new);
 		if (env->msgid[0] != '\0')
-			log_add(&l, "msgid", "%s", env->msgid);
-		log_add(&l, "size", "%llu", (unsigned long long)
+			log_add(&l, "msgid", env->msgid);
+		log_addf(&l, "size", "%llu", (unsigned long long)
 		    (reason == NULL ? d->size : d->message->size));
 	}
-	log_add(&l, "delay", "%.3f", (double)(now.tv_sec -
-	    env->begun.tv_sec) + (double)(now.tv_nsec -
-	    env->begun.tv_nsec) / 1e9);
-	log_add(&l, "dsn", "%s", r->reply->esc);
-	log_add(&l, "status", "%s", r->reply->code < 300 ? "delivered" :
+	ms = (now.tv_sec - env->begun.tv_sec) * 1000 +
+	    (now.tv_nsec - env->begun.tv_nsec) / 1000000;
+	log_addf(&l, "delay", "%lld.%03lld", ms / 1000, ms % 1000);
+	log_add(&l, "dsn", r->reply->esc);
+	log_add(&l, "status", r->reply->code < 300 ? "delivered" :
 	    r->reply->code < 500 ? "deferred" : "refused");
 	if (reason != NULL)
-		log_add(&l, "reason", "%s", reason);
+		log_add(&l, "reason", reason);
 	log_send(cfg, &l);
 }
 

@@ -210,25 +210,29 @@ open_standard(void)
 	return true;
 }
 
-/* Exim, sendmail, spawn(8), inetd: standard error is the client's. */
 static bool
-is_client(int fd)
+is_same(const struct stat *err, int fd)
 {
-	struct stat err, st;
+	struct stat st;
 
-	return fstat(STDERR_FILENO, &err) == 0 &&
-	    (S_ISSOCK(err.st_mode) || S_ISFIFO(err.st_mode)) &&
-	    fstat(fd, &st) == 0 && st.st_dev == err.st_dev &&
-	    st.st_ino == err.st_ino;
+	return fstat(fd, &st) == 0 && st.st_dev == err->st_dev &&
+	    st.st_ino == err->st_ino;
 }
 
-/* Takes standard error from the client, before anything is said on it. */
+/*
+ * With Exim, sendmail, spawn(8) and inetd standard error is the client's:
+ * it is taken from there before anything is said on it.
+ */
 static int
 shield_client(bool *shielded)
 {
+	struct stat err;
 	int fd;
 
-	*shielded = is_client(STDIN_FILENO) || is_client(STDOUT_FILENO);
+	if (fstat(STDERR_FILENO, &err) == -1)
+		return -1;
+	*shielded = (S_ISSOCK(err.st_mode) || S_ISFIFO(err.st_mode)) &&
+	    (is_same(&err, STDIN_FILENO) || is_same(&err, STDOUT_FILENO));
 	if (!*shielded)
 		return 0;
 	if ((fd = open("/dev/null", O_RDWR)) == -1 ||
@@ -290,11 +294,12 @@ set_process(void)
 static bool
 set_identity(struct options *o, struct config *cfg)
 {
-	bool root = geteuid() == 0;
+	uid_t uid = geteuid();
+	bool root = uid == 0;
 	char *name = NULL;
 	int r = 0;
 
-	cfg->uid = geteuid();
+	cfg->uid = uid;
 	cfg->gid = getegid();
 	cfg->switches = root && o->user == NULL;
 	if (cfg->switches)
@@ -306,7 +311,7 @@ set_identity(struct options *o, struct config *cfg)
 		wrong(o, "-u: there is no user or group %s", o->user);
 	else if (root)
 		r = identity_drop(name, cfg->uid, cfg->gid);
-	else if (cfg->uid != geteuid())
+	else if (cfg->uid != uid)
 		wrong(o, "only root can deliver as %s", o->user);
 	free(name);
 	return r == 0;

@@ -237,8 +237,9 @@ void	 log_info(const struct config *cfg, const char *fmt, ...)
 	    __attribute__((__format__(printf, 2, 3)));
 void	 log_warn(const struct config *cfg, const char *fmt, ...)
 	    __attribute__((__format__(printf, 2, 3)));
-/* key=value, quoted where it must be; long values are cut. */
-void	 log_add(struct log_line *l, const char *key, const char *fmt, ...)
+/* key=value, quoted where it must be; long values are cut.  len begins 0. */
+void	 log_add(struct log_line *l, const char *key, const char *value);
+void	 log_addf(struct log_line *l, const char *key, const char *fmt, ...)
 	    __attribute__((__format__(printf, 3, 4)));
 void	 log_send(const struct config *cfg, struct log_line *l);
 
@@ -386,6 +387,7 @@ struct usage {
 	struct quota	 limit;
 	struct quota	 used;
 	bool		 counted;	/* used is known */
+	bool		 has_file;	/* there may be a maildirsize */
 };
 
 /* Whose limit counts: the user's own, else that of -q, else the Maildir's. */
@@ -397,9 +399,12 @@ int	 quota_check(const struct usage *u, uint64_t bytes,
 /* What is in the Maildir open as dir; with write, maildirsize is mended. */
 int	 quota_read(const struct config *cfg, const struct mailbox *mb,
 	    int dir, bool write, struct usage *u, struct failure *f);
-/* The same and quota_check, with a count anew before it is said full. */
+/*
+ * The same and quota_check, with a count anew before it is said full;
+ * *counts if there is a maildirsize to add to.
+ */
 int	 quota_maildir(const struct config *cfg, const struct mailbox *mb,
-	    int dir, uint64_t bytes, struct failure *f);
+	    int dir, uint64_t bytes, bool *counts, struct failure *f);
 /*
  * One message of so many bytes more, or less, where there is a maildirsize.
  * 0, or -1 and errno.
@@ -421,6 +426,7 @@ struct envelope {
 	char		 sender[COMMAND_MAX + 1];	/* reverse-path */
 	char		 lhlo[256];
 	char		 peer[64];	/* [address], or empty */
+	bool		 knows_peer;
 	char		 qid[64];	/* the MTA's, or empty */
 	char		 msgid[256];
 	uint64_t	 size;		/* SIZE=, or 0 */
@@ -464,6 +470,7 @@ struct delivery {
 	char			 tmp[512];	/* below the Maildir */
 	char			 new[512];
 	bool			 named;		/* it is in new/ */
+	bool			 counts;	/* there is a maildirsize */
 	uint64_t		 size;		/* bytes written */
 	enum spool		 spool;
 	off_t			 end;		/* of the mbox before */
@@ -518,9 +525,11 @@ struct deliverer {
 	const struct config	*cfg;
 	struct credentials	*cred;
 	struct delivery		*group;
+	size_t			 room;		/* in it; at least one */
 	size_t			 max;		/* deliveries in a group */
 	struct volume		 volumes[VOLUMES];
 	size_t			 nvolumes;
+	pid_t			 pid;
 	uint64_t		 random;
 	unsigned int		 count;
 	long			 waited;	/* ms for locks, this message */

@@ -68,73 +68,81 @@ log_warn(const struct config *cfg, const char *fmt, ...)
 }
 
 static void
-log_byte(struct log_line *l, char c)
+log_bytes(struct log_line *l, const char *s, size_t len)
 {
-	if (l->len + 1 < sizeof(l->text))
-		l->text[l->len++] = c;
-	l->text[l->len] = '\0';
+	size_t room = sizeof(l->text) - 1 - l->len;
+
+	if (len > room)
+		len = room;
+	memcpy(l->text + l->len, s, len);
+	l->len += len;
 }
 
+/* A word that can be told from its neighbours as it is. */
 static bool
-needs_quotes(const char *s)
+is_plain(const char *s, size_t len)
 {
-	if (*s == '\0')
-		return true;
-	for (; *s != '\0'; s++)
-		if ((unsigned char)*s <= ' ' || *s == 0x7f ||
-		    strchr("\"=\\", *s) != NULL)
-			return true;
-	return false;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if ((unsigned char)s[i] <= ' ' || s[i] == 0x7f ||
+		    s[i] == '"' || s[i] == '=' || s[i] == '\\')
+			return false;
+	return len > 0;
 }
 
 static void
-log_quoted(struct log_line *l, const char *s)
+log_quoted(struct log_line *l, const char *s, size_t len)
 {
 	char octal[5];
-	const char *p;
+	size_t i;
 
-	log_byte(l, '"');
-	for (; *s != '\0'; s++) {
-		if (*s == '"' || *s == '\\')
-			log_byte(l, '\\');
-		if ((unsigned char)*s >= ' ' && *s != 0x7f) {
-			log_byte(l, *s);
+	log_bytes(l, "\"", 1);
+	for (i = 0; i < len; i++) {
+		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f) {
+			snprintf(octal, sizeof(octal), "\\%03o",
+			    (unsigned int)(unsigned char)s[i]);
+			log_bytes(l, octal, 4);
 			continue;
 		}
-		snprintf(octal, sizeof(octal), "\\%03o",
-		    (unsigned int)(unsigned char)*s);
-		for (p = octal; *p != '\0'; p++)
-			log_byte(l, *p);
+		if (s[i] == '"' || s[i] == '\\')
+			log_bytes(l, "\\", 1);
+		log_bytes(l, s + i, 1);
 	}
-	log_byte(l, '"');
+	log_bytes(l, "\"", 1);
 }
 
 void
-log_add(struct log_line *l, const char *key, const char *fmt, ...)
+log_add(struct log_line *l, const char *key, const char *value)
 {
-	char value[VALUE_MAX];
-	const char *p;
+	size_t len = strnlen(value, VALUE_MAX);
+
+	if (l->len > 0)
+		log_bytes(l, " ", 1);
+	log_bytes(l, key, strlen(key));
+	log_bytes(l, "=", 1);
+	if (is_plain(value, len))
+		log_bytes(l, value, len);
+	else
+		log_quoted(l, value, len);
+}
+
+void
+log_addf(struct log_line *l, const char *key, const char *fmt, ...)
+{
+	char value[VALUE_MAX + 1];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(value, sizeof(value), fmt, ap);
 	va_end(ap);
-	if (l->len > 0)
-		log_byte(l, ' ');
-	for (p = key; *p != '\0'; p++)
-		log_byte(l, *p);
-	log_byte(l, '=');
-	if (needs_quotes(value)) {
-		log_quoted(l, value);
-		return;
-	}
-	for (p = value; *p != '\0'; p++)
-		log_byte(l, *p);
+	log_add(l, key, value);
 }
 
 void
 log_send(const struct config *cfg, struct log_line *l)
 {
+	l->text[l->len] = '\0';
 	log_text(cfg, LOG_INFO, l->text);
 	l->len = 0;
 }

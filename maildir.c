@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -180,7 +181,7 @@ maildir_begin(struct delivery *d)
 static void
 count(const struct delivery *d, bool less)
 {
-	if (quota_add(d->dir, d->size, less) == -1)
+	if (d->counts && quota_add(d->dir, d->size, less) == -1)
 		log_warn(d->cfg, "write %s/maildirsize: %s",
 		    d->rcpt->mailbox.path, strerror(errno));
 }
@@ -191,8 +192,10 @@ maildir_commit(struct delivery *d)
 {
 	int r;
 
+	d->counts = true;
 	if (!d->rcpt->ignorequota && quota_maildir(d->cfg,
-	    &d->rcpt->mailbox, d->dir, d->size, &d->failure) == -1)
+	    &d->rcpt->mailbox, d->dir, d->size, &d->counts,
+	    &d->failure) == -1)
 		return -1;
 	r = os_rename(d->dir, d->fd, d->tmp, d->new);
 	if (r == -1 && errno == ENOENT && make_parts(d->dir, d->folder) == 0)
@@ -269,19 +272,25 @@ maildir_quota(const struct config *cfg, const struct mailbox *mb,
     uint64_t bytes, struct failure *f)
 {
 	struct usage u;
-	int dir = open(mb->path, DIR_FLAGS), r;
+	char path[PATH_MAX];
+	bool counts;
+	int dir, r, n;
 
-	if (dir != -1) {
-		r = quota_maildir(cfg, mb, dir, bytes, f);
+	memset(&u, 0, sizeof(u));
+	/* Most have no limit and no maildirsize: one look tells. */
+	if (!quota_limit(cfg, mb, &u.limit)) {
+		n = snprintf(path, sizeof(path), "%s/maildirsize", mb->path);
+		if (n < 0 || (size_t)n >= sizeof(path) ||
+		    faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == -1)
+			return 0;
+	}
+	if ((dir = open(mb->path, DIR_FLAGS)) != -1) {
+		r = quota_maildir(cfg, mb, dir, bytes, &counts, f);
 		close(dir);
 		return r;
 	}
-	/* What is wrong with it is said when it is written. */
-	if (errno != ENOENT)
-		return 0;
-	memset(&u, 0, sizeof(u));
-	quota_limit(cfg, mb, &u.limit);
-	return quota_check(&u, bytes, f);
+	/* What else is wrong with it is said when it is written. */
+	return errno == ENOENT ? quota_check(&u, bytes, f) : 0;
 }
 
 static int

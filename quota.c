@@ -271,9 +271,11 @@ usage_read(const struct config *cfg, const struct mailbox *mb, int dir,
 
 	memset(u, 0, sizeof(*u));
 	*again = false;
+	u->has_file = true;
 	if (quota_limit(cfg, mb, &u->limit) && !is_limited(&u->limit))
 		return 0;
 	file = read_maildirsize(dir, &m, again);
+	u->has_file = file != SIZE_NONE || is_limited(&u->limit);
 	if (!is_limited(&u->limit)) {
 		if (file != SIZE_GOOD || !is_limited(&m.limit))
 			return 0;
@@ -302,13 +304,14 @@ quota_read(const struct config *cfg, const struct mailbox *mb, int dir,
 
 int
 quota_maildir(const struct config *cfg, const struct mailbox *mb, int dir,
-    uint64_t bytes, struct failure *f)
+    uint64_t bytes, bool *counts, struct failure *f)
 {
 	struct usage u;
 	bool again;
 
 	if (usage_read(cfg, mb, dir, true, &u, &again, f) == -1)
 		return -1;
+	*counts = u.has_file;
 	if (quota_check(&u, bytes, f) == 0)
 		return 0;
 	if (!again || recount(dir, true, &u, f) == -1)

@@ -44,6 +44,7 @@ struct session {
 	size_t			 inpos;
 	size_t			 inlen;
 	size_t			 outlen;
+	/* From here on it is not cleared. */
 	char			 in[65536];
 	char			 out[8192];
 };
@@ -124,28 +125,28 @@ output_flush(struct session *s)
 	s->outlen = 0;
 }
 
-/* One line; text that is too long is cut, the code never is. */
+/* One line of text without control characters; it is cut, the code never. */
 static void
 say(struct session *s, int code, char sep, const char *esc, const char *fmt,
     ...)
 {
-	char raw[512], clean[4 * sizeof(raw) + 1];
+	char *line;
 	va_list ap;
 	int n;
 
-	va_start(ap, fmt);
-	vsnprintf(raw, sizeof(raw), fmt, ap);
-	va_end(ap);
-	strvis(clean, raw, VIS_NL | VIS_TAB | VIS_CSTYLE | VIS_NOSLASH);
-	if (s->outlen + REPLY_MAX + 1 > sizeof(s->out))
+	if (s->outlen + REPLY_MAX > sizeof(s->out))
 		output_flush(s);
-	n = snprintf(s->out + s->outlen, REPLY_MAX - 1, "%03d%c%s%s%s", code,
-	    sep, esc == NULL ? "" : esc, esc == NULL ? "" : " ", clean);
+	line = s->out + s->outlen;
+	n = esc == NULL ? snprintf(line, REPLY_MAX, "%03d%c", code, sep) :
+	    snprintf(line, REPLY_MAX, "%03d%c%s ", code, sep, esc);
+	va_start(ap, fmt);
+	n += vsnprintf(line + n, (size_t)(REPLY_MAX - 1 - n), fmt, ap);
+	va_end(ap);
 	if (n > REPLY_MAX - 2)
 		n = REPLY_MAX - 2;
 	if (s->cfg->verbose)
-		log_info(s->cfg, "S: %.*s", n, s->out + s->outlen);
-	memcpy(s->out + s->outlen + n, "\r\n", 2);
+		log_info(s->cfg, "S: %.*s", n, line);
+	memcpy(line + n, "\r\n", 2);
 	s->outlen += (size_t)n + 2;
 }
 
@@ -440,6 +441,7 @@ find_peer(struct envelope *env)
 	socklen_t len = sizeof(ss);
 	char host[INET6_ADDRSTRLEN];
 
+	env->knows_peer = true;
 	if (getpeername(STDIN_FILENO, (struct sockaddr *)&ss, &len) == -1)
 		return;
 	if (ss.ss_family == AF_INET && inet_ntop(AF_INET, &in->sin_addr,
@@ -481,7 +483,7 @@ cmd_mail(struct session *s, char *args)
 	if (p.has_size && (p.size == UINT64_MAX ||
 	    (s->cfg->maxsize > 0 && p.size > s->cfg->maxsize)))
 		return &too_large;
-	if (env->peer[0] == '\0' && (s->cfg->trace & TRACE_RECEIVED) != 0)
+	if (!env->knows_peer && (s->cfg->trace & TRACE_RECEIVED) != 0)
 		find_peer(env);
 	env->size = p.size;
 	env->smtputf8 = p.smtputf8;
@@ -795,14 +797,15 @@ answer(struct session *s, const struct reply *r)
 static void
 session_log(const struct session *s)
 {
-	struct log_line l = { .len = 0 };
+	struct log_line l;
 
-	log_add(&l, "session", "%s", s->over);
-	log_add(&l, "messages", "%zu", s->messages);
-	log_add(&l, "delivered", "%zu", s->results[2]);
-	log_add(&l, "deferred", "%zu", s->results[4]);
-	log_add(&l, "refused", "%zu", s->results[5]);
-	log_add(&l, "errors", "%u", s->errors);
+	l.len = 0;
+	log_add(&l, "session", s->over);
+	log_addf(&l, "messages", "%zu", s->messages);
+	log_addf(&l, "delivered", "%zu", s->results[2]);
+	log_addf(&l, "deferred", "%zu", s->results[4]);
+	log_addf(&l, "refused", "%zu", s->results[5]);
+	log_addf(&l, "errors", "%u", s->errors);
 	log_send(s->cfg, &l);
 }
 
@@ -829,8 +832,9 @@ session_run(const struct config *cfg)
 	struct session *s;
 	int r;
 
-	if ((s = calloc(1, sizeof(*s))) == NULL)
+	if ((s = malloc(sizeof(*s))) == NULL)
 		return -1;
+	memset(s, 0, offsetof(struct session, in));
 	s->cfg = cfg;
 	s->cred.cfg = cfg;
 	message_init(&s->message);
@@ -847,8 +851,12 @@ session_run(const struct config *cfg)
 void
 session_refuse(const struct config *cfg, const char *why)
 {
-	struct session s = { .cfg = cfg };
+	char clean[4 * REPLY_MAX + 1];
+	struct session s;
 
-	say(&s, 421, ' ', "4.3.5", "%s", why);
+	memset(&s, 0, offsetof(struct session, in));
+	s.cfg = cfg;
+	strnvis(clean, why, sizeof(clean), VIS_NL | VIS_TAB | VIS_NOSLASH);
+	say(&s, 421, ' ', "4.3.5", "%s", clean);
 	output_flush(&s);
 }
