@@ -14,7 +14,8 @@ BSD_CPP =	-isystem /usr/include/bsd -DLIBBSD_OVERLAY \
 BSD_LIBS =	-lbsd
 
 OBJS =		session.o parse.o data.o message.o user.o deliver.o mbox.o \
-		maildir.o quota.o identity.o failure.o os.o log.o
+		maildir.o quota.o identity.o failure.o os.o log.o \
+		text.o
 
 all: lmtpd
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -108,40 +109,43 @@ find_volume(struct deliverer *dv, struct delivery *d)
 /*
  * Trace headers, RFC 5321 4.4 and RFC 3848.
  */
+/*
+ * What the client says it is, with nothing in it that a reader could take
+ * for another part of the field.
+ */
 static void
-format_date(const struct tm *tm, char *buf, size_t size)
+add_host(struct text *t, const char *s)
 {
-	strftime(buf, size, "%a, %d %b %Y %H:%M:%S +0000", tm);
+	size_t n;
+
+	while (*s != '\0') {
+		n = strcspn(s, " ()<>;,\\\"");
+		text_bytes(t, s, n);
+		s += n;
+		if (*s != '\0') {
+			text_bytes(t, "?", 1);
+			s++;
+		}
+	}
 }
 
-/* What the client says it is, with nothing in it that a reader could take
- * for a part of the field. */
 static void
-clean_host(const char *s, char *out, size_t size)
+add_received(struct text *t, const struct config *cfg,
+    const struct envelope *env, const struct rcpt *r)
 {
-	size_t o = 0;
-
-	for (; *s != '\0' && o + 1 < size; s++)
-		out[o++] = strchr(" ()<>;,\\\"", *s) == NULL ? *s : '?';
-	out[o] = '\0';
-}
-
-static size_t
-format_received(const struct config *cfg, const struct envelope *env,
-    const struct rcpt *r, char *buf, size_t size)
-{
-	char lhlo[sizeof(env->lhlo)], date[64];
+	char date[40];
 	time_t now = time(NULL);
 	struct tm tm;
 
-	clean_host(env->lhlo, lhlo, sizeof(lhlo));
 	gmtime_r(&now, &tm);
-	format_date(&tm, date, sizeof(date));
-	return (size_t)snprintf(buf, size, "Received: from %s%s%s%s\n"
-	    "\tby %s with %s id %s\n\tfor <%s>;\n\t%s\n", lhlo,
-	    env->peer[0] == '\0' ? "" : " (", env->peer,
-	    env->peer[0] == '\0' ? "" : ")", cfg->host,
-	    env->smtputf8 ? "UTF8LMTP" : "LMTP", r->id, r->address, date);
+	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S +0000", &tm);
+	text_add(t, "Received: from ", NULL);
+	add_host(t, env->lhlo);
+	if (env->peer[0] != '\0')
+		text_add(t, " (", env->peer, ")", NULL);
+	text_add(t, "\n\tby ", cfg->host, env->smtputf8 ?
+	    " with UTF8LMTP id " : " with LMTP id ", r->id,
+	    "\n\tfor <", r->address, ">;\n\t", date, "\n", NULL);
 }
 
 /* The trace headers of one recipient, in head of HEAD_MAX bytes. */
@@ -149,23 +153,24 @@ static void
 format_head(const struct envelope *env, struct delivery *d, char *head)
 {
 	unsigned int trace = d->cfg->trace;
-	size_t n = 0;
+	struct text t;
 
-	d->head = head;
-	if (trace & TRACE_RETURN_PATH)
-		n += (size_t)snprintf(head + n, HEAD_MAX - n,
-		    "Return-Path: <%s>\n", env->sender);
-	if (trace & TRACE_DELIVERED_TO)
-		n += (size_t)snprintf(head + n, HEAD_MAX - n,
-		    "Delivered-To: %s\n", d->rcpt->address);
-	d->headlines = (trace & TRACE_RETURN_PATH ? 1u : 0) +
-	    (trace & TRACE_DELIVERED_TO ? 1u : 0);
+	text_init(&t, head, HEAD_MAX);
+	d->headlines = 0;
+	if (trace & TRACE_RETURN_PATH) {
+		text_add(&t, "Return-Path: <", env->sender, ">\n", NULL);
+		d->headlines++;
+	}
+	if (trace & TRACE_DELIVERED_TO) {
+		text_add(&t, "Delivered-To: ", d->rcpt->address, "\n", NULL);
+		d->headlines++;
+	}
 	if (trace & TRACE_RECEIVED) {
-		n += format_received(d->cfg, env, d->rcpt, head + n,
-		    HEAD_MAX - n);
+		add_received(&t, d->cfg, env, d->rcpt);
 		d->headlines += 4;
 	}
-	d->headlen = n;
+	d->head = head;
+	d->headlen = t.len;
 }
 
 /*
@@ -263,15 +268,29 @@ static void
 make_names(struct deliverer *dv, struct rcpt *r, char *unique, size_t size)
 {
 	struct timespec now;
+	struct text t;
+	uint64_t sec, usec;
 
 	clock_gettime(CLOCK_REALTIME, &now);
+	sec = (uint64_t)now.tv_sec;
+	usec = (uint64_t)now.tv_nsec / 1000;
 	dv->count++;
-	snprintf(r->id, sizeof(r->id), "%llx%05lx%08llx.%u",
-	    (unsigned long long)now.tv_sec, now.tv_nsec / 1000,
-	    (unsigned long long)(dv->random & 0xffffffff), dv->count);
-	snprintf(unique, size, "%lld.M%06ldP%ldQ%uR%016llx",
-	    (long long)now.tv_sec, now.tv_nsec / 1000, (long)getpid(),
-	    dv->count, (unsigned long long)dv->random);
+	text_init(&t, r->id, sizeof(r->id));
+	text_number(&t, sec, 16, 8);
+	text_number(&t, usec, 16, 5);
+	text_number(&t, dv->random & 0xffffffff, 16, 8);
+	text_add(&t, ".", NULL);
+	text_number(&t, dv->count, 10, 0);
+	text_init(&t, unique, size);
+	text_number(&t, sec, 10, 0);
+	text_add(&t, ".M", NULL);
+	text_number(&t, usec, 10, 6);
+	text_add(&t, "P", NULL);
+	text_number(&t, (uint64_t)dv->pid, 10, 0);
+	text_add(&t, "Q", NULL);
+	text_number(&t, dv->count, 10, 0);
+	text_add(&t, "R", NULL);
+	text_number(&t, dv->random, 16, 16);
 }
 
 /* How many may go together: no more than there is memory for. */
@@ -398,40 +417,73 @@ group_undo(struct deliverer *dv, size_t n)
 	}
 }
 
+static void
+log_path(struct log_line *l, const char *key, const char *path)
+{
+	char value[COMMAND_MAX + 3];
+	struct text t;
+
+	text_init(&t, value, sizeof(value));
+	text_add(&t, "<", path, ">", NULL);
+	log_add(l, key, value);
+}
+
+static void
+log_mailbox(struct log_line *l, const struct config *cfg,
+    const struct mailbox *mb)
+{
+	char value[PATH_MAX];
+	struct text t;
+
+	text_init(&t, value, sizeof(value));
+	text_add(&t, cfg->format == FORMAT_MAILDIR ? "maildir:" : "mbox:",
+	    mb->path, NULL);
+	log_add(l, "user", mb->name);
+	log_number(l, "uid", mb->id.uid);
+	log_add(l, "mailbox", value);
+}
+
+static void
+log_delay(struct log_line *l, const struct timespec *begun)
+{
+	char value[32];
+	struct timespec now;
+	struct text t;
+	uint64_t ms;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ms = (uint64_t)((now.tv_sec - begun->tv_sec) * 1000 +
+	    (now.tv_nsec - begun->tv_nsec) / 1000000);
+	text_init(&t, value, sizeof(value));
+	text_number(&t, ms / 1000, 10, 0);
+	text_add(&t, ".", NULL);
+	text_number(&t, ms % 1000, 10, 3);
+	log_add(l, "delay", value);
+}
+
 void
 deliver_log(const struct config *cfg, const struct envelope *env,
     const struct rcpt *r, const struct delivery *d, const char *reason)
 {
 	struct log_line l;
-	struct timespec now;
-	long long ms;
-	bool maildir = cfg->format == FORMAT_MAILDIR;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	l.len = 0;
+	log_begin(&l);
 	if (d != NULL)
 		log_add(&l, "id", r->id);
 	if (env->qid[0] != '\0')
 		log_add(&l, "qid", env->qid);
-	log_addf(&l, "from", "<%s>", env->sender);
-	log_addf(&l, "to", "<%s>", r->address);
-	if (r->mailbox.path != NULL) {
-		log_add(&l, "user", r->mailbox.name);
-		log_addf(&l, "uid", "%ld", (long)r->mailbox.id.uid);
-		log_addf(&l, "mailbox", "%s:%s", maildir ? "maildir" : "mbox",
-		    r->mailbox.path);
-	}
-	if (d != NULL) {
-		if (d->new[0] != '\0' && reason == NULL)
-			log_add(&l, "file", d->new);
-		if (env->msgid[0] != '\0')
-			log_add(&l, "msgid", env->msgid);
-		log_addf(&l, "size", "%llu", (unsigned long long)
-		    (reason == NULL ? d->size : d->message->size));
-	}
-	ms = (now.tv_sec - env->begun.tv_sec) * 1000 +
-	    (now.tv_nsec - env->begun.tv_nsec) / 1000000;
-	log_addf(&l, "delay", "%lld.%03lld", ms / 1000, ms % 1000);
+	log_path(&l, "from", env->sender);
+	log_path(&l, "to", r->address);
+	if (r->mailbox.path != NULL)
+		log_mailbox(&l, cfg, &r->mailbox);
+	if (d != NULL && d->new[0] != '\0' && reason == NULL)
+		log_add(&l, "file", d->new);
+	if (env->msgid[0] != '\0')
+		log_add(&l, "msgid", env->msgid);
+	if (d != NULL)
+		log_number(&l, "size", reason == NULL ? d->size :
+		    d->message->size);
+	log_delay(&l, &env->begun);
 	log_add(&l, "dsn", r->reply->esc);
 	log_add(&l, "status", r->reply->code < 300 ? "delivered" :
 	    r->reply->code < 500 ? "deferred" : "refused");

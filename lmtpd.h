@@ -225,11 +225,28 @@ void	 header_received_id(const char *msg, size_t len, char *id,
 	    size_t size);
 
 /*
+ * text.c: text in a buffer of fixed size, with its NUL; the rest is cut.
+ */
+struct text {
+	char	*buf;
+	size_t	 size;		/* at least 1 */
+	size_t	 len;
+};
+
+void	 text_init(struct text *t, char *buf, size_t size);
+void	 text_bytes(struct text *t, const char *s, size_t len);
+/* Adds strings, up to a NULL. */
+void	 text_add(struct text *t, ...) __attribute__((__sentinel__));
+/* Adds a number, with zeros before it up to width digits (at most 64). */
+void	 text_number(struct text *t, uint64_t n, unsigned int base,
+	    size_t width);
+
+/*
  * log.c: what is said to the operator, in syslog or on standard error.
  */
 struct log_line {
-	char	 text[4096];
-	size_t	 len;
+	struct text	 text;
+	char		 buf[4096];
 };
 
 void	 log_open(const struct config *cfg);
@@ -237,10 +254,10 @@ void	 log_info(const struct config *cfg, const char *fmt, ...)
 	    __attribute__((__format__(printf, 2, 3)));
 void	 log_warn(const struct config *cfg, const char *fmt, ...)
 	    __attribute__((__format__(printf, 2, 3)));
-/* key=value, quoted where it must be; long values are cut.  len begins 0. */
+/* A line of key=value, quoted where it must be; long values are cut. */
+void	 log_begin(struct log_line *l);
 void	 log_add(struct log_line *l, const char *key, const char *value);
-void	 log_addf(struct log_line *l, const char *key, const char *fmt, ...)
-	    __attribute__((__format__(printf, 3, 4)));
+void	 log_number(struct log_line *l, const char *key, uint64_t n);
 void	 log_send(const struct config *cfg, struct log_line *l);
 
 /*

@@ -67,17 +67,6 @@ log_warn(const struct config *cfg, const char *fmt, ...)
 	va_end(ap);
 }
 
-static void
-log_bytes(struct log_line *l, const char *s, size_t len)
-{
-	size_t room = sizeof(l->text) - 1 - l->len;
-
-	if (len > room)
-		len = room;
-	memcpy(l->text + l->len, s, len);
-	l->len += len;
-}
-
 /* A word that can be told from its neighbours as it is. */
 static bool
 is_plain(const char *s, size_t len)
@@ -92,24 +81,28 @@ is_plain(const char *s, size_t len)
 }
 
 static void
-log_quoted(struct log_line *l, const char *s, size_t len)
+add_quoted(struct text *t, const char *s, size_t len)
 {
-	char octal[5];
 	size_t i;
 
-	log_bytes(l, "\"", 1);
+	text_bytes(t, "\"", 1);
 	for (i = 0; i < len; i++) {
 		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f) {
-			snprintf(octal, sizeof(octal), "\\%03o",
-			    (unsigned int)(unsigned char)s[i]);
-			log_bytes(l, octal, 4);
+			text_bytes(t, "\\", 1);
+			text_number(t, (unsigned char)s[i], 8, 3);
 			continue;
 		}
 		if (s[i] == '"' || s[i] == '\\')
-			log_bytes(l, "\\", 1);
-		log_bytes(l, s + i, 1);
+			text_bytes(t, "\\", 1);
+		text_bytes(t, s + i, 1);
 	}
-	log_bytes(l, "\"", 1);
+	text_bytes(t, "\"", 1);
+}
+
+void
+log_begin(struct log_line *l)
+{
+	text_init(&l->text, l->buf, sizeof(l->buf));
 }
 
 void
@@ -117,32 +110,22 @@ log_add(struct log_line *l, const char *key, const char *value)
 {
 	size_t len = strnlen(value, VALUE_MAX);
 
-	if (l->len > 0)
-		log_bytes(l, " ", 1);
-	log_bytes(l, key, strlen(key));
-	log_bytes(l, "=", 1);
+	text_add(&l->text, l->text.len > 0 ? " " : "", key, "=", NULL);
 	if (is_plain(value, len))
-		log_bytes(l, value, len);
+		text_bytes(&l->text, value, len);
 	else
-		log_quoted(l, value, len);
+		add_quoted(&l->text, value, len);
 }
 
 void
-log_addf(struct log_line *l, const char *key, const char *fmt, ...)
+log_number(struct log_line *l, const char *key, uint64_t n)
 {
-	char value[VALUE_MAX + 1];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(value, sizeof(value), fmt, ap);
-	va_end(ap);
-	log_add(l, key, value);
+	text_add(&l->text, l->text.len > 0 ? " " : "", key, "=", NULL);
+	text_number(&l->text, n, 10, 0);
 }
 
 void
 log_send(const struct config *cfg, struct log_line *l)
 {
-	l->text[l->len] = '\0';
-	log_text(cfg, LOG_INFO, l->text);
-	l->len = 0;
+	log_text(cfg, LOG_INFO, l->buf);
 }

@@ -16,6 +16,7 @@
 
 #include "lmtpd.h"
 
+#define HOST_NAME_BYTES	100	/* of the host in a name of 255 */
 #define DIR_FLAGS	(O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
 static int
@@ -120,18 +121,43 @@ find_folder(struct delivery *d)
 
 /* The host in a file's name: / would be a path, : begins the flags. */
 static void
-encode_host(const char *host, char *out, size_t size)
+add_host(struct text *t, const char *host)
 {
-	size_t o = 0;
+	size_t n, end = t->len + HOST_NAME_BYTES;
 
-	for (; *host != '\0' && o + 5 < size; host++) {
+	while (*host != '\0' && t->len < end) {
+		n = strcspn(host, "/:");
+		if (n > end - t->len)
+			n = end - t->len;
+		text_bytes(t, host, n);
+		host += n;
 		if (*host == '/' || *host == ':')
-			o += (size_t)snprintf(out + o, size - o, "\\%03o",
-			    (unsigned int)*host);
-		else
-			out[o++] = *host;
+			text_add(t, *host++ == '/' ? "\\057" : "\\072", NULL);
 	}
-	out[o] = '\0';
+}
+
+static void
+name_tmp(struct delivery *d)
+{
+	struct text t;
+
+	text_init(&t, d->tmp, sizeof(d->tmp));
+	text_add(&t, d->folder, "tmp/", d->unique, ".", NULL);
+	add_host(&t, d->cfg->host);
+}
+
+/* The same name, with the sizes that readers would have to count. */
+static void
+name_new(struct delivery *d, uint64_t lines)
+{
+	struct text t;
+
+	text_init(&t, d->new, sizeof(d->new));
+	text_add(&t, d->folder, "new/", d->tmp + strlen(d->folder) +
+	    strlen("tmp/"), ",S=", NULL);
+	text_number(&t, d->size, 10, 0);
+	text_add(&t, ",W=", NULL);
+	text_number(&t, d->size + lines, 10, 0);
 }
 
 static int
@@ -153,15 +179,11 @@ maildir_begin(struct delivery *d)
 	struct filter filter = {
 		.return_path = (d->cfg->trace & TRACE_RETURN_PATH) != 0
 	};
-	char host[132];
-	uint64_t lines;
 
 	if ((d->dir = open_maildir(d->cfg, mb, &d->failure)) == -1)
 		return -1;
 	find_folder(d);
-	encode_host(d->cfg->host, host, sizeof(host));
-	snprintf(d->tmp, sizeof(d->tmp), "%stmp/%s.%s", d->folder, d->unique,
-	    host);
+	name_tmp(d);
 	if (create_tmp(d) == -1)
 		return failure_errno(&d->failure, "open", "%s/%s", mb->path,
 		    d->tmp);
@@ -170,10 +192,7 @@ maildir_begin(struct delivery *d)
 		return failure_errno(&d->failure, "write", "%s/%s", mb->path,
 		    d->tmp);
 	d->size = d->headlen + d->message->size - filter.dropped;
-	lines = d->headlines + d->message->data.lines - filter.lines;
-	snprintf(d->new, sizeof(d->new), "%snew/%s.%s,S=%llu,W=%llu",
-	    d->folder, d->unique, host, (unsigned long long)d->size,
-	    (unsigned long long)(d->size + lines));
+	name_new(d, d->headlines + d->message->data.lines - filter.lines);
 	return 0;
 }
 

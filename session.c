@@ -125,35 +125,50 @@ output_flush(struct session *s)
 	s->outlen = 0;
 }
 
-/* One line of text without control characters; it is cut, the code never. */
-static void
-say(struct session *s, int code, char sep, const char *esc, const char *fmt,
-    ...)
+/*
+ * One line: text without control characters, up to a NULL.  It is cut, the
+ * code never is.
+ */
+static void __attribute__((__sentinel__))
+say(struct session *s, const char *code, const char *esc, ...)
 {
-	char *line;
+	struct text line;
+	const char *part;
 	va_list ap;
-	int n;
 
 	if (s->outlen + REPLY_MAX > sizeof(s->out))
 		output_flush(s);
-	line = s->out + s->outlen;
-	n = esc == NULL ? snprintf(line, REPLY_MAX, "%03d%c", code, sep) :
-	    snprintf(line, REPLY_MAX, "%03d%c%s ", code, sep, esc);
-	va_start(ap, fmt);
-	n += vsnprintf(line + n, (size_t)(REPLY_MAX - 1 - n), fmt, ap);
+	text_init(&line, s->out + s->outlen, REPLY_MAX - 1);
+	text_add(&line, code, esc == NULL ? "" : esc,
+	    esc == NULL ? "" : " ", NULL);
+	va_start(ap, esc);
+	while ((part = va_arg(ap, const char *)) != NULL)
+		text_bytes(&line, part, strlen(part));
 	va_end(ap);
-	if (n > REPLY_MAX - 2)
-		n = REPLY_MAX - 2;
 	if (s->cfg->verbose)
-		log_info(s->cfg, "S: %.*s", n, line);
-	memcpy(line + n, "\r\n", 2);
-	s->outlen += (size_t)n + 2;
+		log_info(s->cfg, "S: %s", line.buf);
+	memcpy(line.buf + line.len, "\r\n", 2);
+	s->outlen += line.len + 2;
+}
+
+/* The reply, and the id of a delivery or NULL. */
+static void
+say_result(struct session *s, const struct reply *r, const char *id)
+{
+	char digits[8];
+	struct text code;
+
+	text_init(&code, digits, sizeof(digits));
+	text_number(&code, (uint64_t)r->code, 10, 3);
+	text_add(&code, " ", NULL);
+	say(s, digits, r->esc, r->text, id == NULL ? NULL : ", id=", id,
+	    NULL);
 }
 
 static void
 say_reply(struct session *s, const struct reply *r)
 {
-	say(s, r->code, ' ', r->esc, "%s", r->text);
+	say_result(s, r, NULL);
 }
 
 static void
@@ -298,27 +313,22 @@ refuse_all(struct session *s, size_t first, const struct reply *r,
 }
 
 static void
-say_result(struct session *s, const struct rcpt *r)
-{
-	if (r->reply->code < 300)
-		say(s, r->reply->code, ' ', r->reply->esc, "%s, id=%s",
-		    r->reply->text, r->id);
-	else
-		say_reply(s, r->reply);
-	count_result(s, r->reply);
-}
-
-static void
 deliver_all(struct session *s)
 {
 	struct deliverer *dv = &s->deliverer;
 	struct envelope *env = &s->env;
-	size_t i, n;
+	size_t i, n, last;
 
 	output_flush(s);
 	for (i = 0; i < env->nrcpt && !dv->gone && !dv->ending; ) {
-		for (n = deliver_group(dv, env, &s->message, i); n > 0; n--)
-			say_result(s, &env->rcpts[i++]);
+		n = deliver_group(dv, env, &s->message, i);
+		for (last = i + n; i < last; i++) {
+			const struct rcpt *r = &env->rcpts[i];
+
+			say_result(s, r->reply, r->reply ==
+			    &reply_delivered ? r->id : NULL);
+			count_result(s, r->reply);
+		}
 		output_flush(s);
 	}
 	if (i < env->nrcpt)
@@ -388,47 +398,37 @@ feed(struct session *s, size_t len)
 /*
  * Commands.  Each returns its reply, or NULL if it has answered itself.
  */
-static void
-say_keywords(struct session *s, bool limits, bool xforward, bool chunking)
-{
-	say(s, 250, '-', NULL, "%s", s->cfg->host);
-	say(s, 250, '-', NULL, "PIPELINING");
-	say(s, 250, '-', NULL, "ENHANCEDSTATUSCODES");
-	say(s, 250, '-', NULL, "8BITMIME");
-	say(s, 250, '-', NULL, "SMTPUTF8");
-	if (chunking)
-		say(s, 250, '-', NULL, "CHUNKING");
-	if (xforward)
-		say(s, 250, '-', NULL, "XFORWARD IDENT");
-	if (limits)
-		say(s, 250, '-', NULL, "LIMITS RCPTMAX=%zu", s->cfg->maxrcpt);
-	say(s, 250, '-', NULL, "IGNOREQUOTA");
-	say(s, 250, ' ', NULL, "SIZE %llu",
-	    (unsigned long long)s->cfg->maxsize);
-}
-
 static const struct reply *
 cmd_lhlo(struct session *s, char *args)
 {
-	char limits[48], size[32];
-	bool chunking, xforward;
+	char limits[32], size[32];
 	size_t len;
 
 	transaction_reset(s);
 	s->phase = PHASE_HELLO;
 	strlcpy(s->env.lhlo, args, sizeof(s->env.lhlo));
-	snprintf(limits, sizeof(limits), "250-LIMITS RCPTMAX=%zu\r\n",
+	snprintf(limits, sizeof(limits), "LIMITS RCPTMAX=%zu",
 	    s->cfg->maxrcpt);
-	snprintf(size, sizeof(size), "250 SIZE %llu\r\n",
+	snprintf(size, sizeof(size), "SIZE %llu",
 	    (unsigned long long)s->cfg->maxsize);
 	len = strlen("250-\r\n" "250-PIPELINING\r\n"
 	    "250-ENHANCEDSTATUSCODES\r\n" "250-8BITMIME\r\n"
-	    "250-SMTPUTF8\r\n" "250-IGNOREQUOTA\r\n") +
+	    "250-SMTPUTF8\r\n" "250-IGNOREQUOTA\r\n" "250-\r\n") +
 	    strlen(s->cfg->host) + strlen(size);
-	/* What fits: CHUNKING is wanted most, LIMITS least. */
-	chunking = (len += strlen("250-CHUNKING\r\n")) <= LHLO_MAX;
-	xforward = (len += strlen("250-XFORWARD IDENT\r\n")) <= LHLO_MAX;
-	say_keywords(s, len + strlen(limits) <= LHLO_MAX, xforward, chunking);
+	say(s, "250-", NULL, s->cfg->host, NULL);
+	say(s, "250-", NULL, "PIPELINING", NULL);
+	say(s, "250-", NULL, "ENHANCEDSTATUSCODES", NULL);
+	say(s, "250-", NULL, "8BITMIME", NULL);
+	say(s, "250-", NULL, "SMTPUTF8", NULL);
+	/* As many of the rest as fit: CHUNKING is wanted most. */
+	if ((len += strlen("250-CHUNKING\r\n")) <= LHLO_MAX)
+		say(s, "250-", NULL, "CHUNKING", NULL);
+	if ((len += strlen("250-XFORWARD IDENT\r\n")) <= LHLO_MAX)
+		say(s, "250-", NULL, "XFORWARD IDENT", NULL);
+	if (len + strlen("250-\r\n") + strlen(limits) <= LHLO_MAX)
+		say(s, "250-", NULL, limits, NULL);
+	say(s, "250-", NULL, "IGNOREQUOTA", NULL);
+	say(s, "250 ", NULL, size, NULL);
 	return NULL;
 }
 
@@ -799,13 +799,13 @@ session_log(const struct session *s)
 {
 	struct log_line l;
 
-	l.len = 0;
+	log_begin(&l);
 	log_add(&l, "session", s->over);
-	log_addf(&l, "messages", "%zu", s->messages);
-	log_addf(&l, "delivered", "%zu", s->results[2]);
-	log_addf(&l, "deferred", "%zu", s->results[4]);
-	log_addf(&l, "refused", "%zu", s->results[5]);
-	log_addf(&l, "errors", "%u", s->errors);
+	log_number(&l, "messages", s->messages);
+	log_number(&l, "delivered", s->results[2]);
+	log_number(&l, "deferred", s->results[4]);
+	log_number(&l, "refused", s->results[5]);
+	log_number(&l, "errors", s->errors);
 	log_send(s->cfg, &l);
 }
 
@@ -816,7 +816,7 @@ session_talk(struct session *s)
 	char *line;
 	size_t len;
 
-	say(s, 220, ' ', NULL, "%s LMTP", s->cfg->host);
+	say(s, "220 ", NULL, s->cfg->host, " LMTP", NULL);
 	while (s->over == NULL && (line = next_line(s, &len)) != NULL) {
 		r = command_run(s, line, len);
 		if (r != NULL)
@@ -857,6 +857,6 @@ session_refuse(const struct config *cfg, const char *why)
 	memset(&s, 0, offsetof(struct session, in));
 	s.cfg = cfg;
 	strnvis(clean, why, sizeof(clean), VIS_NL | VIS_TAB | VIS_NOSLASH);
-	say(&s, 421, ' ', "4.3.5", "%s", clean);
+	say(&s, "421 ", "4.3.5", clean, NULL);
 	output_flush(&s);
 }
