@@ -129,28 +129,40 @@ add_host(struct text *t, const char *s)
 	}
 }
 
-static void
-add_received(struct text *t, const struct config *cfg,
-    const struct envelope *env, const struct rcpt *r)
+/* The date of now, which many recipients share. */
+static const char *
+received_date(struct deliverer *dv)
 {
-	char date[40];
 	time_t now = time(NULL);
 	struct tm tm;
 
-	gmtime_r(&now, &tm);
-	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S +0000", &tm);
+	if (now != dv->date_of) {
+		gmtime_r(&now, &tm);
+		strftime(dv->date, sizeof(dv->date),
+		    "%a, %d %b %Y %H:%M:%S +0000", &tm);
+		dv->date_of = now;
+	}
+	return dv->date;
+}
+
+static void
+add_received(struct deliverer *dv, struct text *t,
+    const struct envelope *env, const struct rcpt *r)
+{
 	text_add(t, "Received: from ", NULL);
 	add_host(t, env->lhlo);
 	if (env->peer[0] != '\0')
 		text_add(t, " (", env->peer, ")", NULL);
-	text_add(t, "\n\tby ", cfg->host, env->smtputf8 ?
+	text_add(t, "\n\tby ", dv->cfg->host, env->smtputf8 ?
 	    " with UTF8LMTP id " : " with LMTP id ", r->id,
-	    "\n\tfor <", r->address, ">;\n\t", date, "\n", NULL);
+	    "\n\tfor <", r->address, ">;\n\t", received_date(dv),
+	    "\n", NULL);
 }
 
 /* The trace headers of one recipient, in head of HEAD_MAX bytes. */
 static void
-format_head(const struct envelope *env, struct delivery *d, char *head)
+format_head(struct deliverer *dv, const struct envelope *env,
+    struct delivery *d, char *head)
 {
 	unsigned int trace = d->cfg->trace;
 	struct text t;
@@ -166,7 +178,7 @@ format_head(const struct envelope *env, struct delivery *d, char *head)
 		d->headlines++;
 	}
 	if (trace & TRACE_RECEIVED) {
-		add_received(&t, d->cfg, env, d->rcpt);
+		add_received(dv, &t, env, d->rcpt);
 		d->headlines += 4;
 	}
 	d->head = head;
@@ -327,7 +339,7 @@ group_begin(struct deliverer *dv, struct envelope *env,
 
 		prepare(dv, env, m, d, &env->rcpts[first + n]);
 		make_names(dv, d->rcpt, unique, sizeof(unique));
-		format_head(env, d, head);
+		format_head(dv, env, d, head);
 		d->unique = unique;
 		if (try_begin(dv, d) == -1 && d->busy) {
 			if (n > 0)

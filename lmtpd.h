@@ -549,6 +549,8 @@ struct deliverer {
 	pid_t			 pid;
 	uint64_t		 random;
 	unsigned int		 count;
+	time_t			 date_of;
+	char			 date[40];	/* as trace headers have it */
 	long			 waited;	/* ms for locks, this message */
 	bool			 gone;		/* the client is */
 	bool			 ending;	/* we were told to */

@@ -67,34 +67,40 @@ log_warn(const struct config *cfg, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* A word that can be told from its neighbours as it is. */
-static bool
-is_plain(const char *s, size_t len)
+/* Bytes that may stand as they are; within quotes more of them may. */
+static size_t
+plain_bytes(const char *s, size_t len, bool quoted)
 {
 	size_t i;
 
-	for (i = 0; i < len; i++)
-		if ((unsigned char)s[i] <= ' ' || s[i] == 0x7f ||
-		    s[i] == '"' || s[i] == '=' || s[i] == '\\')
-			return false;
-	return len > 0;
+	for (i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)s[i];
+
+		if (c < ' ' || c == 0x7f || c == '"' || c == '\\' ||
+		    (!quoted && (c == ' ' || c == '=')))
+			break;
+	}
+	return i;
 }
 
 static void
 add_quoted(struct text *t, const char *s, size_t len)
 {
-	size_t i;
+	const char *end = s + len;
 
 	text_bytes(t, "\"", 1);
-	for (i = 0; i < len; i++) {
-		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f) {
-			text_bytes(t, "\\", 1);
-			text_number(t, (unsigned char)s[i], 8, 3);
-			continue;
-		}
-		if (s[i] == '"' || s[i] == '\\')
-			text_bytes(t, "\\", 1);
-		text_bytes(t, s + i, 1);
+	for (;;) {
+		len = plain_bytes(s, (size_t)(end - s), true);
+		text_bytes(t, s, len);
+		s += len;
+		if (s == end)
+			break;
+		text_bytes(t, "\\", 1);
+		if (*s == '"' || *s == '\\')
+			text_bytes(t, s, 1);
+		else
+			text_number(t, (unsigned char)*s, 8, 3);
+		s++;
 	}
 	text_bytes(t, "\"", 1);
 }
@@ -111,7 +117,7 @@ log_add(struct log_line *l, const char *key, const char *value)
 	size_t len = strnlen(value, VALUE_MAX);
 
 	text_add(&l->text, l->text.len > 0 ? " " : "", key, "=", NULL);
-	if (is_plain(value, len))
+	if (len > 0 && plain_bytes(value, len, false) == len)
 		text_bytes(&l->text, value, len);
 	else
 		add_quoted(&l->text, value, len);

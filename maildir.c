@@ -231,12 +231,14 @@ static int
 maildir_sync(struct delivery *d)
 {
 	char path[512];
+	struct text t;
 	int fd, r, save;
 
 	if (d->order == ORDER_AGAIN && fsync(d->fd) == -1)
 		return failure_errno(&d->failure, "fsync", "%s/%s",
 		    d->rcpt->mailbox.path, d->new);
-	snprintf(path, sizeof(path), "%snew", d->folder);
+	text_init(&t, path, sizeof(path));
+	text_add(&t, d->folder, "new", NULL);
 	if ((fd = openat(d->dir, path, DIR_FLAGS)) == -1)
 		return failure_errno(&d->failure, "open", "%s/%s",
 		    d->rcpt->mailbox.path, path);
@@ -292,15 +294,16 @@ maildir_quota(const struct config *cfg, const struct mailbox *mb,
 {
 	struct usage u;
 	char path[PATH_MAX];
+	struct text t;
 	bool counts;
-	int dir, r, n;
+	int dir, r;
 
 	memset(&u, 0, sizeof(u));
 	/* Most have no limit and no maildirsize: one look tells. */
 	if (!quota_limit(cfg, mb, &u.limit)) {
-		n = snprintf(path, sizeof(path), "%s/maildirsize", mb->path);
-		if (n < 0 || (size_t)n >= sizeof(path) ||
-		    faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == -1)
+		text_init(&t, path, sizeof(path));
+		text_add(&t, mb->path, "/maildirsize", NULL);
+		if (faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == -1)
 			return 0;
 	}
 	if ((dir = open(mb->path, DIR_FLAGS)) != -1) {
