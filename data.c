@@ -213,6 +213,7 @@ filter_quote(struct filter *f, const char *in, size_t inlen, bool last,
 	if (inlen < 5 || memcmp(in, "From ", 5) != 0)
 		return *outlen = filter_text(f, in, inlen);
 	f->state = FILTER_TEXT;
+	f->quoted++;
 	*out = ">";
 	*outlen = 1;
 	return 0;

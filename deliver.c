@@ -5,7 +5,6 @@
  * on it.
  */
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 #include <errno.h>
 #include <limits.h>
@@ -28,7 +27,7 @@
 
 #define LOCK_MS		30000		/* for one recipient */
 #define LOCK_ALL_MS	120000		/* for one message */
-#define LOCK_RETRY_MS	20
+#define LOCK_RETRY_MS	16		/* and less at first */
 
 static const struct format_ops *const formats[] = {
 	[FORMAT_MBOX] = &mbox_ops,
@@ -79,31 +78,26 @@ deliver_pause(struct deliverer *dv, int ms)
 }
 
 /* The order of syncs on the file system that d writes to; asked once. */
-static int
+static void
 find_volume(struct deliverer *dv, struct delivery *d)
 {
-	struct stat st;
 	size_t i;
 
-	if (fstat(d->fd, &st) == -1)
-		return failure_errno(&d->failure, "fstat", "%s",
-		    d->rcpt->mailbox.path);
 	for (i = 0; i < dv->nvolumes; i++)
-		if (dv->volumes[i].dev == st.st_dev)
+		if (dv->volumes[i].dev == d->dev)
 			break;
 	if (i == VOLUMES) {
 		/* More than anybody has: each is synced by itself. */
 		d->order = ORDER_AGAIN;
-		return 0;
+		return;
 	}
 	if (i == dv->nvolumes) {
-		dv->volumes[i].dev = st.st_dev;
+		dv->volumes[i].dev = d->dev;
 		dv->volumes[i].order = os_order(d->fd);
 		dv->nvolumes++;
 	}
 	d->volume = i;
 	d->order = dv->volumes[i].order;
-	return 0;
 }
 
 /*
@@ -213,25 +207,35 @@ step(struct delivery *d, int (*run)(struct delivery *))
 	return -1;
 }
 
-static int
-write_data(struct deliverer *dv, struct delivery *d)
+/* Looks the user's groups up, if it was only they that were missing. */
+static bool
+wants_groups(struct delivery *d)
 {
-	if (identity_assume(d->cred, &d->id) == -1)
-		return failure_errno(&d->failure, "seteuid", "%s",
-		    d->rcpt->mailbox.path);
-	if (formats[d->cfg->format]->begin(d) == -1)
-		return -1;
-	return find_volume(dv, d);
+	struct identity *id = &d->rcpt->mailbox.id;
+
+	if (!d->cfg->switches || d->failure.err != EACCES ||
+	    id->name == NULL || id->groups != NULL)
+		return false;
+	identity_resume(d->cred);
+	if (identity_groups(id) == -1)
+		return false;
+	d->id.groups = id->groups;
+	d->id.ngroups = id->ngroups;
+	return true;
 }
 
 static int
 try_begin(struct deliverer *dv, struct delivery *d)
 {
+	int (*begin)(struct delivery *) = formats[d->cfg->format]->begin;
+
 	d->ok = true;
-	if (write_data(dv, d) == 0)
-		return 0;
-	undo(d);
-	return -1;
+	if (step(d, begin) == -1 && (!wants_groups(d) ||
+	    step(d, begin) == -1))
+		return -1;
+	d->ok = true;
+	find_volume(dv, d);
+	return 0;
 }
 
 /* Tries until the lock is there, or the time for it is over. */
@@ -239,14 +243,17 @@ static void
 begin_waiting(struct deliverer *dv, struct delivery *d)
 {
 	long waited = 0;
+	int ms = 1;
 
 	while (try_begin(dv, d) == -1 && d->busy) {
 		if (waited >= LOCK_MS || dv->waited >= LOCK_ALL_MS)
 			return;
-		if (deliver_pause(dv, LOCK_RETRY_MS) == -1)
+		if (deliver_pause(dv, ms) == -1)
 			return;
-		waited += LOCK_RETRY_MS;
-		dv->waited += LOCK_RETRY_MS;
+		waited += ms;
+		dv->waited += ms;
+		if (ms < LOCK_RETRY_MS)
+			ms *= 2;
 	}
 }
 
@@ -538,7 +545,6 @@ deliver_group(struct deliverer *dv, struct envelope *env,
 	} else
 		group_undo(dv, n);
 	group_finish(dv, env, n);
-	identity_resume(dv->cred);
 	return n;
 }
 
@@ -546,14 +552,10 @@ int
 deliver_quota(struct deliverer *dv, const struct mailbox *mb, uint64_t bytes,
     struct failure *f)
 {
-	int r;
-
 	if (identity_assume(dv->cred, &mb->id) == -1)
 		return failure_errno(f, "seteuid", "%s", mb->path);
-	r = (dv->cfg->format == FORMAT_MBOX ? mbox_quota : maildir_quota)
+	return (dv->cfg->format == FORMAT_MBOX ? mbox_quota : maildir_quota)
 	    (dv->cfg, mb, bytes, f);
-	identity_resume(dv->cred);
-	return r;
 }
 
 int
@@ -566,12 +568,14 @@ deliver_check(struct deliverer *dv, struct rcpt *r, struct usage *u,
 	int result;
 
 	prepare(dv, &nobody, &nothing, &d, r);
-	result = identity_assume(dv->cred, &d.id);
-	if (result == -1)
-		failure_errno(&d.failure, "seteuid", "%s", r->mailbox.path);
-	else
-		result = formats[dv->cfg->format]->check(&d, u);
-	identity_resume(dv->cred);
+	do {
+		result = identity_assume(dv->cred, &d.id);
+		if (result == -1)
+			failure_errno(&d.failure, "seteuid", "%s",
+			    r->mailbox.path);
+		else
+			result = formats[dv->cfg->format]->check(&d, u);
+	} while (result == -1 && wants_groups(&d));
 	*f = d.failure;
 	return result;
 }

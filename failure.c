@@ -67,6 +67,7 @@ failure_errno(struct failure *f, const char *call, const char *pathfmt, ...)
 	vsnprintf(path, sizeof(path), pathfmt, ap);
 	va_end(ap);
 	f->reply = reply_errno(err);
+	f->err = err;
 	n = snprintf(f->reason, sizeof(f->reason),
 	    "%s %.400s: %s (euid %ld, egid %ld)", call, path, strerror(err),
 	    (long)geteuid(), (long)getegid());
@@ -85,6 +86,7 @@ failure_set(struct failure *f, const struct reply *reply, const char *fmt,
 	va_list ap;
 
 	f->reply = reply;
+	f->err = 0;
 	va_start(ap, fmt);
 	vsnprintf(f->reason, sizeof(f->reason), fmt, ap);
 	va_end(ap);

@@ -16,36 +16,44 @@ identity_assume(struct credentials *c, const struct identity *id)
 {
 	int save;
 
-	if (!c->cfg->switches || c->now == id)
+	if (!c->cfg->switches || (c->assumed && c->uid == id->uid &&
+	    c->gid == id->gid && !c->groups && id->ngroups == 0))
 		return 0;
 	identity_resume(c);
-	c->now = id;
+	c->assumed = true;
 	/* Groups and gid while still root: the uid alone allows it. */
-	if (setgroups((size_t)id->ngroups, id->groups) == -1 ||
-	    setegid(id->gid) == -1 || seteuid(id->uid) == -1) {
-		save = errno;
-		identity_resume(c);
-		errno = save;
-		return -1;
+	if (c->groups || id->ngroups > 0) {
+		if (setgroups((size_t)id->ngroups, id->groups) == -1)
+			goto fail;
+		c->groups = id->ngroups > 0;
 	}
+	if (setegid(id->gid) == -1 || seteuid(id->uid) == -1)
+		goto fail;
+	c->uid = id->uid;
+	c->gid = id->gid;
 	return 0;
+fail:
+	save = errno;
+	identity_resume(c);
+	errno = save;
+	return -1;
 }
 
 void
 identity_resume(struct credentials *c)
 {
-	if (c->now == NULL)
+	if (!c->assumed)
 		return;
-	if (seteuid(0) == -1 || setegid(0) == -1) {
+	if (seteuid(0) == -1) {
 		log_warn(c->cfg, "cannot become root again: %s",
 		    strerror(errno));
 		_exit(71);
 	}
-	c->now = NULL;
+	c->assumed = false;
 }
 
 int
-identity_groups(struct identity *id, const char *name)
+identity_groups(struct identity *id)
 {
 	int room = 16;
 	gid_t *groups;
@@ -57,10 +65,12 @@ identity_groups(struct identity *id, const char *name)
 			return -1;
 		id->groups = groups;
 		id->ngroups = room;
-		if (getgrouplist(name, id->gid, groups, &id->ngroups) != -1)
+		if (getgrouplist(id->name, id->gid, groups,
+		    &id->ngroups) != -1)
 			return 0;
 		/* It says how many there are; one that does not is broken. */
 		if (id->ngroups <= room) {
+			id->ngroups = 0;
 			errno = EINVAL;
 			return -1;
 		}

@@ -360,6 +360,7 @@ find_and_check(struct deliverer *dv, const char *address, struct rcpt *r,
 	if (n < 0 || (size_t)n >= sizeof(path) ||
 	    parse_forward_path(&s, &a) == -1 || *s != '\0')
 		return failure_set(f, &reply_bad_name, "malformed address");
+	identity_resume(dv->cred);
 	if (user_find(dv->cfg, &a, &r->mailbox, f) == -1)
 		return -1;
 	return deliver_check(dv, r, u, f);
@@ -436,7 +437,7 @@ main(int argc, char *argv[])
 		.maxrcpt = 1000,
 		.timeout = 300
 	};
-	char host[HOST_BYTES + 1] = "localhost";
+	char node[256] = "localhost", host[HOST_BYTES + 1];
 	bool shielded = false, good;
 
 	good = open_standard() && shield_client(&shielded) == 0;
@@ -446,15 +447,17 @@ main(int argc, char *argv[])
 		return fflush(stdout) == EOF ? EX_OSERR : 0;
 	}
 	cfg.log_stderr = (o.log_stderr || o.check) && !shielded;
+	good = set_process() == 0 && good;
 	log_open(&cfg);
-	if (cfg.host == NULL) {
-		(void)gethostname(host, sizeof(host));
-		host[HOST_BYTES] = '\0';
-		cfg.host = host;
-	}
 	if (o.log_stderr && shielded)
 		log_warn(&cfg, "-e: standard error is the client's");
-	good = good && set_process() == 0 && set_identity(&o, &cfg);
+	(void)gethostname(node, sizeof(node) - 1);
+	node[sizeof(node) - 1] = '\0';
+	cfg.node = node;
+	strlcpy(host, node, sizeof(host));
+	if (cfg.host == NULL)
+		cfg.host = host;
+	good = good && set_identity(&o, &cfg);
 	if (cfg.switches && cfg.users == USERS_ANY)
 		wrong(&o, "-U any as root wants -u");
 	if (o.wrong[0] != '\0')

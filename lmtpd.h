@@ -48,6 +48,7 @@ enum lock { LOCK_FCNTL, LOCK_FLOCK, LOCK_DOTLOCK };
 /* What the options said; constant once the dialogue begins. */
 struct config {
 	const char	*host;
+	const char	*node;		/* this machine, in dotlocks */
 	const char	*template;
 	const char	*users_path;	/* of USERS_FILE */
 	const char	*delimiters;
@@ -200,6 +201,7 @@ struct filter {
 	bool		 folded;	/* the last field was dropped */
 	bool		 cr;	/* the last byte dropped was a CR */
 	uint64_t	 dropped;	/* bytes */
+	uint64_t	 quoted;	/* bytes */
 	uint64_t	 lines;	/* dropped LF with no CR before it */
 };
 
@@ -265,6 +267,7 @@ void	 log_send(const struct config *cfg, struct log_line *l);
  */
 struct failure {
 	const struct reply	*reply;
+	int			 err;	/* errno, or 0 */
 	char			 reason[768];
 };
 
@@ -286,27 +289,35 @@ int	 failure_set(struct failure *f, const struct reply *reply,
  * identity.c: as whom.  Nobody else calls set*id.
  */
 struct identity {
-	uid_t	 uid;
-	gid_t	 gid;
-	gid_t	*groups;
-	int	 ngroups;
+	uid_t		 uid;
+	gid_t		 gid;
+	const char	*name;		/* whose groups count, or NULL */
+	gid_t		*groups;	/* what identity_groups found */
+	int		 ngroups;
 };
 
-/* Whose effective ids the process has; now is NULL for its own. */
+/* Whose effective ids the process has, as long as root is not wanted. */
 struct credentials {
 	const struct config	*cfg;
-	const struct identity	*now;
+	bool			 assumed;
+	bool			 groups;	/* there are supplementary ones */
+	uid_t			 uid;
+	gid_t			 gid;
 };
 
 /*
- * Becomes id, which must stay where it is until the next call.  Does
- * nothing if the process is not root or is id already.  0, or -1 and errno.
+ * Becomes id.  Does nothing if the process is not root or is id already.
+ * 0, or -1 and errno.
  */
 int	 identity_assume(struct credentials *c, const struct identity *id);
 /* Becomes root again, or ends the process: it must not go on as another. */
 void	 identity_resume(struct credentials *c);
-/* The groups of a user as getgrouplist(3) has them.  0, or -1 and errno. */
-int	 identity_groups(struct identity *id, const char *name);
+/*
+ * The groups of id->name, which cost a walk through all directories that
+ * NSS has: to be asked for only where access fails without them.  0, or -1
+ * and errno.
+ */
+int	 identity_groups(struct identity *id);
 /* At the start, with root: to be only that, or another for good. */
 int	 identity_shed(void);
 int	 identity_drop(const char *name, uid_t uid, gid_t gid);
@@ -370,8 +381,8 @@ void	 message_free(struct message *m);
 int	 message_append(struct message *m, const char *dir, const char *buf,
 	    size_t len);
 /*
- * Writes it between head and tail: headlen + size - f->dropped bytes, if
- * nothing is quoted, and the tail.  0, or -1 and errno.
+ * Writes it between head and tail: headlen + size - f->dropped + f->quoted
+ * bytes and the tail.  0, or -1 and errno.
  */
 int	 message_write(const struct message *m, int fd, struct filter *f,
 	    const char *head, size_t headlen, const char *tail);
@@ -479,6 +490,7 @@ struct delivery {
 	struct failure		 failure;
 	bool			 ok;
 	bool			 busy;		/* failed, but wait and retry */
+	dev_t			 dev;	/* of the file that is written */
 	enum order		 order;
 	size_t			 volume;
 	int			 fd;		/* what is written, or -1 */
@@ -569,7 +581,7 @@ int	 deliver_init(struct deliverer *dv, const struct config *cfg,
  */
 size_t	 deliver_group(struct deliverer *dv, struct envelope *env,
 	    const struct message *m, size_t first);
-/* Is there room at RCPT?  0, or -1 and the failure. */
+/* Is there room at RCPT?  As the recipient.  0, or -1 and the failure. */
 int	 deliver_quota(struct deliverer *dv, const struct mailbox *mb,
 	    uint64_t bytes, struct failure *f);
 /* What would happen: -c.  0, or -1 and the failure. */

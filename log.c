@@ -16,8 +16,9 @@
 void
 log_open(const struct config *cfg)
 {
+	/* At once: later on we may be somebody who must not. */
 	if (!cfg->log_stderr)
-		openlog("lmtpd", LOG_PID, LOG_MAIL);
+		openlog("lmtpd", LOG_PID | LOG_NDELAY, LOG_MAIL);
 }
 
 /* text is clean.  If the log cannot be written there is nobody to tell. */

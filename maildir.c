@@ -176,6 +176,7 @@ static int
 maildir_begin(struct delivery *d)
 {
 	const struct mailbox *mb = &d->rcpt->mailbox;
+	struct stat st;
 	struct filter filter = {
 		.return_path = (d->cfg->trace & TRACE_RETURN_PATH) != 0
 	};
@@ -184,9 +185,10 @@ maildir_begin(struct delivery *d)
 		return -1;
 	find_folder(d);
 	name_tmp(d);
-	if (create_tmp(d) == -1)
+	if (create_tmp(d) == -1 || fstat(d->fd, &st) == -1)
 		return failure_errno(&d->failure, "open", "%s/%s", mb->path,
 		    d->tmp);
+	d->dev = st.st_dev;
 	if (message_write(d->message, d->fd, &filter, d->head, d->headlen,
 	    "") == -1)
 		return failure_errno(&d->failure, "write", "%s/%s", mb->path,

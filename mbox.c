@@ -219,19 +219,11 @@ lock_path(const struct delivery *d, char path[PATH_MAX])
 	return 0;
 }
 
-static void
-node_name(char *name, size_t size)
-{
-	if (gethostname(name, size) == -1)
-		name[0] = '\0';
-	name[size - 1] = '\0';
-}
-
 /* Was the lock left by a process of this host that is dead? */
 static bool
-is_orphan(const char *path)
+is_orphan(const char *path, const char *node)
 {
-	char text[512], host[256], node[256];
+	char text[512], host[256];
 	ssize_t n;
 	long pid;
 	int fd;
@@ -244,7 +236,6 @@ is_orphan(const char *path)
 	if (n <= 0)
 		return false;
 	text[n] = '\0';
-	node_name(node, sizeof(node));
 	return sscanf(text, "%9ld\n%255s", &pid, host) == 2 && pid > 0 &&
 	    strcmp(host, node) == 0 && kill((pid_t)pid, 0) == -1 &&
 	    errno == ESRCH;
@@ -291,13 +282,13 @@ break_lock(struct delivery *d, const char *path, ino_t ino)
 }
 
 static int
-write_lock(int fd)
+write_lock(int fd, const char *node)
 {
-	char text[320], node[256];
+	char text[320];
 	int n;
 
-	node_name(node, sizeof(node));
-	n = snprintf(text, sizeof(text), "%ld\n%s\n", (long)getpid(), node);
+	n = snprintf(text, sizeof(text), "%ld\n%.255s\n", (long)getpid(),
+	    node);
 	return os_write(fd, text, (size_t)n);
 }
 
@@ -310,7 +301,7 @@ dotlock_create(struct delivery *d, const char *path)
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd == -1)
 		return -1;
-	if ((r = write_lock(fd)) == 0)
+	if ((r = write_lock(fd, d->cfg->node)) == 0)
 		r = fstat(fd, &st);
 	save = errno;
 	if (close(fd) == -1 && r == 0) {
@@ -341,7 +332,7 @@ dotlock(struct delivery *d)
 	if (errno != EEXIST)
 		return failure_errno(&d->failure, "create", "%s", path);
 	if (lstat(path, &st) == 0 &&
-	    (is_abandoned(d, &st) || is_orphan(path)))
+	    (is_abandoned(d, &st) || is_orphan(path, d->cfg->node)))
 		break_lock(d, path, st.st_ino);
 	return busy(d, "is locked by a file");
 }
@@ -448,9 +439,11 @@ append(struct delivery *d)
 	memcpy(head + n, d->head, d->headlen);
 	tail = d->message->size > 0 && d->message->last != '\n' ? "\n\n" :
 	    "\n";
+	n += d->headlen;
 	d->appended = true;
-	r = message_write(d->message, d->fd, &filter, head, n + d->headlen,
-	    tail);
+	r = message_write(d->message, d->fd, &filter, head, n, tail);
+	d->size = n + d->message->size - filter.dropped + filter.quoted +
+	    strlen(tail);
 	free(head);
 	return r == -1 ? fail(d, "write") : 0;
 }
@@ -472,17 +465,14 @@ write_mailbox(struct delivery *d)
 {
 	struct usage u = { .counted = true };
 	struct stat st;
-	off_t end;
 
 	if (examine_locked(d, &st) == -1)
 		return -1;
 	note_time(d, &st);
+	d->dev = st.st_dev;
 	d->end = st.st_size;
 	if (append(d) == -1)
 		return -1;
-	if ((end = lseek(d->fd, 0, SEEK_CUR)) == -1)
-		return fail(d, "lseek");
-	d->size = (uint64_t)(end - d->end);
 	if (d->rcpt->ignorequota)
 		return 0;
 	quota_limit(d->cfg, &d->rcpt->mailbox, &u.limit);

@@ -19,6 +19,8 @@
 
 #include "lmtpd.h"
 
+#define COPY_BYTES	(8 << 20)	/* at a time */
+
 #ifndef XFS_SUPER_MAGIC
 #define XFS_SUPER_MAGIC	0x58465342	/* not in every <linux/magic.h> */
 #endif
@@ -181,13 +183,15 @@ os_copy(int from, off_t offset, int to, uint64_t len)
 
 	while (len > 0) {
 		n = copy_file_range(from, &offset, to, NULL,
-		    len < SSIZE_MAX ? (size_t)len : SSIZE_MAX, 0);
+		    len < COPY_BYTES ? (size_t)len : COPY_BYTES, 0);
 		if (n == -1 && errno == EINTR)
 			continue;
 		/* Another file system, or one that cannot: by hand. */
 		if (n <= 0)
 			return copy_by_hand(from, offset, to, len);
 		len -= (uint64_t)n;
+		/* The disk writes this piece while the next is copied. */
+		(void)os_write_out(to, false);
 	}
 	return 0;
 }

@@ -39,6 +39,7 @@ struct session {
 	const char		*over;		/* why it is, or NULL */
 	bool			 decided;	/* how lines end: */
 	bool			 lf;
+	bool			 no_socket;	/* standard output is none */
 	size_t			 messages;
 	size_t			 results[6];	/* recipients by 2xx, 4xx, 5xx */
 	size_t			 inpos;
@@ -101,18 +102,34 @@ output_ready(struct session *s)
 	return n == 1 && (pfd.revents & POLLOUT) != 0 ? 0 : -1;
 }
 
+/* Writes some of it without blocking for longer than the timeout. */
+static ssize_t
+output_some(struct session *s, const char *buf, size_t len)
+{
+	ssize_t n;
+
+	if (!s->no_socket) {
+		n = send(STDOUT_FILENO, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n != -1)
+			return n;
+		if (errno == ENOTSOCK)
+			s->no_socket = true;
+		else if (errno != EAGAIN && errno != EWOULDBLOCK)
+			return -1;
+	}
+	if (output_ready(s) == -1)
+		return -1;
+	return write(STDOUT_FILENO, buf, len < WRITE_MAX ? len : WRITE_MAX);
+}
+
 static void
 output_flush(struct session *s)
 {
-	size_t done = 0, len;
+	size_t done = 0;
 	ssize_t n;
 
 	while (done < s->outlen && !s->deliverer.gone) {
-		len = s->outlen - done < WRITE_MAX ? s->outlen - done :
-		    WRITE_MAX;
-		n = -1;
-		if (output_ready(s) == 0)
-			n = write(STDOUT_FILENO, s->out + done, len);
+		n = output_some(s, s->out + done, s->outlen - done);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1) {
@@ -373,6 +390,9 @@ add_bytes(struct session *s, const char *buf, size_t len)
 		s->refusal = &too_large;
 		return;
 	}
+	/* The spool is ours, not that of the recipient we may still be. */
+	if (m->len + len > MESSAGE_MEMORY && m->fd == -1)
+		identity_resume(&s->cred);
 	if (message_append(m, s->cfg->spool, buf, len) == 0)
 		return;
 	log_warn(s->cfg, "write of a message to %s: %s", s->cfg->spool,
@@ -552,6 +572,7 @@ cmd_rcpt(struct session *s, char *args)
 	if ((r = rcpt_add(env, a.raw)) == NULL)
 		return &reply_trouble;
 	r->ignorequota = p.ignorequota;
+	identity_resume(&s->cred);
 	if (user_find(s->cfg, &a, &r->mailbox, &f) == -1)
 		return rcpt_refuse(s, r, &f);
 	if (!r->ignorequota && deliver_quota(&s->deliverer, &r->mailbox,

@@ -402,7 +402,6 @@ set_identity(struct lookup *l, struct mailbox *mb, struct failure *f)
 {
 	const struct config *cfg = l->cfg;
 	const char *name = l->names[l->match];
-	gid_t *groups;
 
 	if (!cfg->switches) {
 		if (l->has_id && !cfg->has_user && mb->id.uid != cfg->uid)
@@ -414,19 +413,11 @@ set_identity(struct lookup *l, struct mailbox *mb, struct failure *f)
 		mb->id.gid = cfg->gid;
 		return 0;
 	}
-	if (cfg->users == USERS_PASSWD) {
-		if (identity_groups(&mb->id, name) == -1)
-			return failure_errno(f, "getgrouplist", "%s", name);
-		return 0;
-	}
-	if (mb->id.uid == 0)
+	if (cfg->users == USERS_PASSWD)
+		mb->id.name = mb->name;
+	else if (mb->id.uid == 0)
 		return failure_set(f, &reply_wrong_setup,
 		    "user %s would be root", name);
-	if ((groups = malloc(sizeof(*groups))) == NULL)
-		return failure_errno(f, "malloc", "groups");
-	groups[0] = mb->id.gid;
-	mb->id.groups = groups;
-	mb->id.ngroups = 1;
 	return 0;
 }
 
