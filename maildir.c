@@ -342,7 +342,7 @@ maildir_check(struct delivery *d, struct usage *u)
 		if (errno != ENOENT || d->cfg->users == USERS_DIR ||
 		    os_may_make(mb->path, mb->fixed) == -1)
 			return failure_errno(f, "open", "%s", mb->path);
-		return quota_check(u, 0, f);
+		return quota_check(u, 1, f);
 	}
 	r = quota_read(d->cfg, mb, d->dir, false, u, f);
 	if (r == 0)
@@ -350,7 +350,7 @@ maildir_check(struct delivery *d, struct usage *u)
 	if (r == 0)
 		r = may_write(d->dir, "new", mb, f);
 	if (r == 0)
-		r = quota_check(u, 0, f);
+		r = quota_check(u, 1, f);
 	close(d->dir);
 	d->dir = -1;
 	return r;

@@ -603,7 +603,7 @@ mbox_check(struct delivery *d, struct usage *u)
 		    assume_directory(d) == -1 ||
 		    os_may_make(mb->path, mb->fixed) == -1)
 			return fail(d, "create");
-		return quota_check(u, 0, &d->failure);
+		return quota_check(u, 1, &d->failure);
 	}
 	u->counted = true;
 	u->used.bytes = (uint64_t)st.st_size;
@@ -611,7 +611,7 @@ mbox_check(struct delivery *d, struct usage *u)
 		return -1;
 	if (faccessat(AT_FDCWD, mb->path, R_OK | W_OK, AT_EACCESS) == -1)
 		return fail(d, "access");
-	return quota_check(u, 0, &d->failure);
+	return quota_check(u, 1, &d->failure);
 }
 
 const struct format_ops mbox_ops = {

@@ -223,13 +223,18 @@ input_fill(struct session *s)
 	else if (n == 0)
 		end(s, &timed_out, "timeout");
 	else if (errno == EINTR)
+		s->deliverer.ending = true;
+	if (s->over == NULL && n > 0) {
+		s->inlen += (size_t)n;
+		/* A flood never lets ppoll wait for a signal. */
+		if (s->inlen == sizeof(s->in))
+			(void)deliver_pause(&s->deliverer, 0);
+	}
+	if (s->deliverer.ending)
 		end(s, &told_to_end, "told to end");
-	if (s->over == NULL && n <= 0)
+	else if (s->over == NULL && n <= 0)
 		end(s, NULL, n == 0 ? "end of input" : "client gone");
-	if (s->over != NULL)
-		return false;
-	s->inlen += (size_t)n;
-	return true;
+	return s->over == NULL;
 }
 
 /*
@@ -575,8 +580,9 @@ cmd_rcpt(struct session *s, char *args)
 	identity_resume(&s->cred);
 	if (user_find(s->cfg, &a, &r->mailbox, &f) == -1)
 		return rcpt_refuse(s, r, &f);
+	/* There is no message of no bytes. */
 	if (!r->ignorequota && deliver_quota(&s->deliverer, &r->mailbox,
-	    env->size, &f) == -1)
+	    env->size > 0 ? env->size : 1, &f) == -1)
 		return rcpt_refuse(s, r, &f);
 	env->nrcpt++;
 	return &ok;

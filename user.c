@@ -464,12 +464,15 @@ user_find(const struct config *cfg, const struct address *a,
 	return r == 0 && mb->path != NULL ? 0 : -1;
 }
 
-/* A name or a number, and the login name that goes with it if any. */
+/*
+ * A name or a number, and the login name that goes with it if any.  Two
+ * numbers say all: nobody is asked who that is.
+ */
 int
 user_option(const char *s, struct config *cfg, char **name)
 {
 	const char *colon = strchr(s, ':'), *error;
-	struct passwd *pw;
+	struct passwd *pw = NULL;
 	char *user;
 
 	if ((user = strndup(s, colon == NULL ? strlen(s) :
@@ -477,7 +480,10 @@ user_option(const char *s, struct config *cfg, char **name)
 		return -1;
 	*name = NULL;
 	cfg->uid = (uid_t)strtonum(user, 0, UINT32_MAX - 1, &error);
-	pw = error == NULL ? getpwuid(cfg->uid) : getpwnam(user);
+	if (error != NULL)
+		pw = getpwnam(user);
+	else if (colon == NULL)
+		pw = getpwuid(cfg->uid);
 	free(user);
 	if (pw != NULL) {
 		cfg->uid = pw->pw_uid;
