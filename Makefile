@@ -37,7 +37,7 @@ tests/table.o: lmtpd.h
 
 check: lmtpd tests/table
 	tests/table
-	bats tests
+	tests/run
 
 # A message before the reader's eyes: no root, nothing but a shell.
 demo: lmtpd

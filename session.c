@@ -752,7 +752,7 @@ static const struct command {
 	{ "DATA",	cmd_data,	NEED_MAIL,	ARGS_NONE },
 	{ "BDAT",	cmd_bdat,	NEED_NOTHING,	ARGS_ANY },
 	{ "RSET",	cmd_rset,	NEED_NOTHING,	ARGS_NONE },
-	{ "QUIT",	cmd_quit,	NEED_NOTHING,	ARGS_ANY },
+	{ "QUIT",	cmd_quit,	NEED_NOTHING,	ARGS_NONE },
 	{ "NOOP",	cmd_noop,	NEED_NOTHING,	ARGS_ANY },
 	{ "XFORWARD",	cmd_xforward,	NEED_NO_MAIL,	ARGS_SOME },
 	{ "VRFY",	cmd_vrfy,	NEED_NOTHING,	ARGS_ANY },
