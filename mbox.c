@@ -502,19 +502,27 @@ mbox_commit(struct delivery *d)
 	return futimens(d->fd, times) == -1 ? fail(d, "futimens") : 0;
 }
 
+/* The directory that the mailbox is in; every path is absolute. */
+static void
+parent_path(const struct delivery *d, char parent[PATH_MAX])
+{
+	char *slash;
+
+	strlcpy(parent, d->rcpt->mailbox.path, PATH_MAX);
+	slash = strrchr(parent, '/');
+	slash[slash == parent] = '\0';
+}
+
 static int
 mbox_sync(struct delivery *d)
 {
 	char parent[PATH_MAX];
-	char *slash;
 
 	if (fsync(d->fd) == -1)
 		return fail(d, "fsync");
 	if (!d->made || d->order == ORDER_JOURNAL)
 		return 0;
-	strlcpy(parent, d->rcpt->mailbox.path, sizeof(parent));
-	slash = strrchr(parent, '/');
-	slash[slash == parent] = '\0';
+	parent_path(d, parent);
 	return os_sync_dir(AT_FDCWD, parent) == -1 ?
 	    failure_errno(&d->failure, "fsync", "%s", parent) : 0;
 }
@@ -588,6 +596,25 @@ mbox_quota(const struct config *cfg, const struct mailbox *mb,
 	return quota_check(&u, bytes, f);
 }
 
+/* May a dotlock be made, if there is to be one? */
+static int
+check_dotlock(struct delivery *d)
+{
+	char parent[PATH_MAX];
+	size_t i;
+
+	for (i = 0; i < d->cfg->nlocks; i++)
+		if (d->cfg->locks[i] == LOCK_DOTLOCK)
+			break;
+	if (i == d->cfg->nlocks)
+		return 0;
+	parent_path(d, parent);
+	if (assume_directory(d) == -1 || faccessat(AT_FDCWD, parent,
+	    W_OK | X_OK, AT_EACCESS) == -1)
+		return failure_errno(&d->failure, "access", "%s", parent);
+	return 0;
+}
+
 static int
 mbox_check(struct delivery *d, struct usage *u)
 {
@@ -611,6 +638,8 @@ mbox_check(struct delivery *d, struct usage *u)
 		return -1;
 	if (faccessat(AT_FDCWD, mb->path, R_OK | W_OK, AT_EACCESS) == -1)
 		return fail(d, "access");
+	if (check_dotlock(d) == -1)
+		return -1;
 	return quota_check(u, 1, &d->failure);
 }
 
