@@ -229,6 +229,11 @@ maildir_commit(struct delivery *d)
 	return 0;
 }
 
+/*
+ * Where a journal orders all, the sync is that of the file, whose inode the
+ * rename has changed: the directory could have been exchanged meanwhile by
+ * its owner for one that needs no sync, and others rely on this one.
+ */
 static int
 maildir_sync(struct delivery *d)
 {
@@ -236,9 +241,11 @@ maildir_sync(struct delivery *d)
 	struct text t;
 	int fd, r, save;
 
-	if (d->order == ORDER_AGAIN && fsync(d->fd) == -1)
+	if (d->order != ORDER_EACH && fsync(d->fd) == -1)
 		return failure_errno(&d->failure, "fsync", "%s/%s",
 		    d->rcpt->mailbox.path, d->new);
+	if (d->order == ORDER_JOURNAL)
+		return 0;
 	text_init(&t, path, sizeof(path));
 	text_add(&t, d->folder, "new", NULL);
 	if ((fd = openat(d->dir, path, DIR_FLAGS)) == -1)
