@@ -228,33 +228,47 @@ struct scan {
 	char	*line;
 	size_t	 key;
 	size_t	 number;
-	bool	 first[256];	/* bytes that a key begins with */
+	size_t	 lens[4];	/* of the names */
 };
+
+/* Which key the line has, or a worse one than is had already. */
+static size_t
+line_key(const struct lookup *l, const struct scan *s, const char *line,
+    size_t len)
+{
+	size_t i, n;
+
+	for (i = 0; 2 * i < s->key; i++) {
+		/* Of a million lines all but a few end here. */
+		n = s->lens[i];
+		if (len <= n || (line[n] != ':' && line[n] != '@') ||
+		    line[n - 1] != l->names[i][n - 1])
+			continue;
+		if (l->domain != NULL && parse_passwd_key(line, len,
+		    l->names[i], l->domain))
+			return 2 * i;
+		if (parse_passwd_key(line, len, l->names[i], NULL))
+			return 2 * i + 1;
+	}
+	return s->key;
+}
 
 /* Key 2i is name i with the domain, key 2i + 1 is name i alone. */
 static int
 scan_line(const struct lookup *l, struct scan *s, const char *line,
     size_t len, size_t number)
 {
-	size_t k;
+	size_t key = line_key(l, s, line, len);
 	char *copy;
 
-	if (len == 0 || !s->first[(unsigned char)line[0]])
+	if (key >= s->key)
 		return 0;
-	for (k = 0; k < s->key; k++) {
-		if (k % 2 == 0 && l->domain == NULL)
-			continue;
-		if (!parse_passwd_key(line, len, l->names[k / 2],
-		    k % 2 == 0 ? l->domain : NULL))
-			continue;
-		if ((copy = strndup(line, len)) == NULL)
-			return -1;
-		free(s->line);
-		s->line = copy;
-		s->key = k;
-		s->number = number;
-		break;
-	}
+	if ((copy = strndup(line, len)) == NULL)
+		return -1;
+	free(s->line);
+	s->line = copy;
+	s->key = key;
+	s->number = number;
 	return 0;
 }
 
@@ -274,7 +288,7 @@ scan_file(const struct lookup *l, struct scan *s, int fd)
 
 	s->key = 2 * l->n;
 	for (i = 0; i < l->n; i++)
-		s->first[(unsigned char)l->names[i][0]] = true;
+		s->lens[i] = strlen(l->names[i]);
 	do {
 		n = read(fd, buf + have, sizeof(buf) - have);
 		if (n == -1 && errno == EINTR)
