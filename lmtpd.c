@@ -301,6 +301,11 @@ set_identity(struct options *o, struct config *cfg)
 
 	cfg->uid = uid;
 	cfg->gid = getegid();
+	/* Its options would let anybody write anywhere. */
+	if (getuid() != uid) {
+		wrong(o, "lmtpd must not be set-user-ID");
+		return false;
+	}
 	cfg->switches = root && o->user == NULL;
 	if (cfg->switches)
 		return identity_shed() == 0;
