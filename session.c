@@ -88,8 +88,10 @@ static const struct reply told_to_end = { 421, "4.3.2", "Shutting down" };
  * Output.
  */
 
-/* Waits until it can be written, so that a client that reads no more
- * cannot hold us; a signal waits until what is known has been said. */
+/*
+ * Waits until it can be written, so that a client that reads no more cannot
+ * hold us; a signal waits until what is known has been said.
+ */
 static int
 output_ready(struct session *s)
 {
