@@ -1,0 +1,288 @@
+#!/usr/bin/env bats
+# Section 2 of the manual: the options, and what a wrong one gets.
+
+load test_helper
+
+# wrong OPTION...: is refused, to the log and to the client.
+wrong() {
+  STATUS=0
+  "$LMTPD" "$@" >"$D/out" 2>"$D/log" </dev/null || STATUS=$?
+  hold "$D/out"
+  exits 64
+  codes '421 4.3.5'
+  ((${#REPLIES[@]} == 1))
+  logged .
+}
+
+# right OPTION...: a session with it begins and ends.
+right() {
+  with "$@"
+  say QUIT
+  exits 0
+  codes 220 221
+}
+
+@test "-V prints name and version" {
+  run -0 "$LMTPD" -V
+  [[ $output =~ ^lmtpd\ [0-9]+\.[0-9]+ ]]
+  ((${#lines[@]} == 1))
+}
+
+@test "an unknown option is refused" {
+  wrong -Z
+  wrong -d
+}
+
+@test "operands without -c are refused" {
+  wrong -U any -d "maildir:$D/m/%n" operand
+  logged operand
+}
+
+@test "-d takes mbox: and maildir: and an absolute template" {
+  right -U any -d "mbox:$D/m/%n"
+  right -U any -d "maildir:$D/m/%n"
+  wrong -U any -d "$D/m/%n"
+  wrong -U any -d "mh:$D/m/%n"
+  wrong -U any -d "maildir:m/%n"
+  wrong -U any -d "maildir:%n"
+  wrong -U any -d maildir:
+  wrong -U any -d ''
+}
+
+@test "-d refuses an unknown letter after a per cent sign" {
+  wrong -U any -d "maildir:$D/m/%x"
+  wrong -U any -d "maildir:$D/m/%"
+}
+
+@test "-d: %n %d %u and %% in the template" {
+  mkdir "$D/m/%"
+  with -U any -d "maildir:$D/m/%%/%d/%n/%u"
+  send alice@Example.ORG x
+  codes 220 250 250 250 354 250 221
+  text %/example.org/alice/alice@example.org
+}
+
+@test "-d: %u is the name where the address has no domain" {
+  with -U any -d "maildir:$D/m/%u"
+  send alice x
+  text alice
+}
+
+@test "-d: %d for a recipient without a domain is 550 5.1.3" {
+  with -U any -d "maildir:$D/m/%d/%n"
+  send alice x
+  codes 220 250 250 '550 5.1.3' '503 5.5.1' '500 5.5.1' '500 5.5.1' 221
+}
+
+@test "-d: %h and ~/ are the home directory" {
+  mkdir "$D/m/home"
+  echo "alice::$(id -u):$(id -g)::$D/m/home::" >"$D/users"
+  with -U "file:$D/users" -d 'maildir:~/Maildir'
+  send alice x
+  text home/Maildir
+  with -U "file:$D/users" -d 'maildir:%h/other'
+  send alice x
+  text home/other
+}
+
+@test "-d: a home that the users do not have is refused" {
+  wrong -U any -d 'maildir:~/Maildir'
+}
+
+@test "-H names the host in the greeting" {
+  say QUIT
+  replied '^220 test\.example( |$)'
+}
+
+@test "without -H the greeting has the system's name" {
+  run -0 "$LMTPD" -e "${OPTIONS[@]}" <<<QUIT
+  [[ ${lines[0]} == "220 $(uname -n) "* ]]
+}
+
+@test "-H takes 100 bytes and no more" {
+  local name
+  name=$(printf '%0100d' 0)
+  run -0 "$LMTPD" -e -H "$name" "${OPTIONS[@]}" <<<QUIT
+  [[ ${lines[0]} == "220 $name "* ]]
+  wrong -H "0$name" "${OPTIONS[@]}"
+}
+
+@test "-m bounds the recipients of a transaction" {
+  also -m 2
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<b>' 'RCPT TO:<c>' \
+    DATA x . 'MAIL FROM:<>' 'RCPT TO:<c>' QUIT
+  codes 220 250 250 250 250 '452 4.5.3' 354 250 250 250 250 221
+  replied '^250[- ]LIMITS RCPTMAX=2$'
+}
+
+@test "-m is 1000 if nothing is said" {
+  say 'LHLO c' QUIT
+  replied '^250[- ]LIMITS RCPTMAX=1000$'
+}
+
+@test "-m, -s, -t and -q want sensible numbers" {
+  local value
+  for value in '' x -1 1x 99999999999999999999; do
+    wrong -m "$value" "${OPTIONS[@]}"
+    wrong -t "$value" "${OPTIONS[@]}"
+    wrong -s "$value" "${OPTIONS[@]}"
+    wrong -q "$value" "${OPTIONS[@]}"
+  done
+  wrong -m 0 "${OPTIONS[@]}"
+  for value in 1KK 1Kb 0x10 ' 1' '1 ' 1.5G 9999999999T; do
+    wrong -s "$value" "${OPTIONS[@]}"
+    wrong -q "$value" "${OPTIONS[@]}"
+  done
+  for value in '1K,' 1K,x 1K,1,1 ','; do
+    wrong -q "$value" "${OPTIONS[@]}"
+  done
+}
+
+@test "-s: K, M and G, and none" {
+  local pair
+  for pair in 5=5 3K=3072 2M=2097152 1G=1073741824; do
+    with -s "${pair%=*}" -U any -d "maildir:$D/m/%n"
+    say 'LHLO c' QUIT
+    replied "^250[- ]SIZE ${pair#*=}\$"
+  done
+  with -s 0 -U any -d "maildir:$D/m/%n"
+  say 'LHLO c' 'MAIL FROM:<> SIZE=9000000000000' QUIT
+  replied '^250[- ]SIZE( 0)?$'
+  codes 220 250 250 221
+}
+
+@test "-s refuses what is larger, at MAIL and after the message" {
+  also -s 1K
+  say 'LHLO c' 'MAIL FROM:<> SIZE=1025' 'MAIL FROM:<> SIZE=1024' \
+    'RCPT TO:<a>' 'RCPT TO:<b>' DATA "$(printf '%01000d' 0)" \
+    "$(printf '%01000d' 0)" . NOOP QUIT
+  codes 220 250 '552 5.3.4' 250 250 250 354 '552 5.3.4' '552 5.3.4' 250 221
+  (($(count a) == 0))
+}
+
+@test "-q takes bytes with K, M, G or T, and messages" {
+  local value
+  for value in 0 100 1K 1M 1G 1T 1K,5 0,5; do
+    right -q "$value" -U any -d "maildir:$D/m/%n"
+  done
+}
+
+@test "-r says which characters begin the detail; the first found ends the user" {
+  also -r -+
+  send a-b+c x
+  text a
+  send d+e-f x
+  text d
+}
+
+@test "-r '' is none, and + if nothing is said" {
+  send a+b x
+  text a
+  also -r ''
+  send a+b x
+  text a+b
+  send c-d x
+  text c-d
+}
+
+@test "-T is where a large message waits" {
+  also -T "$D/absent"
+  { printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<b>' DATA
+    yes "$(printf '%070d\r' 0)" | head -c 2160000
+    printf '%s\r\n' . QUIT
+  } >"$D/in"
+  talk <"$D/in"
+  codes 220 250 250 250 250 354 '451 4.3.0' '451 4.3.0' 221
+  logged "$D/absent"
+  (($(count a) == 0))
+  mkdir "$D/spool"
+  also -T "$D/spool"
+  talk <"$D/in"
+  codes 220 250 250 250 250 354 250 250 221
+  [[ -z $(ls -A "$D/spool") ]]
+}
+
+@test "-t bounds the wait for the client" {
+  also -t 1
+  begin
+  hear 220
+  tell 'LHLO c'
+  hear 250 '421 4.4.2'
+  finish
+  exits 0
+}
+
+@test "-U takes passwd, dir, file: and any" {
+  right -U passwd -d "maildir:$D/m/%n"
+  right -U dir -d "maildir:$D/m/%n"
+  right -U any -d "maildir:$D/m/%n"
+  : >"$D/users"
+  right -U "file:$D/users" -d "maildir:$D/m/%n"
+  wrong -U nobody-knows -d "maildir:$D/m/%n"
+  wrong -U '' -d "maildir:$D/m/%n"
+  wrong -U file: -d "maildir:$D/m/%n"
+}
+
+@test "-U is passwd if nothing is said" {
+  with -d "maildir:$D/m/%n"
+  say 'LHLO c' 'MAIL FROM:<>' "RCPT TO:<$(me)>" 'RCPT TO:<no.such.user>' QUIT
+  codes 220 250 250 250 '550 5.1.1' 221
+}
+
+@test "-u takes oneself, by name or number, with or without group" {
+  right -u "$(me)" "${OPTIONS[@]}"
+  right -u "$(id -u)" -U any -d "maildir:$D/m/%n"
+  right -u "$(id -u):$(id -g)" -U any -d "maildir:$D/m/%n"
+}
+
+@test "-u refuses a user that does not exist" {
+  wrong -u no.such.user "${OPTIONS[@]}"
+  wrong -u "$(me):no.such.group" "${OPTIONS[@]}"
+  wrong -u '' "${OPTIONS[@]}"
+}
+
+@test "-u as another user needs root" {
+  STATUS=0
+  "$LMTPD" -u root "${OPTIONS[@]}" >"$D/out" 2>"$D/log" </dev/null || STATUS=$?
+  ((STATUS == 64 || STATUS == 71))
+  hold "$D/out"
+  codes 421
+}
+
+@test "-k takes a list of locks, and no empty or unknown one" {
+  local list
+  for list in fcntl flock dotlock fcntl,flock dotlock,flock,fcntl; do
+    right -k "$list" -U any -d "mbox:$D/m/%n"
+  done
+  for list in '' ',' 'fcntl,' ,fcntl none lockf fcntl,,flock; do
+    wrong -k "$list" -U any -d "mbox:$D/m/%n"
+  done
+}
+
+@test "-x takes a list of headers, or none alone" {
+  local list
+  for list in return-path delivered-to received received,return-path none; do
+    right -x "$list" -U any -d "maildir:$D/m/%n"
+  done
+  for list in '' ',' none,received received,none subject 'received,'; do
+    wrong -x "$list" -U any -d "maildir:$D/m/%n"
+  done
+}
+
+@test "options may be joined" {
+  with -efQvqU -U any -d "maildir:$D/m/%n"
+  wrong "${OPTIONS[@]}"
+  right -efQvq1K -Uany "-dmaildir:$D/m/%n" -m5 -t10
+}
+
+@test "without -e nothing comes on standard error" {
+  run -0 --separate-stderr "$LMTPD" "${OPTIONS[@]}" <<<'NONSENSE'
+  # shellcheck disable=SC2154 # run's
+  [[ -z $stderr ]]
+}
+
+@test "a wrong option on a terminal is told to the person alone" {
+  script -qec "$LMTPD -Z" /dev/null </dev/null >"$D/out" && return 1
+  [[ $(<"$D/out") == *Z* ]]
+  [[ $(<"$D/out") != *421* ]]
+}

@@ -1,0 +1,202 @@
+#!/usr/bin/env bats
+# -U file: a passwd-file as Dovecot reads it.
+
+load test_helper
+
+setup() {
+  base
+  ID=$(id -u):$(id -g)
+  with -U "file:$D/users" -d "maildir:%h/Maildir"
+  mkdir "$D/m/"{a,b,c}
+}
+
+# users LINE...: the passwd-file.
+users() {
+  printf '%s\n' "$@" >"$D/users"
+}
+
+# rcpt ADDRESS CODE [ADDRESS CODE ...]
+rcpt() {
+  local lines=() codes=()
+  while (($#)); do
+    lines+=("RCPT TO:<$1>")
+    codes+=("$2")
+    shift 2
+  done
+  say 'LHLO c' 'MAIL FROM:<>' "${lines[@]}" QUIT
+  codes 220 250 250 "${codes[@]}" 221
+}
+
+@test "comments, empty lines, and what a password may hold" {
+  users '# a comment' '' "a:{SHA512-CRYPT}\$6\$x/+y=:$ID::$D/m/a::" \
+    "#b:x:$ID::$D/m/b"
+  send a@x.example x
+  text a/Maildir
+  rcpt b '550 5.1.1' '#b' '550 5.1.1' '""' '550 5.1.3'
+}
+
+@test "user@domain comes before user, its domain without case" {
+  users "a:x:$ID::$D/m/a::" "a@One.Example:x:$ID::$D/m/b::" \
+    "only@one.example:x:$ID::$D/m/c::"
+  send a@ONE.example x
+  text b/Maildir
+  send a@two.example x
+  text a/Maildir
+  send only@one.Example x
+  text c/Maildir
+  rcpt only@two.example '550 5.1.1' only '550 5.1.1'
+}
+
+@test "whole, without detail, then both in lower case" {
+  users "A+x@y:x:$ID::$D/m/a::" "A:x:$ID::$D/m/b::" "a:x:$ID::$D/m/c::"
+  send A+x@y x
+  text a/Maildir
+  send A+z@y x
+  text b/Maildir
+  send a+Z@y x
+  text c/Maildir
+  rcpt B+x '550 5.1.1'
+}
+
+@test "an address without a domain is looked up by the user alone" {
+  users "a:x:$ID::$D/m/a::"
+  send a x
+  text a/Maildir
+}
+
+@test "names in uid and gid" {
+  users "a:x:$(id -un):$(id -gn)::$D/m/a::"
+  send a x
+  text a/Maildir
+}
+
+@test "six fields, or more than eight, are enough" {
+  users "a:x:$ID::$D/m/a" "b:x:$ID:A gecos, here:$D/m/b:/bin/sh:x=1 y=2:z"
+  send a x
+  text a/Maildir
+  send b x
+  text b/Maildir
+}
+
+@test "the first line whose key matches counts, good or bad" {
+  users "a:x:$ID::$D/m/a::" "a:x:$ID::$D/m/b::" 'b:x:nonsense' \
+    "b:x:$ID::$D/m/b::"
+  send a x
+  text a/Maildir
+  rcpt b '451 4.3.5'
+}
+
+@test "a bad line is logged with its number; others are served" {
+  users '# first' "a:x:$ID::$D/m/a::" 'b:x:no.such.user:no.such.group::/b::'
+  rcpt a 250 b '451 4.3.5' a 250
+  logged "users.*3|3.*users"
+}
+
+@test "what makes a line bad" {
+  local line
+  for line in b b:x b:x: "b:x:1x:1::$D/m/b::" "b:x:-1:1::$D/m/b::" \
+    "b:x:99999999999:1::$D/m/b::" "b:x:$(id -u):no.such.group::$D/m/b::" \
+    "b:x:$ID::$D/m/b::userdb_quota_rule=*:storage=x" \
+    "b:x:$ID::$D/m/b::userdb_quota_storage_size=1X"; do
+    users "$line"
+    rcpt b '451 4.3.5'
+  done
+}
+
+@test "a home that is relative or none is no path" {
+  users "a:x:$ID::m/a::" "b:x:$ID::::"
+  rcpt a '451 4.3.5' b '451 4.3.5'
+}
+
+@test "a home is not needed where the template has none" {
+  with -U "file:$D/users" -d "maildir:$D/m/%n"
+  users "a:x:$ID::::"
+  send a x
+  text a
+}
+
+@test "a file that cannot be read is 451 4.3.5 for everyone" {
+  rm -f "$D/users"
+  rcpt a '451 4.3.5' b '451 4.3.5'
+  logged "$D/users"
+  users "a:x:$ID::$D/m/a::"
+  chmod 000 "$D/users"
+  rcpt a '451 4.3.5' b '451 4.3.5'
+}
+
+@test "the file is read anew for each recipient" {
+  users "a:x:$ID::$D/m/a::"
+  begin
+  tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<b>'
+  hear 220 250 250 550
+  users "b:x:$ID::$D/m/b::"
+  tell 'RCPT TO:<b>' QUIT
+  hear 250 221
+  finish
+}
+
+@test "another uid is 451 4.3.0 at RCPT" {
+  users "a:x:1:1::$D/m/a::"
+  rcpt a '451 4.3.0'
+}
+
+@test "uid 0 is 451" {
+  users "a:x:0:0::$D/m/a::"
+  rcpt a 451
+}
+
+@test "empty uid and gid are right with -u" {
+  users "a:x:::x:$D/m/a::"
+  rcpt a '451 4.3.5'
+  also -u "$(me)"
+  send a x
+  text a/Maildir
+}
+
+@test "a home that is missing is never made" {
+  users "a:x:$ID::$D/m/gone::"
+  send a x
+  codes 220 250 250 '451 4.3.0' 503 500 500 221 ||
+    codes 220 250 250 250 354 '451 4.3.0' 221
+  [[ ! -e $D/m/gone ]]
+}
+
+# limit RULE WANT: -c says that such a user's limit is WANT.
+limit() {
+  users "a:x:$ID::$D/m/a::$1"
+  run "$LMTPD" -c "${OPTIONS[@]}" a
+  # shellcheck disable=SC2154 # run's
+  [[ $output == *$'\t'"$2" ]] || fail "$1: $output"
+}
+
+@test "quota rules: Dovecot's units and fields" {
+  limit '' 0/-
+  limit 'userdb_quota_rule=*:storage=10' 0/10240
+  limit 'userdb_quota_rule=*:storage=1K' 0/1024
+  limit 'userdb_quota_rule=*:storage=1M' 0/1048576
+  limit 'userdb_quota_rule=*:storage=1G' 0/1073741824
+  limit 'userdb_quota_rule=*:storage=1T' 0/1099511627776
+  limit 'userdb_quota_rule=*:bytes=1000' 0/1000
+  limit 'userdb_quota_rule=*:bytes=1K' 0/1024
+  limit 'userdb_quota_rule=*:messages=5' 0/-,0/5
+  limit 'userdb_quota_rule=*:bytes=1000:messages=5' 0/1000,0/5
+  limit 'userdb_quota_rule=*:storage=0' 0/-
+  limit 'userdb_quota_rule=*:ignore' 0/-
+  limit 'userdb_quota_storage_size=1000' 0/1000
+  limit 'userdb_quota_storage_size=1M' 0/1048576
+  limit 'allow_nets=::1 userdb_quota_rule=*:bytes=9 x=y' 0/9
+}
+
+@test "a rule replaces -q whole" {
+  also -q 500,7
+  limit '' 0/500,0/7
+  limit 'userdb_quota_rule=*:bytes=1000' 0/1000
+  limit 'userdb_quota_rule=*:messages=3' 0/-,0/3
+  limit 'userdb_quota_rule=*:ignore' 0/-
+}
+
+@test "a rule is heeded by deliveries" {
+  users "a:x:$ID::$D/m/a::userdb_quota_rule=*:bytes=900"
+  send a "$(printf '%01000d' 0)"
+  codes 220 250 250 250 354 '452 4.2.2' 221
+}

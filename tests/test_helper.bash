@@ -1,0 +1,232 @@
+# What the bats files share.  D is the test's own directory, $D/m holds its
+# mailboxes; lmtpd is started with what setup, with and also say.
+# shellcheck shell=bash
+
+bats_require_minimum_version 1.5.0
+export LC_ALL=C
+
+LMTPD=${LMTPD:-${BATS_TEST_DIRNAME%/tests*}/lmtpd}
+TESTS=${BATS_TEST_DIRNAME%/tests*}/tests
+
+setup() {
+  base
+}
+
+base() {
+  ((EUID != 0)) || fail 'root is let in everywhere: start these by tests/run'
+  here "$BATS_TEST_TMPDIR"
+  with -U any -d "maildir:$D/m/%n"
+}
+
+here() {
+  D=$1
+  mkdir -p "$D/m"
+  # What a sanitizer finds is looked for by teardown, wherever 2 leads.
+  export ASAN_OPTIONS=log_path=$D/sanitizer UBSAN_OPTIONS=log_path=$D/sanitizer
+}
+
+teardown() {
+  sweep
+}
+
+# Whatever a test did: no lock stays, nothing half done, no process.
+sweep() {
+  local left
+  if [[ -n ${SESSION-} ]]; then
+    kill -KILL "$SESSION" 2>/dev/null || :
+  fi
+  left=$(find "$D" -name sanitizer.\* -exec cat {} + -o \
+    -path "$D/*/tmp/*" -print -o -name '*.lock' -print)
+  [[ -z $left ]] || fail "left behind: $left"
+}
+
+# The options of the next sessions: these alone, or these too.
+with() {
+  OPTIONS=("$@")
+}
+also() {
+  OPTIONS+=("$@")
+}
+
+# Says why, with all that is known, and fails the test.
+fail() {
+  printf '%s\n' "$@"
+  printf 'reply: %s\n' "${REPLIES[@]-}"
+  [[ ! -s $D/log ]] || sed 's/^/log: /' "$D/log"
+  return 1
+} >&2
+
+# One session with standard input as its client.  Leaves STATUS, REPLIES (one
+# a line, without its CRLF) and the log in $D/log.
+talk() {
+  STATUS=0
+  "$LMTPD" -e -H test.example "${OPTIONS[@]}" >"$D/out" 2>"$D/log" ||
+    STATUS=$?
+  hold "$D/out"
+}
+
+# say LINE...: one session, each argument a line that the client sends.
+say() {
+  printf '%s\r\n' "$@" >"$D/in"
+  talk <"$D/in"
+}
+
+# send TO LINE...: one session with one message, each argument a line of it.
+send() {
+  local to=$1
+  shift
+  say 'LHLO client.example' 'MAIL FROM:<sender@from.example>' \
+    "RCPT TO:<$to>" DATA "$@" . QUIT
+}
+
+# hold FILE: takes the replies in it, and fails if one is not as it must be.
+hold() {
+  local line text previous='' lhlo=0
+  REPLIES=()
+  while IFS= read -r line || [[ -n $line ]]; do
+    text=${line%$'\r'}
+    REPLIES+=("$text")
+    [[ $line == *$'\r' ]] || fail "does not end in CRLF: $line"
+    ((${#line} < 254)) || fail "longer than 254 bytes: $line"
+    [[ $text != *[[:cntrl:]]* ]] || fail "control character: $text"
+    if [[ $text == 250-* || $previous == 250-* ]]; then
+      ((lhlo += ${#line} + 1))
+      if [[ $text == '250 '* ]]; then
+        ((lhlo <= 240)) || fail "an LHLO reply of $lhlo bytes"
+        lhlo=0
+      fi
+    elif ! [[ $text =~ ^([245])[0-9][0-9][\ -]([245])\.[0-9]+\.[0-9]+\ . &&
+      ${BASH_REMATCH[1]} == "${BASH_REMATCH[2]}" ]]; then
+      [[ $text == '220 '?* && -z $previous || $text == '354 '?* ]] ||
+        fail "no reply: $text"
+    fi
+    previous=$text
+  done < <(exec cat "$1")
+}
+
+# codes WANT...: so begins the last line of each reply, in this order; a WANT
+# is a code, or a code and an enhanced one.
+codes() {
+  local got=() line want i=0
+  for line in "${REPLIES[@]}"; do
+    [[ ${line:3:1} == - ]] || got+=("$line")
+  done
+  ((${#got[@]} == $#)) || fail "${#got[@]} replies and not $#: $*"
+  for want; do
+    [[ ${got[i]} == "$want "* ]] || fail "reply $i is not $want"
+    ((++i))
+  done
+}
+
+# exits STATUS: so ended the session.
+exits() {
+  [[ $STATUS == "$1" ]] || fail "exit status $STATUS and not $1"
+}
+
+# A line of the replies, or of the log, that matches the regular expression.
+replied() {
+  printf '%s\n' "${REPLIES[@]}" | grep -Eq -- "$1" || fail "no reply is $1"
+}
+logged() {
+  grep -Eaq -- "$1" "$D/log" || fail "not logged: $1"
+}
+unlogged() {
+  ! grep -Eaq -- "$1" "$D/log" || fail "logged: $1"
+}
+
+# count DIR: the messages in new/ of that Maildir.
+count() {
+  find "$D/m/$1/new" -type f 2>/dev/null | wc -l
+}
+
+# only DIR: the path of the one message in it; text DIR: that message.
+only() {
+  (($(count "$1") == 1)) || fail "$(count "$1") messages in $1 and not one"
+  find "$D/m/$1/new" -type f
+}
+text() {
+  local file
+  file=$(only "$1")
+  cat "$file"
+}
+
+# same FILE TEXT: the file holds just that, printf's escapes in it.
+same() {
+  # shellcheck disable=SC2059 # an escape in it is meant as one
+  printf "$2" >"$D/wanted"
+  cmp "$D/wanted" "$1" || fail "$(head -c 2000 "$1" | cat -A)"
+}
+
+# await COMMAND...: until it succeeds, for ten seconds at most.
+await() {
+  local i
+  for ((i = 0; i < 500; i++)); do
+    if "$@" >/dev/null 2>&1; then
+      return
+    fi
+    sleep 0.02
+  done
+  fail "in vain: $*"
+}
+
+# A session to look into: begin starts it, tell sends lines, hear reads a
+# reply for each WANT, finish closes it and leaves STATUS.
+begin() {
+  coproc {
+    exec "$LMTPD" -e -H test.example "${OPTIONS[@]}" 2>"$D/log" 3>&-
+  }
+  # shellcheck disable=SC2153 # COPROC is bash's
+  SESSION=$COPROC_PID
+  exec {TO}>&"${COPROC[1]}" {FROM}<&"${COPROC[0]}"
+  eval "exec ${COPROC[1]}>&- ${COPROC[0]}<&-"
+  : >"$D/heard"
+}
+tell() {
+  printf '%s\r\n' "$@" >&"$TO"
+}
+hear() {
+  local want line
+  for want; do
+    line=250-
+    while [[ $line == ???-* ]]; do
+      IFS= read -r -t "${PATIENCE-10}" line <&"$FROM" || fail "heard no $want"
+      printf '%s\n' "$line" >>"$D/heard"
+    done
+    [[ $line == "$want "* ]] || fail "heard $line and not $want"
+  done
+  hold "$D/heard"
+}
+# deaf: nothing was answered as yet, and the server waits.
+deaf() {
+  await asleep "$SESSION"
+  ! IFS= read -r -t 0.05 -u "$FROM" || fail 'was answered'
+}
+asleep() {
+  [[ $(cut -d ' ' -f 3 "/proc/$1/stat") == S ]]
+}
+finish() {
+  exec {TO}>&-
+  STATUS=0
+  wait "$SESSION" || STATUS=$?
+  cat <&"$FROM" >>"$D/heard"
+  exec {FROM}<&-
+  SESSION=
+  hold "$D/heard"
+}
+
+# lock KIND FILE: another process holds it, until unlock.
+lock() {
+  "$TESTS/hold-lock" "$@" 3>&- &
+  HOLDER=$!
+  await test -e "$2.held"
+  rm "$2.held"
+}
+unlock() {
+  kill "$HOLDER"
+  wait "$HOLDER" || :
+}
+
+# An ordinary user of this system, and what it is known by.
+me() {
+  id -un
+}
