@@ -230,6 +230,45 @@ course() {
   course_fifty
 }
 
+# The same for a listener, which we talk to ourselves at a port or a path.
+listener_course() {
+  local replies
+
+  step="three recipients"
+  hinder carol
+  replies=$(mail lmtp -f "bob@$domain" "$1" text three "alice@$domain" \
+    "ghost@$domain" "carol@$domain")
+  grep -q "^alice@$domain 250 2\.1\.5" <<<"$replies"
+  grep -q "^ghost@$domain 550 5\.1\.1" <<<"$replies"
+  grep -q "^carol@$domain 45[01] 4\." <<<"$replies"
+  arrived text three alice
+  mend carol
+  mail lmtp -f "bob@$domain" "$1" text again "carol@$domain"
+  arrived text again carol
+  step="10 MB"
+  mail lmtp -f "bob@$domain" "$1" big big "alice@$domain"
+  arrived big big alice
+}
+
+# Three hundred connections, as fast as they come, are all greeted.
+rush() {
+  step="three hundred connections"
+  python3 - "$1" <<'END'
+import socket, sys
+for i in range(300):
+    if sys.argv[1].startswith("/"):
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(sys.argv[1])
+    else:
+        s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+    s.settimeout(10)
+    if not s.recv(300).startswith(b"220 "):
+        sys.exit("connection %d was not greeted" % i)
+    s.sendall(b"QUIT\r\n")
+    s.close()
+END
+}
+
 umask 022
 export PYTHONDONTWRITEBYTECODE=1
 trap finish EXIT
