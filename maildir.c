@@ -50,7 +50,7 @@ open_maildir(const struct config *cfg, const struct mailbox *mb,
 {
 	int fd = open(mb->path, DIR_FLAGS);
 
-	/* A server that was restarted has forgotten the handle, not the name. */
+	/* A server that was restarted knows the name still. */
 	if (fd == -1 && errno == ESTALE)
 		fd = open(mb->path, DIR_FLAGS);
 	if (fd == -1 && errno == ENOENT && cfg->users != USERS_DIR) {

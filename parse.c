@@ -282,7 +282,8 @@ int
 parse_quota(const char *s, struct quota *q)
 {
 	q->messages = 0;
-	if (parse_number(&s, &q->bytes) == -1 || parse_unit(&s, &q->bytes) == -1)
+	if (parse_number(&s, &q->bytes) == -1 ||
+	    parse_unit(&s, &q->bytes) == -1)
 		return -1;
 	if (*s == '\0')
 		return 0;

@@ -41,7 +41,7 @@ struct session {
 	bool			 lf;
 	bool			 no_socket;	/* standard output is none */
 	size_t			 messages;
-	size_t			 results[6];	/* recipients by 2xx, 4xx, 5xx */
+	size_t			 results[6];	/* by 2xx, 4xx, 5xx */
 	size_t			 inpos;
 	size_t			 inlen;
 	size_t			 outlen;
@@ -462,7 +462,7 @@ cmd_lhlo(struct session *s, char *args)
 static void
 find_peer(struct envelope *env)
 {
-	struct sockaddr_storage ss;
+	struct sockaddr_storage ss = { .ss_family = AF_UNSPEC };
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&ss;
 	struct sockaddr_in *in = (struct sockaddr_in *)&ss;
 	socklen_t len = sizeof(ss);
