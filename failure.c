@@ -51,7 +51,7 @@ path_denies(const char *path, char *prefix, size_t size)
 		if (n < 0 || (size_t)n >= size)
 			return false;
 		if (faccessat(AT_FDCWD, prefix, X_OK, AT_EACCESS) == -1)
-			return true;
+			return errno == EACCES;
 	}
 	return false;
 }
