@@ -39,27 +39,39 @@ reply_errno(int err)
 	}
 }
 
-/* The first component of a path that must not be entered, as we are now. */
-static bool
-path_denies(const char *path, char *prefix, size_t size)
+/*
+ * Which permission is missing in which directory of a path, as we are now:
+ * to go on into it, or to make there what is not there.  NULL if in none.
+ */
+static const char *
+path_denies(const char *path, char *dir, size_t size)
 {
 	const char *slash = path;
 	int n;
 
+	dir[0] = '\0';
 	while ((slash = strchr(slash + 1, '/')) != NULL) {
-		n = snprintf(prefix, size, "%.*s", (int)(slash - path), path);
+		n = snprintf(dir, size, "%.*s", (int)(slash - path), path);
 		if (n < 0 || (size_t)n >= size)
-			return false;
-		if (faccessat(AT_FDCWD, prefix, X_OK, AT_EACCESS) == -1)
-			return errno == EACCES;
+			return NULL;
+		if (faccessat(AT_FDCWD, dir, X_OK, AT_EACCESS) == 0)
+			continue;
+		if (errno == EACCES)
+			return "search";
+		*strrchr(dir, '/') = '\0';
+		break;
 	}
-	return false;
+	if (faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == 0 ||
+	    faccessat(AT_FDCWD, dir, W_OK, AT_EACCESS) == 0)
+		return NULL;
+	return errno == EACCES ? "write" : NULL;
 }
 
 int
 failure_errno(struct failure *f, const char *call, const char *pathfmt, ...)
 {
-	char path[PATH_MAX], prefix[PATH_MAX];
+	char path[PATH_MAX], dir[PATH_MAX];
+	const char *denied;
 	int err = errno, n;
 	va_list ap;
 
@@ -72,9 +84,9 @@ failure_errno(struct failure *f, const char *call, const char *pathfmt, ...)
 	    "%s %.400s: %s (euid %ld, egid %ld)", call, path, strerror(err),
 	    (long)geteuid(), (long)getegid());
 	if (err == EACCES && n > 0 && (size_t)n < sizeof(f->reason) &&
-	    path_denies(path, prefix, sizeof(prefix)))
+	    (denied = path_denies(path, dir, sizeof(dir))) != NULL)
 		snprintf(f->reason + n, sizeof(f->reason) - (size_t)n,
-		    ", no search permission in %.200s", prefix);
+		    ", no %s permission in %.200s", denied, dir);
 	errno = err;
 	return -1;
 }
