@@ -145,13 +145,20 @@ field_is_dropped(const struct filter *f, const char *name, size_t len)
 	return false;
 }
 
+/* The end of a header, be it in a session of LF and written with CRLF. */
+static bool
+is_empty_line(const char *in, size_t len)
+{
+	return in[0] == '\n' || (len > 1 && in[0] == '\r' && in[1] == '\n');
+}
+
 /* The state that a line of the header begins in. */
 static enum filter_state
 filter_header_line(struct filter *f, const char *in, size_t inlen)
 {
 	size_t name = 0, colon;
 
-	if (in[0] == '\n') {
+	if (is_empty_line(in, inlen)) {
 		f->body = true;
 		return FILTER_QUOTE;
 	}
@@ -266,7 +273,7 @@ header_find(const char *msg, size_t len, const char *name, size_t *vlen)
 	const char *line = msg, *end = msg + len, *lf, *value;
 	size_t n = strlen(name);
 
-	while (line < end && *line != '\n') {
+	while (line < end && !is_empty_line(line, (size_t)(end - line))) {
 		value = NULL;
 		if ((size_t)(end - line) > n && line[n] == ':' &&
 		    strncasecmp(line, name, n) == 0)
@@ -335,7 +342,7 @@ header_received_id(const char *msg, size_t len, char *id, size_t size)
 {
 	size_t n;
 	const char *s = header_find(msg, len, "Received", &n), *end, *word;
-	bool next = false;
+	bool next = false, name = false;
 
 	id[0] = '\0';
 	if (s == NULL)
@@ -345,6 +352,8 @@ header_received_id(const char *msg, size_t len, char *id, size_t size)
 			snprintf(id, size, "%.*s", (int)n, word);
 			return;
 		}
-		next = n == 2 && strncasecmp(word, "id", n) == 0;
+		/* A client may say that it is called id. */
+		next = n == 2 && !name && strncasecmp(word, "id", n) == 0;
+		name = n == 4 && strncasecmp(word, "from", n) == 0;
 	}
 }

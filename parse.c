@@ -72,8 +72,9 @@ static const char *
 skip_domain(const char *s)
 {
 	if (*s == '[') {
-		s += strcspn(s, "]>@ ");
-		return *s == ']' ? s + 1 : NULL;
+		size_t n = strcspn(s + 1, "[]>@ ");
+
+		return n > 0 && s[n + 1] == ']' ? s + n + 2 : NULL;
 	}
 	for (;;) {
 		const char *label = s;
@@ -412,7 +413,8 @@ parse_xtext(const char *s, size_t len, char *out, size_t size)
 int
 parse_xforward(const char *s, char *ident, size_t size)
 {
-	char value[COMMAND_MAX + 1];
+	char value[COMMAND_MAX + 1], id[COMMAND_MAX + 1];
+	bool has_ident = false;
 	size_t key, len;
 
 	if (*s == '\0')
@@ -425,10 +427,13 @@ parse_xforward(const char *s, char *ident, size_t size)
 			return -1;
 		if (!is_word(s, key, "IDENT"))
 			continue;
-		if (strcmp(value, "[UNAVAILABLE]") == 0)
-			value[0] = '\0';
-		snprintf(ident, size, "%s", value);
+		has_ident = true;
+		snprintf(id, sizeof(id), "%s",
+		    strcmp(value, "[UNAVAILABLE]") == 0 ? "" : value);
 	}
+	/* What is malformed is refused whole. */
+	if (has_ident)
+		snprintf(ident, size, "%s", id);
 	return 0;
 }
 
@@ -543,6 +548,8 @@ template_fixed(const char *template)
 {
 	const char *s = template;
 
+	if (template[0] == '~')
+		return 0;
 	/* "%%" stands for itself. */
 	while ((s = strchr(s, '%')) != NULL && s[1] == '%')
 		s += 2;
@@ -607,10 +614,10 @@ template_expand(const char *template, const struct expansion *e, char *path,
     size_t size, size_t *fixed)
 {
 	const char *s = template;
-	size_t len = 0, n;
+	size_t len = 0, own = template_fixed(template), n;
 	bool home;
 
-	*fixed = template_fixed(template);
+	*fixed = own;
 	path[0] = '\0';
 	for (; *s != '\0'; s += n) {
 		home = s == template && starts_at_home(s);
@@ -621,6 +628,9 @@ template_expand(const char *template, const struct expansion *e, char *path,
 				return -1;
 			if (home || s[1] == 'h')
 				*fixed = len;
+			/* It counts bytes of the path, where %% is one. */
+			else if (s[1] == '%' && s < template + own)
+				(*fixed)--;
 			continue;
 		}
 		n = strcspn(s, "%");
@@ -640,6 +650,10 @@ parse_passwd_key(const char *line, size_t len, const char *user,
 	size_t n = strlen(user);
 
 	if (len <= n || line[0] == '#' || memcmp(line, user, n) != 0)
+		return false;
+	/* The password is no part of a name. */
+	if (memchr(user, ':', n) != NULL ||
+	    (domain != NULL && strchr(domain, ':') != NULL))
 		return false;
 	if (domain == NULL)
 		return line[n] == ':';
@@ -718,6 +732,10 @@ parse_passwd_line(char *line, struct passwd_line *p)
 	size_t n;
 
 	memset(p, 0, sizeof(*p));
+	/* Saved on another system. */
+	n = strlen(line);
+	if (n > 0 && line[n - 1] == '\r')
+		line[n - 1] = '\0';
 	for (n = 0; n < FIELDS && line != NULL; n++)
 		field[n] = strsep(&line, ":");
 	if (n <= HOME)

@@ -357,11 +357,11 @@ use_line(struct lookup *l, struct scan *s, struct mailbox *mb,
 	if (cfg->has_user)
 		return 1;
 	l->has_id = p.uid[0] != '\0' && p.gid[0] != '\0';
-	if (!l->has_id && cfg->switches) {
+	if (!l->has_id) {
 		wrong = "without -u it needs a uid and a gid";
 		goto bad;
 	}
-	if (l->has_id && line_id(&p, &mb->id) == -1) {
+	if (line_id(&p, &mb->id) == -1) {
 		if (errno != ENOENT)
 			return failure_errno(f, "lookup of uid and gid", "%s",
 			    s->line);
