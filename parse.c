@@ -649,18 +649,22 @@ parse_passwd_key(const char *line, size_t len, const char *user,
 {
 	size_t n = strlen(user);
 
-	if (len <= n || line[0] == '#' || memcmp(line, user, n) != 0)
+	if (len < n || line[0] == '#' || memcmp(line, user, n) != 0)
 		return false;
 	/* The password is no part of a name. */
 	if (memchr(user, ':', n) != NULL ||
 	    (domain != NULL && strchr(domain, ':') != NULL))
 		return false;
-	if (domain == NULL)
-		return line[n] == ':';
-	if (line[n++] != '@' || len - n <= strlen(domain))
-		return false;
-	return strncasecmp(line + n, domain, strlen(domain)) == 0 &&
-	    line[n + strlen(domain)] == ':';
+	if (domain != NULL) {
+		size_t dlen = strlen(domain);
+
+		if (len - n <= dlen || line[n] != '@' ||
+		    strncasecmp(line + n + 1, domain, dlen) != 0)
+			return false;
+		n += 1 + dlen;
+	}
+	/* A name alone is a line of that user, though a bad one. */
+	return n == len || line[n] == ':';
 }
 
 /* One element of a quota rule for all mailboxes: "storage=1G".  0 or -1. */

@@ -241,7 +241,8 @@ line_key(const struct lookup *l, const struct scan *s, const char *line,
 	for (i = 0; 2 * i < s->key; i++) {
 		/* Of a million lines all but a few end here. */
 		n = s->lens[i];
-		if (len <= n || (line[n] != ':' && line[n] != '@') ||
+		if (len < n ||
+		    (len > n && line[n] != ':' && line[n] != '@') ||
 		    line[n - 1] != l->names[i][n - 1])
 			continue;
 		if (l->domain != NULL && parse_passwd_key(line, len,
