@@ -27,7 +27,8 @@
 
 #define LOCK_MS		30000		/* for one recipient */
 #define LOCK_ALL_MS	120000		/* for one message */
-#define LOCK_RETRY_MS	16		/* and less at first */
+#define LOCK_RETRY_MS	16		/* and 1 at first: in a queue of */
+#define LOCK_SOON_MS	100		/* deliveries each has its turn soon */
 
 static const struct format_ops *const formats[] = {
 	[FORMAT_MBOX] = &mbox_ops,
@@ -252,7 +253,7 @@ begin_waiting(struct deliverer *dv, struct delivery *d)
 			return;
 		waited += ms;
 		dv->waited += ms;
-		if (ms < LOCK_RETRY_MS)
+		if (waited >= LOCK_SOON_MS && ms < LOCK_RETRY_MS)
 			ms *= 2;
 	}
 }
