@@ -20,7 +20,7 @@ MD_1 =		-lmd
 
 OBJS =		session.o parse.o data.o message.o user.o deliver.o mbox.o \
 		maildir.o quota.o identity.o failure.o os.o log.o \
-		text.o
+		text.o confine.o
 
 all: lmtpd
 
@@ -38,9 +38,13 @@ tests/table: tests/table.o ${OBJS}
 	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ tests/table.o ${OBJS} \
 	    ${BSD_LIBS}
 
-tests/table.o: lmtpd.h
+tests/hole: tests/hole.o ${OBJS}
+	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ tests/hole.o ${OBJS} \
+	    ${BSD_LIBS}
 
-check: lmtpd tests/table
+tests/table.o tests/hole.o: lmtpd.h
+
+check: lmtpd tests/table tests/hole
 	tests/table
 	tests/run
 
@@ -80,7 +84,7 @@ dist:
 	    >lmtpd-${VERSION}.tar.gz
 
 clean:
-	rm -f lmtpd *.o tests/table tests/*.o lmtpd-${VERSION}.tar.gz
+	rm -f lmtpd *.o tests/table tests/hole tests/*.o lmtpd-${VERSION}.tar.gz
 
 .PHONY: all check demo interop faults bench fuzz lint install uninstall \
 	dist clean

@@ -166,12 +166,6 @@ set_option(struct options *o, struct config *cfg, int option, char *arg)
 			wrong(o, "-x takes none, or a list of return-path, "
 			    "delivered-to, received, not \"%s\"", arg);
 		break;
-	case ':':
-		wrong(o, "-%c wants an argument", optopt);
-		break;
-	default:
-		wrong(o, "there is no option -%c; see lmtpd(8)", optopt);
-		break;
 	}
 }
 
@@ -183,8 +177,15 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 	int option;
 
 	opterr = 0;
-	while ((option = getopt(argc, argv, ":" OPTIONS)) != -1)
-		set_option(o, cfg, option, optarg);
+	while ((option = getopt(argc, argv, ":" OPTIONS)) != -1) {
+		if (option == ':')
+			wrong(o, "-%c wants an argument", optopt);
+		else if (option == '?')
+			wrong(o, "there is no option -%c; see lmtpd(8)",
+			    optopt);
+		else
+			set_option(o, cfg, option, optarg);
+	}
 	if ((error = template_check(cfg->template, cfg->users)) != NULL)
 		wrong(o, "%s: \"%s\"", error, cfg->template);
 	if (o->check && optind == argc)
@@ -467,6 +468,8 @@ main(int argc, char *argv[])
 		wrong(&o, "-U any as root wants -u");
 	if (o.wrong[0] != '\0')
 		return refuse(&o, &cfg, EX_USAGE);
+	if (good)
+		confine(&cfg);
 	if (good && o.check)
 		return check_all(&cfg, argv + optind);
 	if (good && session_run(&cfg) == 0)

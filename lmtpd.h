@@ -248,7 +248,7 @@ void	 text_number(struct text *t, uint64_t n, unsigned int base,
  */
 struct log_line {
 	struct text	 text;
-	char		 buf[4096];
+	char		 buf[16384];	/* its longest values fit */
 };
 
 void	 log_open(const struct config *cfg);
@@ -300,7 +300,7 @@ struct identity {
 struct credentials {
 	const struct config	*cfg;
 	bool			 assumed;
-	bool			 groups;	/* there are supplementary ones */
+	bool			 groups;	/* supplementary ones too */
 	uid_t			 uid;
 	gid_t			 gid;
 };
@@ -593,6 +593,16 @@ void	 deliver_log(const struct config *cfg, const struct envelope *env,
 	    const char *reason);
 /* Waits ms or until the client goes or a signal comes; 0 or -1. */
 int	 deliver_pause(struct deliverer *dv, int ms);
+
+/*
+ * confine.c: what the process gives up before it hears a stranger.
+ */
+
+/*
+ * As much as the system has, once the process is who it will be.  What it
+ * has not is no failure; with -v the log says what was obtained.
+ */
+void	 confine(const struct config *cfg);
 
 /*
  * session.c: the dialogue, and the only writer of standard output.

@@ -1,0 +1,99 @@
+#!/usr/bin/env bats
+# Root keeps what it needs to become each recipient, and nothing else.
+
+load ../test_helper
+
+setup() {
+  ((EUID == 0)) || skip 'needs root'
+  # Below no directory that others may write to, or root lends nothing.
+  here "$(mktemp -d /var/lib/lmtpd-confine.XXXXXX)"
+  chmod 755 "$D" "$D/m"
+  mkdir -m 1777 "$D/spool"
+  big=$(head -c 2000000 /dev/zero | tr '\0' x | fold -w 900)
+}
+
+teardown() {
+  sweep
+  rm -rf "$D"
+}
+
+# delivered: the last session took one message, confined.
+delivered() {
+  exits 0
+  codes 220 250 250 250 354 250 221
+  [[ -n ${SANITIZED-} ]] || logged 'confine=.*capabilities'
+}
+# owned PATH WHO: it is that user's and group's.
+owned() {
+  [[ $(stat -c %u:%g "$1") == "$2" ]] || fail "$(stat -c '%n %u:%g' "$1")"
+}
+
+@test 'identities can be changed, other powers are gone' {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants what is forbidden'
+  mkdir "$D/outside"
+  echo >"$D/outside/f"
+  run -0 "$TESTS/hole" free passwd "$D/m" "$D/spool" "$D/outside"
+  [[ $output == *'become done'*'host-name done'* ]] || skip 'not all of root'
+  run -0 "$TESTS/hole" confined passwd "$D/m" "$D/spool" "$D/outside"
+  [[ $output == *'become done'*'host-name EPERM'* ]] || fail "$output"
+}
+
+@test 'passwd, mbox in a directory of group mail, dotlock and spool' {
+  chgrp mail "$D/m"
+  chmod 2775 "$D/m"
+  with -U passwd -d "mbox:$D/m/%n" -T "$D/spool" -v
+  send nobody Subject:x '' "$big"
+  delivered
+  owned "$D/m/nobody" "$(id -u nobody):$(id -g mail)"
+}
+
+@test 'mbox in a directory that is root alone: it is given away' {
+  with -U passwd -d "mbox:$D/m/%n" -T "$D/spool" -v
+  send nobody Subject:x '' x
+  delivered
+  owned "$D/m/nobody" "$(id -u nobody):$(id -g nobody)"
+  # The lock of a process that is dead, which only its owner may read.
+  printf '999999999\n%s\n' "$(hostname)" >"$D/m/nobody.lock"
+  chown daemon "$D/m/nobody.lock"
+  chmod 600 "$D/m/nobody.lock"
+  send nobody Subject:x '' x
+  delivered
+  logged 'broke the stale lock'
+}
+
+@test 'a passwd-file, a spool and Maildirs that others keep closed' {
+  mkdir -m 700 "$D/m/anna" "$D/private"
+  printf '%s\n' "anna::1234:1235::$D/m/anna" \
+    'bert::daemon:mail::/nowhere:' >"$D/private/users"
+  chmod 600 "$D/private/users"
+  chown -R daemon "$D/private"
+  chown 1234:1235 "$D/m/anna"
+  with -U "file:$D/private/users" -d 'maildir:~/Maildir' -T "$D/private" \
+    -q 3M -v
+  send anna Subject:x '' "$big"
+  delivered
+  owned "$(only anna/Maildir)" 1234:1235
+  send anna Subject:x '' "$big"
+  codes 220 250 250 250 354 '452 4.2.2' 221
+}
+
+@test 'dir: whoever owns the Maildir, behind a directory of others' {
+  install -d -m 700 -o daemon "$D/m/x"
+  install -d -m 700 -o 1234 -g 1235 "$D/m/x/anna" "$D/m/x/anna/cur"
+  with -U dir -d "maildir:$D/m/x/%n" -v
+  send anna Subject:x '' x
+  # It is seen by root; to reach it is the recipient's own right.
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  chmod 711 "$D/m/x"
+  send anna Subject:x '' x
+  delivered
+  owned "$(only x/anna)" 1234:1235
+}
+
+@test 'any, as one user for good' {
+  chown 1234:1235 "$D/m"
+  with -U any -u 1234:1235 -d "maildir:$D/m/%n" -v
+  send anna Subject:x '' x
+  exits 0
+  owned "$(only anna)" 1234:1235
+}

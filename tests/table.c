@@ -1,0 +1,1583 @@
+/*
+ * Everything pure, as tables: a row is what goes in and what RFC 2033,
+ * RFC 5321, RFC 3030 or lmtpd(8) says must come out.  Prints a line for
+ * each row that fails, and a count.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <vis.h>
+
+#include "../lmtpd.h"
+
+#define AT	__LINE__	/* where a row stands */
+#define LEN(s)	s, sizeof(s) - 1	/* a literal that may hold NUL */
+#define HUGE	UINT64_MAX	/* the SIZE past all counting */
+
+static size_t passed, failed;
+
+/* Counts a row, and says where it is and what it got if that is wrong. */
+static void __attribute__((__format__(printf, 3, 4)))
+row(int line, bool good, const char *fmt, ...)
+{
+	char raw[8192], clean[4 * sizeof(raw) + 1];
+	va_list ap;
+
+	if (good) {
+		passed++;
+		return;
+	}
+	failed++;
+	va_start(ap, fmt);
+	vsnprintf(raw, sizeof(raw), fmt, ap);
+	va_end(ap);
+	strvis(clean, raw, VIS_NL | VIS_TAB | VIS_CSTYLE);
+	printf("%s:%d: got %s\n", __FILE__, line, clean);
+}
+
+static bool
+same(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static const char *
+or_null(const char *s)
+{
+	return s == NULL ? "(null)" : s;
+}
+
+/* A string of n times c, between two others.  Never freed: a row's. */
+static const char *
+many(const char *before, int c, size_t n, const char *after)
+{
+	size_t len = strlen(before);
+	char *s = malloc(len + n + strlen(after) + 1);
+
+	if (s == NULL)
+		abort();
+	memcpy(s, before, len);
+	memset(s + len, c, n);
+	memcpy(s + len + n, after, strlen(after) + 1);
+	return s;
+}
+
+/*
+ * The dialogue.
+ */
+static void
+test_command(void)
+{
+	static const struct {
+		int		 at;
+		const char	*in;
+		size_t		 len;
+		const char	*verb;	/* NULL: refused */
+		const char	*args;
+	} rows[] = {
+		{ AT, LEN("NOOP"), "NOOP", "" },
+		{ AT, LEN("noop"), "noop", "" },
+		{ AT, LEN(""), "", "" },
+		{ AT, LEN("DATA "), "DATA", "" },
+		{ AT, LEN("LHLO a.example"), "LHLO", "a.example" },
+		{ AT, LEN("LHLO   a  b  "), "LHLO", "a  b" },
+		{ AT, LEN("MAIL FROM:<a b>"), "MAIL", "FROM:<a b>" },
+		{ AT, LEN("RCPT TO:<\xc3\xbc@x>"), "RCPT",
+		    "TO:<\xc3\xbc@x>" },
+		{ AT, LEN("RCPT TO:<\xff>"), "RCPT", "TO:<\xff>" },
+		{ AT, LEN("LHLO\ta"), NULL, NULL },
+		{ AT, LEN("NOOP\0"), NULL, NULL },
+		{ AT, LEN("\0NOOP"), NULL, NULL },
+		{ AT, LEN("MAIL FROM:<a\0b>"), NULL, NULL },
+		{ AT, LEN("NOOP\r"), NULL, NULL },
+		{ AT, LEN("NOOP\nQUIT"), NULL, NULL },
+		{ AT, LEN("NOOP \x1f"), NULL, NULL },
+		{ AT, LEN("NOOP \x7f"), NULL, NULL },
+	};
+	char line[COMMAND_MAX + 1];
+	const char *args;
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		memcpy(line, rows[i].in, rows[i].len + 1);
+		args = parse_command(line, rows[i].len);
+		row(rows[i].at, same(args, rows[i].args) && (args == NULL ||
+		    same(line, rows[i].verb)), "%s with %s", line,
+		    or_null(args));
+	}
+}
+
+static void
+test_forward_path(void)
+{
+	static const struct {
+		int		 at;
+		const char	*in;
+		const char	*raw;	/* NULL: malformed */
+		const char	*local;
+		const char	*domain;
+		const char	*rest;
+	} rows[] = {
+		{ AT, "<a@b.example>", "a@b.example", "a", "b.example", "" },
+		{ AT, "   <a@b>", "a@b", "a", "b", "" },
+		{ AT, "<a@b> IGNOREQUOTA", "a@b", "a", "b", " IGNOREQUOTA" },
+		{ AT, "<alice>", "alice", "alice", "", "" },
+		{ AT, "<Postmaster>", "Postmaster", "Postmaster", "", "" },
+		{ AT, "<Al@B.EXAMPLE>", "Al@B.EXAMPLE", "Al", "b.example",
+		    "" },
+		{ AT, "<a+b-c@d>", "a+b-c@d", "a+b-c", "d", "" },
+		{ AT, "<!#$%&'*+-/=?^_`{|}~@d>", "!#$%&'*+-/=?^_`{|}~@d",
+		    "!#$%&'*+-/=?^_`{|}~", "d", "" },
+		/* Dots in any place: such addresses exist. */
+		{ AT, "<.a@b>", ".a@b", ".a", "b", "" },
+		{ AT, "<a.@b>", "a.@b", "a.", "b", "" },
+		{ AT, "<a..b@c>", "a..b@c", "a..b", "c", "" },
+		/* UTF-8, RFC 6531. */
+		{ AT, "<\xc3\xbc@\xc3\xb6.example>",
+		    "\xc3\xbc@\xc3\xb6.example", "\xc3\xbc",
+		    "\xc3\xb6.example", "" },
+		/* Quoted strings lose their quotes in the local part only. */
+		{ AT, "<\"a b\"@c>", "\"a b\"@c", "a b", "c", "" },
+		{ AT, "<\"a\\\"b\"@c>", "\"a\\\"b\"@c", "a\"b", "c", "" },
+		{ AT, "<\"a\\\\\"@c>", "\"a\\\\\"@c", "a\\", "c", "" },
+		{ AT, "<\"a>b\"@c>", "\"a>b\"@c", "a>b", "c", "" },
+		{ AT, "<\"a> b\"@c>", "\"a> b\"@c", "a> b", "c", "" },
+		{ AT, "<\"a@b\"@c>", "\"a@b\"@c", "a@b", "c", "" },
+		{ AT, "<\"../x\"@c>", "\"../x\"@c", "../x", "c", "" },
+		{ AT, "<\"a\\b\"@c>", "\"a\\b\"@c", "ab", "c", "" },
+		{ AT, "<\"\"@c>", "\"\"@c", "", "c", "" },
+		/* A source route is dropped. */
+		{ AT, "<@r:a@b>", "a@b", "a", "b", "" },
+		{ AT, "<@r,@s.example:a@b> X", "a@b", "a", "b", " X" },
+		{ AT, "<@[10.0.0.1]:a@b>", "a@b", "a", "b", "" },
+		/* Address literals. */
+		{ AT, "<a@[127.0.0.1]>", "a@[127.0.0.1]", "a", "[127.0.0.1]",
+		    "" },
+		{ AT, "<a@[IPv6:FE80::1]>", "a@[IPv6:FE80::1]", "a",
+		    "[ipv6:fe80::1]", "" },
+		/* Malformed. */
+		{ .at = AT, .in = "" },
+		{ .at = AT, .in = "a@b" },
+		{ .at = AT, .in = "<" },
+		{ .at = AT, .in = "<>" },
+		{ .at = AT, .in = "<a@b" },
+		{ .at = AT, .in = "a@b>" },
+		{ .at = AT, .in = "<a@>" },
+		{ .at = AT, .in = "<@b>" },
+		{ .at = AT, .in = "<@r:>" },
+		{ .at = AT, .in = "< a@b>" },
+		{ .at = AT, .in = "<a@b >" },
+		{ .at = AT, .in = "<a b@c>" },
+		{ .at = AT, .in = "<a@b c>" },
+		{ .at = AT, .in = "<a@b>x" },
+		{ .at = AT, .in = "<a@b>>" },
+		{ .at = AT, .in = "<<a@b>>" },
+		{ .at = AT, .in = "<a@b@c>" },
+		{ .at = AT, .in = "<a@.b>" },
+		{ .at = AT, .in = "<a@b..c>" },
+		{ .at = AT, .in = "<a@b.>" },
+		{ .at = AT, .in = "<a@b/c>" },
+		{ .at = AT, .in = "<a@..>" },
+		{ .at = AT, .in = "<a,b@c>" },
+		{ .at = AT, .in = "<a:b@c>" },
+		{ .at = AT, .in = "<a(b)@c>" },
+		{ .at = AT, .in = "<a\\b@c>" },
+		{ .at = AT, .in = "<\"a@b>" },
+		{ .at = AT, .in = "<a\"@b>" },
+		{ .at = AT, .in = "<\"a\\\"@b>" },
+		{ .at = AT, .in = "<a@[127.0.0.1>" },
+		{ .at = AT, .in = "<a@127.0.0.1]>" },
+		{ .at = AT, .in = "<a@[]>" },
+		{ .at = AT, .in = "<a@[[1]>" },
+	};
+	struct address a;
+	const char *s;
+	size_t i;
+	int r;
+
+	for (i = 0; i < nitems(rows); i++) {
+		s = rows[i].in;
+		memset(&a, 'x', sizeof(a));
+		r = parse_forward_path(&s, &a);
+		if (rows[i].raw == NULL)
+			row(rows[i].at, r == -1, "%.200s", a.raw);
+		else if (r == -1)
+			row(rows[i].at, false, "-1");
+		else
+			row(rows[i].at, same(a.raw, rows[i].raw) &&
+			    same(a.local, rows[i].local) &&
+			    same(a.domain, rows[i].domain) &&
+			    same(s, rows[i].rest),
+			    "%s: %s at %s, then %s", a.raw, a.local, a.domain,
+			    s);
+	}
+	/* The longest that a command line has room for. */
+	s = many("<", 'a', COMMAND_MAX - 10, ">");
+	row(AT, parse_forward_path(&s, &a) == 0 &&
+	    strlen(a.local) == COMMAND_MAX - 10 && same(a.domain, ""), "-1");
+	s = many("<a@", 'b', COMMAND_MAX - 12, ">");
+	row(AT, parse_forward_path(&s, &a) == 0 &&
+	    strlen(a.domain) == COMMAND_MAX - 12, "-1");
+}
+
+static void
+test_reverse_path(void)
+{
+	static const struct {
+		int		 at;
+		const char	*in;
+		const char	*path;	/* NULL: malformed */
+		const char	*rest;
+	} rows[] = {
+		{ AT, "<>", "", "" },
+		{ AT, "<a@b>", "a@b", "" },
+		{ AT, "  <a@b>", "a@b", "" },
+		{ AT, "<a@b> SIZE=1 BODY=7BIT", "a@b", " SIZE=1 BODY=7BIT" },
+		{ AT, "<> SIZE=1", "", " SIZE=1" },
+		{ AT, "<MAILER-DAEMON>", "MAILER-DAEMON", "" },
+		{ AT, "<@r,@s:A@B>", "A@B", "" },
+		/* As it came, whatever it is. */
+		{ AT, "<A.@B..C.>", "A.@B..C.", "" },
+		{ AT, "<a b@c>", "a b@c", "" },
+		{ AT, "<a@b@c>", "a@b@c", "" },
+		{ AT, "<\xc3\xbc>", "\xc3\xbc", "" },
+		{ AT, "<\xff>", "\xff", "" },
+		{ AT, "<\"a b\"@c>", "\"a b\"@c", "" },
+		{ AT, "<\"a>b\"@c>", "\"a>b\"@c", "" },
+		{ AT, "<\"a> b\"@c> SIZE=1", "\"a> b\"@c", " SIZE=1" },
+		{ AT, "<\"a\\\"> b\"@c>", "\"a\\\"> b\"@c", "" },
+		{ AT, "<\"a@b>", "\"a@b", "" },
+		{ AT, "<\"a@b> SIZE=1", "\"a@b", " SIZE=1" },
+		{ AT, "<a\\>", "a\\", "" },
+		{ AT, "<=?x?=>", "=?x?=", "" },
+		{ .at = AT, .in = "" },
+		{ .at = AT, .in = "a@b" },
+		{ .at = AT, .in = "<a@b" },
+		{ .at = AT, .in = "a@b>" },
+		{ .at = AT, .in = "SIZE=1" },
+	};
+	char path[COMMAND_MAX + 1];
+	const char *s;
+	size_t i;
+	int r;
+
+	for (i = 0; i < nitems(rows); i++) {
+		s = rows[i].in;
+		memset(path, 'x', sizeof(path));
+		r = parse_reverse_path(&s, path);
+		if (rows[i].path == NULL)
+			row(rows[i].at, r == -1, "%.200s", path);
+		else
+			row(rows[i].at, r == 0 && same(path, rows[i].path) &&
+			    same(s, rows[i].rest), "%d: %.200s, then %s", r,
+			    path, s);
+	}
+	s = many("<", '>', COMMAND_MAX - 12, ">");
+	row(AT, parse_reverse_path(&s, path) == 0 &&
+	    strlen(path) == COMMAND_MAX - 12, "not the longest");
+}
+
+static void
+test_params(void)
+{
+	static const struct {
+		int			 at;
+		const char		*in;
+		bool			 rcpt;
+		enum param_error	 error;
+		struct params		 p;
+	} rows[] = {
+		{ .at = AT, .in = "" },
+		{ .at = AT, .in = "   " },
+		{ .at = AT, .in = " SIZE=0",
+		    .p = { .has_size = true } },
+		{ .at = AT, .in = " SIZE=406 BODY=8BITMIME",
+		    .p = { .size = 406, .has_size = true, .has_body = true } },
+		{ .at = AT, .in = " size=1  body=7bit  smtputf8 ",
+		    .p = { .size = 1, .has_size = true, .has_body = true,
+		    .smtputf8 = true } },
+		{ .at = AT, .in = " SMTPUTF8", .p = { .smtputf8 = true } },
+		{ .at = AT, .in = " SIZE=00012",
+		    .p = { .size = 12, .has_size = true } },
+		{ .at = AT, .in = " SIZE=9223372036854775807",
+		    .p = { .size = INT64_MAX, .has_size = true } },
+		/* Past all counting is no syntax error: it is too large. */
+		{ .at = AT, .in = " SIZE=9223372036854775808",
+		    .p = { .size = HUGE, .has_size = true } },
+		{ .at = AT, .in = " SIZE=18446744073709551616",
+		    .p = { .size = HUGE, .has_size = true } },
+		{ .at = AT, .in = " SIZE=18446744073709551617",
+		    .p = { .size = HUGE, .has_size = true } },
+		{ .at = AT, .in = " SIZE=9999999999999999999999999999999999"
+		    "999999", .p = { .size = HUGE, .has_size = true } },
+		{ .at = AT, .in = " SIZE=", .error = PARAM_VALUE },
+		{ .at = AT, .in = " SIZE", .error = PARAM_VALUE },
+		{ .at = AT, .in = " SIZE=-1", .error = PARAM_VALUE },
+		{ .at = AT, .in = " SIZE=+1", .error = PARAM_VALUE },
+		{ .at = AT, .in = " SIZE=1K", .error = PARAM_VALUE },
+		{ .at = AT, .in = " SIZE=0x10", .error = PARAM_VALUE },
+		{ .at = AT, .in = " SIZE=1 SIZE=1", .error = PARAM_VALUE },
+		{ .at = AT, .in = " BODY=BINARYMIME", .error = PARAM_VALUE },
+		{ .at = AT, .in = " BODY=8BITMIM", .error = PARAM_VALUE },
+		{ .at = AT, .in = " BODY=", .error = PARAM_VALUE },
+		{ .at = AT, .in = " BODY", .error = PARAM_VALUE },
+		{ .at = AT, .in = " BODY=7BIT BODY=7BIT",
+		    .error = PARAM_VALUE },
+		{ .at = AT, .in = " SMTPUTF8=", .error = PARAM_VALUE },
+		{ .at = AT, .in = " SMTPUTF8 SMTPUTF8",
+		    .error = PARAM_VALUE },
+		{ .at = AT, .in = " RET=HDRS", .error = PARAM_UNKNOWN },
+		{ .at = AT, .in = " ENVID=x", .error = PARAM_UNKNOWN },
+		{ .at = AT, .in = " AUTH=<>", .error = PARAM_UNKNOWN },
+		{ .at = AT, .in = " IGNOREQUOTA", .error = PARAM_UNKNOWN },
+		{ .at = AT, .in = " SIZ=1", .error = PARAM_UNKNOWN },
+		{ .at = AT, .in = " SIZEX=1", .error = PARAM_UNKNOWN },
+		{ .at = AT, .in = " =1", .error = PARAM_UNKNOWN },
+		{ .at = AT, .in = " \xff", .error = PARAM_UNKNOWN },
+		{ .at = AT, .rcpt = true, .in = "" },
+		{ .at = AT, .rcpt = true, .in = " IGNOREQUOTA",
+		    .p = { .ignorequota = true } },
+		{ .at = AT, .rcpt = true, .in = " ignorequota",
+		    .p = { .ignorequota = true } },
+		{ .at = AT, .rcpt = true, .in = " IGNOREQUOTA=1",
+		    .error = PARAM_VALUE },
+		{ .at = AT, .rcpt = true, .in = " IGNOREQUOTA IGNOREQUOTA",
+		    .error = PARAM_VALUE },
+		{ .at = AT, .rcpt = true, .in = " NOTIFY=NEVER",
+		    .error = PARAM_UNKNOWN },
+		{ .at = AT, .rcpt = true, .in = " ORCPT=rfc822;a@b",
+		    .error = PARAM_UNKNOWN },
+		{ .at = AT, .rcpt = true, .in = " SIZE=1",
+		    .error = PARAM_UNKNOWN },
+	};
+	enum param_error error;
+	struct params p;
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		error = parse_params(rows[i].in, rows[i].rcpt, &p);
+		row(rows[i].at, error == rows[i].error &&
+		    (error != PARAM_OK || (p.size == rows[i].p.size &&
+		    p.has_size == rows[i].p.has_size &&
+		    p.has_body == rows[i].p.has_body &&
+		    p.smtputf8 == rows[i].p.smtputf8 &&
+		    p.ignorequota == rows[i].p.ignorequota)),
+		    "%d: size %llu", error, (unsigned long long)p.size);
+	}
+}
+
+static void
+test_xforward(void)
+{
+	static const struct {
+		int		 at;
+		const char	*in;
+		size_t		 size;
+		const char	*ident;	/* NULL: malformed */
+	} rows[] = {
+		{ AT, "IDENT=4XYZ", 64, "4XYZ" },
+		{ AT, "ident=4XYZ", 64, "4XYZ" },
+		{ AT, "NAME=a ADDR=192.0.2.1 PORT=25", 64, "before" },
+		{ AT, "PROTO=ESMTP HELO=a IDENT=q1 SOURCE=REMOTE", 64, "q1" },
+		{ AT, "IDENT=[UNAVAILABLE]", 64, "" },
+		{ AT, "IDENT=[TEMPUNAVAIL]", 64, "[TEMPUNAVAIL]" },
+		{ AT, "IDENT=a+2Bb+3Dc+20d", 64, "a+b=c d" },
+		{ AT, "IDENT=a+2bb", 64, "a+b" },
+		{ AT, "X-ANYTHING=1", 64, "before" },
+		{ AT, "IDENT=123456789", 8, "1234567" },
+		{ .at = AT, .in = "" },
+		{ .at = AT, .in = "IDENT" },
+		{ .at = AT, .in = "IDENT=" },
+		{ .at = AT, .in = "=x" },
+		{ .at = AT, .in = "NAME=a IDENT" },
+		{ .at = AT, .in = "IDENT=a=b" },
+		{ .at = AT, .in = "IDENT=a+" },
+		{ .at = AT, .in = "IDENT=a+2" },
+		{ .at = AT, .in = "IDENT=a+2 NAME=b" },
+		{ .at = AT, .in = "IDENT=a+2G" },
+		{ .at = AT, .in = "IDENT=a+00b" },
+		/* What is malformed is refused whole. */
+		{ .at = AT, .in = "IDENT=a NAME" },
+	};
+	char ident[64];
+	size_t i;
+	int r;
+
+	for (i = 0; i < nitems(rows); i++) {
+		strlcpy(ident, "before", sizeof(ident));
+		r = parse_xforward(rows[i].in, ident, rows[i].size > 0 ?
+		    rows[i].size : sizeof(ident));
+		row(rows[i].at, r == (rows[i].ident == NULL ? -1 : 0) &&
+		    same(ident, r == -1 ? "before" : rows[i].ident),
+		    "%d: %s", r, ident);
+	}
+}
+
+/*
+ * Options and names.
+ */
+static void
+test_size(void)
+{
+	static const struct {
+		int		 at;
+		const char	*in;
+		bool		 suffix;
+		int		 err;
+		uint64_t	 n;
+	} rows[] = {
+		{ AT, "0", true, 0, 0 },
+		{ AT, "10", true, 0, 10 },
+		{ AT, "010", true, 0, 10 },
+		{ AT, "10K", true, 0, 10240 },
+		{ AT, "10k", true, 0, 10240 },
+		{ AT, "50M", true, 0, 50 << 20 },
+		{ AT, "1G", true, 0, 1 << 30 },
+		{ AT, "2T", true, 0, UINT64_C(2) << 40 },
+		{ AT, "0T", true, 0, 0 },
+		{ AT, "9223372036854775807", true, 0, INT64_MAX },
+		{ AT, "8388607T", true, 0, UINT64_C(8388607) << 40 },
+		{ AT, "10", false, 0, 10 },
+		{ AT, "9223372036854775808", true, ERANGE, 0 },
+		{ AT, "18446744073709551616", true, ERANGE, 0 },
+		{ AT, "99999999999999999999999999999", true, ERANGE, 0 },
+		{ AT, "8388608T", true, ERANGE, 0 },
+		{ AT, "9007199254740992K", true, ERANGE, 0 },
+		{ AT, "", true, EINVAL, 0 },
+		{ AT, "K", true, EINVAL, 0 },
+		{ AT, "-1", true, EINVAL, 0 },
+		{ AT, "+1", true, EINVAL, 0 },
+		{ AT, " 1", true, EINVAL, 0 },
+		{ AT, "1 ", true, EINVAL, 0 },
+		{ AT, "0x10", true, EINVAL, 0 },
+		{ AT, "1.5M", true, EINVAL, 0 },
+		{ AT, "10Mb", true, EINVAL, 0 },
+		{ AT, "10MM", true, EINVAL, 0 },
+		{ AT, "10B", true, EINVAL, 0 },
+		{ AT, "10\xeb", true, EINVAL, 0 },
+		{ AT, "10K", false, EINVAL, 0 },
+	};
+	uint64_t n;
+	size_t i;
+	int r;
+
+	for (i = 0; i < nitems(rows); i++) {
+		n = 0;
+		errno = 0;
+		r = parse_size(rows[i].in, rows[i].suffix, &n);
+		row(rows[i].at, rows[i].err == 0 ? r == 0 && n == rows[i].n :
+		    r == -1 && errno == rows[i].err, "%d: %llu, errno %d", r,
+		    (unsigned long long)n, errno);
+	}
+}
+
+static void
+test_quota(void)
+{
+	static const struct {
+		int		 at;
+		const char	*in;
+		int		 result;
+		struct quota	 q;
+	} rows[] = {
+		{ AT, "0", 0, { 0, 0 } },
+		{ AT, "1000", 0, { 1000, 0 } },
+		{ AT, "40M", 0, { 40 << 20, 0 } },
+		{ AT, "1g,1000", 0, { 1 << 30, 1000 } },
+		{ AT, "0,5", 0, { 0, 5 } },
+		{ AT, "1T,0", 0, { UINT64_C(1) << 40, 0 } },
+		{ AT, "", -1, { 0, 0 } },
+		{ AT, ",5", -1, { 0, 0 } },
+		{ AT, "5,", -1, { 0, 0 } },
+		{ AT, "5,5K", -1, { 0, 0 } },
+		{ AT, "5,5,5", -1, { 0, 0 } },
+		{ AT, "5 ,5", -1, { 0, 0 } },
+		{ AT, "5x", -1, { 0, 0 } },
+		{ AT, "-5", -1, { 0, 0 } },
+		{ AT, "5,-5", -1, { 0, 0 } },
+		{ AT, "9223372036854775808", -1, { 0, 0 } },
+		{ AT, "8388608T", -1, { 0, 0 } },
+	};
+	struct quota q;
+	size_t i;
+	int r;
+
+	for (i = 0; i < nitems(rows); i++) {
+		memset(&q, 0xff, sizeof(q));
+		r = parse_quota(rows[i].in, &q);
+		row(rows[i].at, r == rows[i].result && (r == -1 ||
+		    (q.bytes == rows[i].q.bytes &&
+		    q.messages == rows[i].q.messages)), "%d: %llu,%llu", r,
+		    (unsigned long long)q.bytes,
+		    (unsigned long long)q.messages);
+	}
+}
+
+static void
+test_locks(void)
+{
+	static const struct {
+		int		 at;
+		const char	*in;
+		size_t		 n;	/* 0: refused */
+		enum lock	 locks[3];
+	} rows[] = {
+		{ AT, "fcntl", 1, { LOCK_FCNTL } },
+		{ AT, "flock", 1, { LOCK_FLOCK } },
+		{ AT, "dotlock", 1, { LOCK_DOTLOCK } },
+		{ AT, "fcntl,dotlock", 2, { LOCK_FCNTL, LOCK_DOTLOCK } },
+		{ AT, "dotlock,fcntl", 2, { LOCK_DOTLOCK, LOCK_FCNTL } },
+		{ AT, "flock,dotlock,fcntl", 3,
+		    { LOCK_FLOCK, LOCK_DOTLOCK, LOCK_FCNTL } },
+		{ .at = AT, .in = "" },
+		{ .at = AT, .in = "," },
+		{ .at = AT, .in = "fcntl," },
+		{ .at = AT, .in = ",fcntl" },
+		{ .at = AT, .in = "fcntl,,flock" },
+		{ .at = AT, .in = "fcntl,fcntl" },
+		{ .at = AT, .in = "fcntl,flock,dotlock,fcntl" },
+		{ .at = AT, .in = "fcntl dotlock" },
+		{ .at = AT, .in = "lockf" },
+		{ .at = AT, .in = "none" },
+		{ .at = AT, .in = "fcnt" },
+		{ .at = AT, .in = "fcntls" },
+	};
+	enum lock locks[3];
+	size_t i, k, n;
+	bool good;
+	int r;
+
+	for (i = 0; i < nitems(rows); i++) {
+		r = parse_locks(rows[i].in, locks, &n);
+		good = r == (rows[i].n == 0 ? -1 : 0) &&
+		    (r == -1 || n == rows[i].n);
+		for (k = 0; good && k < rows[i].n; k++)
+			good = locks[k] == rows[i].locks[k];
+		row(rows[i].at, good, "%d: %zu locks", r, n);
+	}
+}
+
+static void
+test_trace(void)
+{
+	static const struct {
+		int		 at;
+		const char	*in;
+		int		 result;
+		unsigned int	 bits;
+	} rows[] = {
+		{ AT, "none", 0, 0 },
+		{ AT, "return-path", 0, TRACE_RETURN_PATH },
+		{ AT, "delivered-to", 0, TRACE_DELIVERED_TO },
+		{ AT, "received", 0, TRACE_RECEIVED },
+		{ AT, "received,delivered-to", 0,
+		    TRACE_DELIVERED_TO | TRACE_RECEIVED },
+		{ AT, "return-path,delivered-to,received", 0,
+		    TRACE_RETURN_PATH | TRACE_DELIVERED_TO | TRACE_RECEIVED },
+		{ AT, "", -1, 0 },
+		{ AT, "none,received", -1, 0 },
+		{ AT, "received,none", -1, 0 },
+		{ AT, "received,", -1, 0 },
+		{ AT, ",received", -1, 0 },
+		{ AT, "received delivered-to", -1, 0 },
+		{ AT, "return_path", -1, 0 },
+		{ AT, "all", -1, 0 },
+	};
+	unsigned int bits;
+	size_t i;
+	int r;
+
+	for (i = 0; i < nitems(rows); i++) {
+		r = parse_trace(rows[i].in, &bits);
+		row(rows[i].at, r == rows[i].result && (r == -1 ||
+		    bits == rows[i].bits), "%d: %#x", r, bits);
+	}
+}
+
+static void
+test_split(void)
+{
+	static const struct {
+		int		 at;
+		const char	*local;
+		const char	*delimiters;
+		size_t		 n;
+	} rows[] = {
+		{ AT, "alice", "+", 5 },
+		{ AT, "alice+x", "+", 5 },
+		{ AT, "alice+x+y", "+", 5 },
+		{ AT, "alice+", "+", 5 },
+		{ AT, "alice-x+y", "+", 7 },
+		{ AT, "alice-x+y", "+-", 5 },
+		{ AT, "alice+x-y", "+-", 5 },
+		{ AT, "alice+x", "", 7 },
+		{ AT, "", "+", 0 },
+	};
+	size_t i, n;
+
+	for (i = 0; i < nitems(rows); i++) {
+		n = address_split(rows[i].local, rows[i].delimiters);
+		row(rows[i].at, n == rows[i].n, "%zu", n);
+	}
+}
+
+static void
+test_names(void)
+{
+	const struct {
+		int		 at;
+		const char	*name;
+		bool		 safe;
+	} rows[] = {
+		{ AT, "a", true },
+		{ AT, "a.b", true },
+		{ AT, "a b", true },
+		{ AT, "-a", true },
+		{ AT, "~", true },
+		{ AT, "%n", true },
+		{ AT, "\xc3\xbc", true },
+		{ AT, many("", 'a', 200, ""), true },
+		{ AT, many("", 'a', 201, ""), false },
+		{ AT, "", false },
+		{ AT, ".", false },
+		{ AT, "..", false },
+		{ AT, ".a", false },
+		{ AT, "/", false },
+		{ AT, "/etc/passwd", false },
+		{ AT, "a/b", false },
+		{ AT, "a/", false },
+		{ AT, "a/../../b", false },
+	};
+	static const char *const lower[][2] = {
+		{ "AbZ", "abz" },
+		{ "@[`{AZaz09", "@[`{azaz09" },
+		{ "", "" },
+		/* ASCII's case alone: bytes of UTF-8 are left as they are. */
+		{ "\xc3\x9c\xff", "\xc3\x9c\xff" },
+	};
+	char s[32];
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++)
+		row(rows[i].at, name_is_safe(rows[i].name) == rows[i].safe,
+		    "%s is %s", rows[i].name, rows[i].safe ? "not" : "safe");
+	for (i = 0; i < nitems(lower); i++) {
+		strlcpy(s, lower[i][0], sizeof(s));
+		name_lower(s);
+		row(AT, same(s, lower[i][1]), "%s", s);
+	}
+}
+
+static void
+test_template(void)
+{
+	static const struct {
+		int		 at;
+		const char	*template;
+		const char	*good;	/* with -U of these: p d f a */
+		const char	*has;	/* of hndu */
+		size_t		 fixed;
+	} rows[] = {
+		{ AT, "/var/mail/%n", "pdfa", "n", 9 },
+		{ AT, "/var/vmail/%d/%n", "pdfa", "nd", 10 },
+		{ AT, "/var/vmail/u-%n/x", "pdfa", "n", 10 },
+		{ AT, "/m/%u", "pdfa", "u", 2 },
+		{ AT, "/%n", "pdfa", "n", 0 },
+		{ AT, "/m/all", "pdfa", "", 6 },
+		{ AT, "/m/a%%b/%n", "pdfa", "n", 7 },
+		{ AT, "/m/%%n", "pdfa", "", 6 },
+		{ AT, "~/Maildir", "pf", "h", 0 },
+		{ AT, "%h/Maildir", "pf", "h", 0 },
+		{ AT, "/m%h/%n", "pf", "hn", 0 },
+		{ AT, "/m/~/%n", "pdfa", "n", 4 },
+		{ AT, "", "", NULL, 0 },
+		{ AT, "%n", "", NULL, 0 },
+		{ AT, "mail/%n", "", NULL, 0 },
+		{ AT, "./%n", "", NULL, 0 },
+		{ AT, "%%/%n", "", NULL, 0 },
+		{ AT, "~", "", NULL, 0 },
+		{ AT, "~alice/x", "", NULL, 0 },
+		{ AT, "/m/%", "", NULL, 0 },
+		{ AT, "/m/%x", "", NULL, 0 },
+		{ AT, "/m/%N", "", NULL, 0 },
+		{ AT, "/m/% n", "", NULL, 0 },
+		{ AT, "/m/%%%", "", NULL, 0 },
+	};
+	static const char users[] = "pdfa";
+	size_t i;
+	int u;
+
+	for (i = 0; i < nitems(rows); i++) {
+		const char *t = rows[i].template, *p;
+
+		for (u = USERS_PASSWD; u <= USERS_ANY; u++)
+			row(rows[i].at, (template_check(t, (enum users)u) ==
+			    NULL) == (strchr(rows[i].good, users[u]) != NULL),
+			    "another result of the check with -U %c",
+			    users[u]);
+		if (rows[i].has == NULL)
+			continue;
+		for (p = "hndu"; *p != '\0'; p++)
+			row(rows[i].at, template_has(t, *p) ==
+			    (strchr(rows[i].has, *p) != NULL),
+			    "it has %%%c, or has not", *p);
+		row(rows[i].at, template_fixed(t) == rows[i].fixed,
+		    "fixed are %zu", template_fixed(t));
+	}
+}
+
+static void
+test_expand(void)
+{
+	static const struct {
+		int			 at;
+		const char		*template;
+		struct expansion	 e;
+		size_t			 size;
+		int			 err;
+		const char		*path;
+		size_t			 fixed;
+	} rows[] = {
+		{ AT, "/var/mail/%n", { "/h/al", "al", "b.example" }, 64, 0,
+		    "/var/mail/al", 9 },
+		{ AT, "/v/%d/%n", { "/h/al", "al", "b.example" }, 64, 0,
+		    "/v/b.example/al", 2 },
+		{ AT, "/v/%u", { "/h/al", "al", "b.example" }, 64, 0,
+		    "/v/al@b.example", 2 },
+		{ AT, "/v/%u", { "/h/al", "al", NULL }, 64, 0, "/v/al", 2 },
+		{ AT, "~/Maildir", { "/h/al", "al", NULL }, 64, 0,
+		    "/h/al/Maildir", 5 },
+		{ AT, "%h/Maildir", { "/h/al", "al", NULL }, 64, 0,
+		    "/h/al/Maildir", 5 },
+		{ AT, "/m%h/%n", { "/h/al", "al", NULL }, 64, 0,
+		    "/m/h/al/al", 7 },
+		{ AT, "/m/~/%n", { "/h/al", "al", NULL }, 64, 0, "/m/~/al",
+		    4 },
+		{ AT, "/m/all", { "/h/al", "al", NULL }, 64, 0, "/m/all", 6 },
+		{ AT, "/m/%n%%%n", { NULL, "al", NULL }, 64, 0, "/m/al%al",
+		    2 },
+		/* fixed counts bytes of the path, not of the template. */
+		{ AT, "/%%%%%%/%n/%n", { NULL, "x", NULL }, 64, 0,
+		    "/%%%/x/x", 4 },
+		{ AT, "/m/%%", { NULL, "x", NULL }, 64, 0, "/m/%", 4 },
+		/* A per cent sign in a value is never expanded. */
+		{ AT, "/m/%d/%n", { "/h", "%d%n%h", "%n" }, 64, 0,
+		    "/m/%n/%d%n%h", 2 },
+		{ AT, "~/%n", { "/h/%n", "~", NULL }, 64, 0, "/h/%n/~", 5 },
+		/* To the byte. */
+		{ AT, "/m/%n", { NULL, "abc", NULL }, 7, 0, "/m/abc", 2 },
+		{ AT, "/m/%n", { NULL, "abc", NULL }, 6, ENAMETOOLONG, NULL,
+		    0 },
+		{ AT, "/m/%n/x", { NULL, "abc", NULL }, 8, ENAMETOOLONG,
+		    NULL, 0 },
+		{ AT, "/m/%n%%", { NULL, "abc", NULL }, 7, ENAMETOOLONG,
+		    NULL, 0 },
+		{ AT, "/m/%u", { NULL, "a", "b" }, 6, ENAMETOOLONG, NULL,
+		    0 },
+		/* What there is none of. */
+		{ AT, "/m/%d/%n", { "/h", "al", NULL }, 64, EINVAL, NULL, 0 },
+		{ AT, "~/x", { NULL, "al", NULL }, 64, EINVAL, NULL, 0 },
+	};
+	size_t i, fixed;
+	char path[64];
+	int r;
+
+	for (i = 0; i < nitems(rows); i++) {
+		errno = 0;
+		memset(path, 'x', sizeof(path));
+		r = template_expand(rows[i].template, &rows[i].e, path,
+		    rows[i].size, &fixed);
+		if (rows[i].err != 0)
+			row(rows[i].at, r == -1 && errno == rows[i].err,
+			    "%d, errno %d", r, errno);
+		else
+			row(rows[i].at, r == 0 && same(path, rows[i].path) &&
+			    fixed == rows[i].fixed, "%d: %s, %zu fixed", r,
+			    path, fixed);
+	}
+}
+
+/*
+ * The passwd-file and maildirsize.
+ */
+static void
+test_passwd_key(void)
+{
+	static const struct {
+		int		 at;
+		const char	*line;
+		const char	*user;
+		const char	*domain;
+		bool		 is;
+	} rows[] = {
+		{ AT, "al:x:1:1::/h", "al", NULL, true },
+		{ AT, "al:x:1:1::/h", "a", NULL, false },
+		{ AT, "al:x:1:1::/h", "alx", NULL, false },
+		{ AT, "al:x:1:1::/h", "Al", NULL, false },
+		{ AT, "al:x:1:1::/h", "al", "b", false },
+		{ AT, "al@b:x:1:1::/h", "al", "b", true },
+		{ AT, "al@B.Example:x:1:1::/h", "al", "b.example", true },
+		{ AT, "al@b.example:x:1:1::/h", "al", "b", false },
+		{ AT, "al@b:x:1:1::/h", "al", "b.example", false },
+		{ AT, "al@b:x:1:1::/h", "al", NULL, false },
+		{ AT, "al@b:x:1:1::/h", "AL", "b", false },
+		{ AT, "al@b:x:1:1::/h", "al@b", NULL, true },
+		{ AT, "al", "al", NULL, true },
+		{ AT, "al:", "al", NULL, true },
+		{ AT, "al@b", "al", "b", true },
+		{ AT, "", "al", NULL, false },
+		{ AT, "#al:x", "#al", NULL, false },
+		{ AT, "# al:x", "al", NULL, false },
+		{ AT, " al:x", "al", NULL, false },
+		/* The password is no part of a name: no guessing at it. */
+		{ AT, "al:x:1:1::/h", "al:x", NULL, false },
+		{ AT, "al:{PLAIN}p@b:1:1::/h", "al:{PLAIN}p", "b", false },
+		{ AT, "al@b:x:1:1::/h", "al", "b:x", false },
+	};
+	char *exact;
+	size_t i, len;
+	bool is;
+
+	for (i = 0; i < nitems(rows); i++) {
+		/* No NUL behind it: a line of a file has none. */
+		len = strlen(rows[i].line);
+		if ((exact = malloc(len + 1)) == NULL ||
+		    (exact = realloc(exact, len > 0 ? len : 1)) == NULL)
+			abort();
+		memcpy(exact, rows[i].line, len);
+		is = parse_passwd_key(exact, len, rows[i].user,
+		    rows[i].domain);
+		free(exact);
+		row(rows[i].at, is == rows[i].is, "%d", is);
+	}
+}
+
+static void
+test_passwd_line(void)
+{
+	static const struct {
+		int			 at;
+		const char		*line;
+		struct passwd_line	 p;	/* no name: a bad line */
+	} rows[] = {
+		{ AT, "al:x:1000:mail:Al:/h/al:/bin/sh:", { "al", "1000",
+		    "mail", "/h/al", { 0, 0 }, false } },
+		{ AT, "al:x:1:2::/h", { "al", "1", "2", "/h", { 0, 0 },
+		    false } },
+		{ AT, "al:x:1:2::/h:", { "al", "1", "2", "/h", { 0, 0 },
+		    false } },
+		{ AT, "al:{SHA}a/b+c=:::::", { "al", "", "", "", { 0, 0 },
+		    false } },
+		{ AT, "al:x:1:2::/h::a=b nopassword", { "al", "1", "2", "/h",
+		    { 0, 0 }, false } },
+		/* Saved on another system; its last field is the home. */
+		{ AT, "al:x:1:2::/h\r", { "al", "1", "2", "/h", { 0, 0 },
+		    false } },
+		{ AT, "al:x:1:2::/h::userdb_quota_rule=*:storage=1G",
+		    { "al", "1", "2", "/h", { 1 << 30, 0 }, true } },
+		{ AT, "al:x:1:2::/h::userdb_quota_rule=*:storage=100",
+		    { "al", "1", "2", "/h", { 102400, 0 }, true } },
+		{ AT, "al:x:1:2::/h::userdb_quota_rule=*:bytes=100",
+		    { "al", "1", "2", "/h", { 100, 0 }, true } },
+		{ AT, "al:x:1:2::/h::userdb_quota_rule=*:bytes=5M",
+		    { "al", "1", "2", "/h", { 5 << 20, 0 }, true } },
+		{ AT, "al:x:1:2::/h::userdb_quota_rule=*:messages=7",
+		    { "al", "1", "2", "/h", { 0, 7 }, true } },
+		{ AT, "al:x:1:2::/h::a=b  userdb_quota_rule=*:storage=1M:"
+		    "messages=7\tc=d", { "al", "1", "2", "/h", { 1 << 20, 7 },
+		    true } },
+		{ AT, "al:x:1:2::/h::userdb_quota_rule=*:ignore",
+		    { "al", "1", "2", "/h", { 0, 0 }, true } },
+		{ AT, "al:x:1:2::/h::userdb_quota_rule=*:storage=1M\r",
+		    { "al", "1", "2", "/h", { 1 << 20, 0 }, true } },
+		{ AT, "al:x:1:2::/h::userdb_quota_storage_size=1000",
+		    { "al", "1", "2", "/h", { 1000, 0 }, true } },
+		{ AT, "al:x:1:2::/h::userdb_quota_storage_size=2G",
+		    { "al", "1", "2", "/h", { UINT64_C(2) << 30, 0 },
+		    true } },
+		/* Rules of other mailboxes, and other fields. */
+		{ AT, "al:x:1:2::/h::userdb_quota_rule=Trash:storage=1M",
+		    { "al", "1", "2", "/h", { 0, 0 }, false } },
+		{ AT, "al:x:1:2::/h::userdb_quota_rule2=Trash:storage=x",
+		    { "al", "1", "2", "/h", { 0, 0 }, false } },
+		{ AT, "al:x:1:2::/h::xuserdb_quota_rule=*:storage=1",
+		    { "al", "1", "2", "/h", { 0, 0 }, false } },
+		{ .at = AT, .line = "" },
+		{ .at = AT, .line = "al" },
+		{ .at = AT, .line = "al:x:1:2:gecos" },
+		{ .at = AT, .line = "al:x:1:2::h/al" },
+		{ .at = AT, .line = "al:x:1:2::~" },
+		{ .at = AT, .line = "al:x:1:2::/h::userdb_quota_rule=*:" },
+		{ .at = AT, .line = "al:x:1:2::/h::userdb_quota_rule=*:x=1" },
+		{ .at = AT,
+		    .line = "al:x:1:2::/h::userdb_quota_rule=*:storage=" },
+		{ .at = AT,
+		    .line = "al:x:1:2::/h::userdb_quota_rule=*:storage=-1" },
+		{ .at = AT,
+		    .line = "al:x:1:2::/h::userdb_quota_rule=*:storage=1X" },
+		{ .at = AT,
+		    .line = "al:x:1:2::/h::userdb_quota_rule=*:bytes=1:y" },
+		{ .at = AT, .line = "al:x:1:2::/h::userdb_quota_rule=*:"
+		    "storage=9223372036854775807" },
+		{ .at = AT,
+		    .line = "al:x:1:2::/h::userdb_quota_storage_size=x" },
+	};
+	struct passwd_line p;
+	const char *wrong;
+	char line[256];
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		const struct passwd_line *want = &rows[i].p;
+
+		strlcpy(line, rows[i].line, sizeof(line));
+		wrong = parse_passwd_line(line, &p);
+		if (wrong != NULL || want->name == NULL) {
+			row(rows[i].at, wrong != NULL && want->name == NULL,
+			    "%s", or_null(wrong));
+			continue;
+		}
+		row(rows[i].at, same(p.name, want->name) &&
+		    same(p.uid, want->uid) && same(p.gid, want->gid) &&
+		    same(p.home, want->home) &&
+		    p.has_quota == want->has_quota &&
+		    p.quota.bytes == want->quota.bytes &&
+		    p.quota.messages == want->quota.messages,
+		    "%s %s:%s %s %llu,%llu", p.name, p.uid, p.gid, p.home,
+		    (unsigned long long)p.quota.bytes,
+		    (unsigned long long)p.quota.messages);
+	}
+}
+
+static void
+test_maildirsize(void)
+{
+	static const struct {
+		int			 at;
+		const char		*in;
+		int			 result;
+		struct maildirsize	 m;
+	} rows[] = {
+		{ AT, "1000S\n", 0, { { 1000, 0 }, { 0, 0 }, 0 } },
+		{ AT, "1000S,10C\n", 0, { { 1000, 10 }, { 0, 0 }, 0 } },
+		{ AT, "10C,1000S\n", 0, { { 1000, 10 }, { 0, 0 }, 0 } },
+		{ AT, "10C\n5 1\n", 0, { { 0, 10 }, { 5, 1 }, 1 } },
+		{ AT, "1000S,10C\n100 2\n50 1\n-30 -1\n", 0,
+		    { { 1000, 10 }, { 120, 2 }, 3 } },
+		/* Columns, as courier pads them. */
+		{ AT, "1000S\n         100            2\n", 0,
+		    { { 1000, 0 }, { 100, 2 }, 1 } },
+		{ AT, "1000S\n-5 -1\n10 2\n", 0,
+		    { { 1000, 0 }, { 5, 1 }, 2 } },
+		{ AT, "0S\n7 1\n", 0, { { 0, 0 }, { 7, 1 }, 1 } },
+		{ AT, "1000S\n5 1", 0, { { 1000, 0 }, { 5, 1 }, 1 } },
+		{ AT, "1000S\n9223372036854775807 1\n-7 0\n", 0,
+		    { { 1000, 0 }, { INT64_MAX - 7, 1 }, 2 } },
+		{ .at = AT, .in = "S\n", .result = -1 },
+		{ .at = AT, .in = "-1S\n", .result = -1 },
+		{ .at = AT, .in = "x\n", .result = -1 },
+		{ .at = AT, .in = "1000S\n\n5 1\n", .result = -1 },
+		{ .at = AT, .in = "1000S\n5\n", .result = -1 },
+		{ .at = AT, .in = "1000S\n5 1 1\n", .result = -1 },
+		{ .at = AT, .in = "1000S\n5 x\n", .result = -1 },
+		{ .at = AT, .in = "1000S\n5 -\n", .result = -1 },
+		{ .at = AT, .in = "1000S\n1.5 1\n", .result = -1 },
+		{ .at = AT, .in = "99999999999999999999S\n", .result = -1 },
+		{ .at = AT, .in = "1000S\n9223372036854775807 1\n1 0\n",
+		    .result = -1 },
+		{ .at = AT, .in = "1000S\n-9223372036854775807 1\n"
+		    "-9223372036854775807 1\n", .result = -1 },
+	};
+	struct maildirsize m;
+	size_t i;
+	int r;
+
+	for (i = 0; i < nitems(rows); i++) {
+		const struct maildirsize *want = &rows[i].m;
+
+		r = parse_maildirsize(rows[i].in, &m);
+		row(rows[i].at, r == rows[i].result && (r == -1 ||
+		    (m.limit.bytes == want->limit.bytes &&
+		    m.limit.messages == want->limit.messages &&
+		    m.used.bytes == want->used.bytes &&
+		    m.used.messages == want->used.messages &&
+		    m.lines == want->lines)),
+		    "%d: %llu,%llu of %llu,%llu in %zu lines", r,
+		    (unsigned long long)m.used.bytes,
+		    (unsigned long long)m.used.messages,
+		    (unsigned long long)m.limit.bytes,
+		    (unsigned long long)m.limit.messages, m.lines);
+	}
+}
+
+/*
+ * DATA and BDAT.
+ */
+enum mode { CRLF, LF, BDAT };
+
+struct decoded {
+	char			 out[512];
+	size_t			 len;
+	size_t			 used;
+	struct data_parser	 p;
+};
+
+/* Feeds a piece, as session.c does: until all is used, or the end. */
+static void
+data_piece(struct decoded *d, const char *in, size_t len)
+{
+	char out[256];
+	size_t n;
+
+	d->used += data_feed(&d->p, in, len, out, &n);
+	if (n > len + 1)
+		abort();
+	memcpy(d->out + d->len, out, n);
+	d->len += n;
+}
+
+/* Decodes in pieces: up to cut, and then step bytes at a time. */
+static void
+data_decode(struct decoded *d, enum mode mode, const char *in, size_t len,
+    size_t cut, size_t step)
+{
+	size_t n = cut, i;
+
+	memset(d, 0, sizeof(*d));
+	d->p.lf = mode == LF;
+	d->p.chunks = mode == BDAT;
+	for (i = 0; i <= len && !d->p.done; i += n, n = step) {
+		if (n > len - i)
+			n = len - i;
+		data_piece(d, in + i, n);
+		if (n == 0 && (i > 0 || len == 0))
+			break;
+	}
+	if (mode == BDAT)
+		d->len += data_end(&d->p, d->out + d->len);
+}
+
+static void
+test_data(void)
+{
+	static const struct {
+		int		 at;
+		enum mode	 mode;
+		const char	*in;
+		size_t		 len;
+		const char	*out;
+		size_t		 outlen;
+		uint64_t	 lines;	/* LF with no CR before it */
+		uint64_t	 crlfs;	/* line ends that lost a CR */
+		size_t		 left;	/* bytes behind the end */
+		bool		 done;
+	} rows[] = {
+		{ AT, CRLF, LEN(".\r\n"), LEN(""), 0, 0, 0, true },
+		{ AT, CRLF, LEN("a\r\n.\r\n"), LEN("a\n"), 1, 1, 0, true },
+		{ AT, CRLF, LEN("\r\n.\r\n"), LEN("\n"), 1, 1, 0, true },
+		{ AT, CRLF, LEN("a\r\n.\r\nQUIT\r\n"), LEN("a\n"), 1, 1, 6,
+		    true },
+		{ AT, CRLF, LEN(".\r\n.\r\n"), LEN(""), 0, 0, 3, true },
+		{ AT, CRLF, LEN("..\r\n.\r\n"), LEN(".\n"), 1, 1, 0, true },
+		{ AT, CRLF, LEN("...a\r\n.\r\n"), LEN("..a\n"), 1, 1, 0,
+		    true },
+		{ AT, CRLF, LEN(".a\r\n.\r\n"), LEN("a\n"), 1, 1, 0, true },
+		{ AT, CRLF, LEN("a.\r\n.\r\n"), LEN("a.\n"), 1, 1, 0, true },
+		{ AT, CRLF, LEN("a\r\n..b\r\n"), LEN("a\n.b\n"), 2, 2, 0,
+		    false },
+		{ AT, CRLF, LEN(""), LEN(""), 0, 0, 0, false },
+		{ AT, CRLF, LEN("a"), LEN("a"), 0, 0, 0, false },
+		{ AT, CRLF, LEN("a\r\n."), LEN("a\n"), 1, 1, 0, false },
+		{ AT, CRLF, LEN("a\r\n.\r"), LEN("a\n"), 1, 1, 0, false },
+		/* Content: NUL, 8-bit, a bare CR, a bare LF. */
+		{ AT, CRLF, LEN("a\0b\xff\r\n.\r\n"), LEN("a\0b\xff\n"), 1, 1,
+		    0, true },
+		{ AT, CRLF, LEN("a\rb\r\n.\r\n"), LEN("a\rb\n"), 1, 1, 0,
+		    true },
+		{ AT, CRLF, LEN("\r\r\r\n.\r\n"), LEN("\r\r\n"), 0, 1, 0,
+		    true },
+		{ AT, CRLF, LEN("a\nb\r\n.\r\n"), LEN("a\nb\n"), 2, 1, 0,
+		    true },
+		{ AT, CRLF, LEN("a\r\r\n.\r\n"), LEN("a\r\n"), 0, 1, 0,
+		    true },
+		/* Only CRLF . CRLF ends it: nothing is smuggled in. */
+		{ AT, CRLF, LEN("a\n.\nb\r\n.\r\n"), LEN("a\n.\nb\n"), 3, 1,
+		    0, true },
+		{ AT, CRLF, LEN("a\n.\r\nb\r\n.\r\n"), LEN("a\n.\nb\n"), 3, 2,
+		    0, true },
+		{ AT, CRLF, LEN("a\r\n.\nb\r\n.\r\n"), LEN("a\n\nb\n"), 3, 2,
+		    0, true },
+		{ AT, CRLF, LEN("a\r.\rb\r\n.\r\n"), LEN("a\r.\rb\n"), 1, 1,
+		    0, true },
+		{ AT, CRLF, LEN("a\r.\r\nb\r\n.\r\n"), LEN("a\r.\nb\n"), 2, 2,
+		    0, true },
+		{ AT, CRLF, LEN("a\r\n.\rb\r\n.\r\n"), LEN("a\n\rb\n"), 2, 2,
+		    0, true },
+		{ AT, CRLF, LEN("a\r\n.\r\r\nb\r\n.\r\n"),
+		    LEN("a\n\r\nb\n"), 2, 3, 0, true },
+		{ AT, CRLF, LEN("a\r\n.\0\r\n.\r\n"), LEN("a\n\0\n"), 2, 2, 0,
+		    true },
+		{ AT, CRLF, LEN("a\r\0\n.\r\n"), LEN("a\r\0\n.\n"), 2, 1, 0,
+		    false },
+		{ AT, CRLF, LEN("\n.\r\n"), LEN("\n.\n"), 2, 1, 0, false },
+		/* A session of LF: a CR is content. */
+		{ AT, LF, LEN(".\n"), LEN(""), 0, 0, 0, true },
+		{ AT, LF, LEN("a\n.\nQUIT\n"), LEN("a\n"), 1, 0, 5, true },
+		{ AT, LF, LEN("..\n.b\n.\n"), LEN(".\nb\n"), 2, 0, 0, true },
+		{ AT, LF, LEN("a\r\nb\n.\n"), LEN("a\r\nb\n"), 1, 0, 0,
+		    true },
+		{ AT, LF, LEN("a\n.\r\nb\n.\n"), LEN("a\n\r\nb\n"), 2, 0, 0,
+		    true },
+		{ AT, LF, LEN("a\r"), LEN("a\r"), 0, 0, 0, false },
+		/* BDAT: dots mean nothing, and there may be no last line. */
+		{ AT, BDAT, LEN(""), LEN(""), 0, 0, 0, false },
+		{ AT, BDAT, LEN("a\r\n.\r\n..b\r\n"), LEN("a\n.\n..b\n"), 3,
+		    3, 0, false },
+		{ AT, BDAT, LEN(".\r\n"), LEN(".\n"), 1, 1, 0, false },
+		{ AT, BDAT, LEN("a"), LEN("a"), 0, 0, 0, false },
+		{ AT, BDAT, LEN("a\r"), LEN("a\r"), 0, 0, 0, false },
+		{ AT, BDAT, LEN("a\r\r"), LEN("a\r\r"), 0, 0, 0, false },
+		{ AT, BDAT, LEN("a\n\rb\0"), LEN("a\n\rb\0"), 1, 0, 0,
+		    false },
+		{ AT, BDAT, LEN("\r\n"), LEN("\n"), 1, 1, 0, false },
+	};
+	struct decoded d;
+	size_t i, cut;
+
+	for (i = 0; i < nitems(rows); i++) {
+		bool good = true;
+
+		/* Whole, in two pieces of any size, and byte by byte. */
+		for (cut = 0; good && cut <= 2 * rows[i].len; cut++) {
+			data_decode(&d, rows[i].mode, rows[i].in, rows[i].len,
+			    cut <= rows[i].len ? cut : cut - rows[i].len,
+			    cut <= rows[i].len ? rows[i].len + 1 : 1);
+			good = d.len == rows[i].outlen &&
+			    memcmp(d.out, rows[i].out, d.len) == 0 &&
+			    d.used == rows[i].len - rows[i].left &&
+			    d.p.lines == rows[i].lines &&
+			    d.p.crlfs == rows[i].crlfs &&
+			    d.p.done == rows[i].done;
+		}
+		row(rows[i].at, good, "%.*s, %zu used, %llu lines, "
+		    "%llu crlfs, done %d, cut %zu", (int)d.len, d.out, d.used,
+		    (unsigned long long)d.p.lines,
+		    (unsigned long long)d.p.crlfs, d.p.done, cut - 1);
+	}
+}
+
+/*
+ * What is left out of a stored message, and what is quoted in it.
+ */
+#define RP	0x1u	/* Return-Path is dropped */
+#define MB	0x2u	/* a mbox */
+
+/* As message.c does it: what is undecided is carried over. */
+static size_t
+filter_decode(struct filter *f, const char *in, size_t len, size_t cut,
+    size_t step, char *out)
+{
+	size_t end = cut, at = 0, o = 0, n, plen;
+	const char *piece;
+
+	for (;;) {
+		while (at < end) {
+			n = filter_next(f, in + at, end - at, end == len,
+			    &piece, &plen);
+			if (n == 0 && plen == 0)
+				break;
+			memcpy(out + o, piece, plen);
+			o += plen;
+			at += n;
+		}
+		if (end == len || end - at > FILTER_AHEAD)
+			break;
+		end = step < len - end ? end + step : len;
+	}
+	return o;
+}
+
+static void
+test_filter(void)
+{
+	const struct {
+		int		 at;
+		unsigned int	 flags;
+		const char	*in;
+		size_t		 len;
+		const char	*out;
+		uint64_t	 lines;	/* dropped, with no CR */
+	} rows[] = {
+		{ AT, 0, LEN("Return-Path: <a>\nStatus: RO\n\nFrom x\n"),
+		    "Return-Path: <a>\nStatus: RO\n\nFrom x\n", 0 },
+		{ AT, RP | MB, LEN(""), "", 0 },
+		{ AT, RP | MB, LEN("\n"), "\n", 0 },
+		{ AT, RP | MB, LEN("A: b\n\nc"), "A: b\n\nc", 0 },
+		/* Return-Path, in the header alone. */
+		{ AT, RP, LEN("Return-Path: <a>\nA: b\n\nReturn-Path: c\n"),
+		    "A: b\n\nReturn-Path: c\n", 1 },
+		{ AT, RP, LEN("A: b\nRETURN-path:<a>\n\n"), "A: b\n\n", 1 },
+		{ AT, RP, LEN("A: b\nReturn-Path:\n <a>\n\t(b)\nC: d\n\n"),
+		    "A: b\nC: d\n\n", 3 },
+		{ AT, RP, LEN("Return-Path: a\nReturn-Path: b\n"), "", 2 },
+		{ AT, RP, LEN("Return-Path : a\n\n"), "\n", 1 },
+		{ AT, RP, LEN("Return-Path\t \t: a\n\n"), "\n", 1 },
+		{ AT, RP, LEN("Return-Path: a"), "", 0 },
+		{ AT, RP, LEN("Return-Path: a\r\nB: c\r\n"), "B: c\r\n", 0 },
+		{ AT, RP, LEN("Return-Path:\r\n a\n"), "", 1 },
+		{ AT, RP, LEN("Return-Path: a\nStatus: RO\n\nFrom b\n"),
+		    "Status: RO\n\nFrom b\n", 1 },
+		{ AT, RP, LEN("\nReturn-Path: a\n"), "\nReturn-Path: a\n",
+		    0 },
+		{ AT, RP, LEN("X-Return-Path: a\nReturn-Paths: b\n"
+		    "Return-Pat: c\nReturn-Path\nReturn-Path b: c\n"),
+		    "X-Return-Path: a\nReturn-Paths: b\n"
+		    "Return-Pat: c\nReturn-Path\nReturn-Path b: c\n", 0 },
+		{ AT, RP, LEN("A:\n Return-Path: b\n\n"),
+		    "A:\n Return-Path: b\n\n", 0 },
+		/* A line of CRLF ends the header as one of LF does. */
+		{ AT, RP | MB, LEN("A: b\r\n\r\nReturn-Path: c\r\n"
+		    "Status: d\r\nFrom e\r\n"), "A: b\r\n\r\n"
+		    "Return-Path: c\r\nStatus: d\r\n>From e\r\n", 0 },
+		{ AT, RP, LEN("A: b\n\r\r\nReturn-Path: c\n\n"),
+		    "A: b\n\r\r\n\n", 1 },
+		/* The fields by which readers of mbox keep their state. */
+		{ AT, MB, LEN("Status: RO\nA: b\n\n"), "A: b\n\n", 1 },
+		{ AT, MB, LEN("X-Status: D\nA: b\n\n"), "A: b\n\n", 1 },
+		{ AT, MB, LEN("X-Keywords: x\nA: b\n\n"), "A: b\n\n", 1 },
+		{ AT, MB, LEN("X-UID: 1\nA: b\n\n"), "A: b\n\n", 1 },
+		{ AT, MB, LEN("X-IMAP: 1 1\nA: b\n\n"), "A: b\n\n", 1 },
+		{ AT, MB, LEN("X-IMAPbase: 1 1\nA: b\n\n"), "A: b\n\n", 1 },
+		{ AT, MB, LEN("Content-Length: 1\nA: b\n\n"), "A: b\n\n", 1 },
+		{ AT, MB, LEN("a: b\nstatus:\n \n RO\nx-imapBASE : 1\n\nc\n"),
+		    "a: b\n\nc\n", 4 },
+		{ AT, MB, LEN("A: b\n\nStatus: RO\n"), "A: b\n\nStatus: RO\n",
+		    0 },
+		{ AT, MB, LEN("Return-Path: a\nX-Statuses: b\n\n"),
+		    "Return-Path: a\nX-Statuses: b\n\n", 0 },
+		/* Readers pass over any number of blanks. */
+		{ AT, MB, many("Status", ' ', 70, ": RO\nA: b\n\n"), 87,
+		    "A: b\n\n", 1 },
+		{ AT, MB, many("Status", '\t', 57, ": RO\nA: b\n\n"), 74,
+		    "A: b\n\n", 1 },
+		{ AT, MB, many("Status", ' ', 58, ": RO\nA: b\n\n"), 75,
+		    "A: b\n\n", 1 },
+		/* From_ lines, wherever they stand. */
+		{ AT, MB, LEN("A: b\n\nFrom c\n"), "A: b\n\n>From c\n", 0 },
+		{ AT, MB, LEN("A: b\n\n>From c\n"), "A: b\n\n>>From c\n", 0 },
+		{ AT, MB, LEN("A: b\n\n>>>>From \n"), "A: b\n\n>>>>>From \n",
+		    0 },
+		{ AT, MB, LEN("\nFrom a\nFrom b\nc\nFrom d"),
+		    "\n>From a\n>From b\nc\n>From d", 0 },
+		{ AT, MB, LEN("From a\nA: b\n\n"), ">From a\nA: b\n\n", 0 },
+		{ AT, MB, LEN(">From a\nA: b\n\n"), ">>From a\nA: b\n\n", 0 },
+		{ AT, MB, LEN("Status: a\nFrom b\n\n"), ">From b\n\n", 1 },
+		{ AT, MB, LEN("\nFrom"), "\nFrom", 0 },
+		{ AT, MB, LEN("\nFrom "), "\n>From ", 0 },
+		{ AT, MB, LEN("\n>"), "\n>", 0 },
+		{ AT, MB, LEN("\nfrom a\nFROM a\n From a\nFrom\ta\nFroma\n"
+		    "> From a\n>>x\nx From a\nFrom\n"),
+		    "\nfrom a\nFROM a\n From a\nFrom\ta\nFroma\n"
+		    "> From a\n>>x\nx From a\nFrom\n", 0 },
+		{ AT, MB, LEN("\na\rFrom b\n"), "\na\rFrom b\n", 0 },
+	};
+	char out[512];
+	struct filter f;
+	size_t i, cut, n = 0;
+
+	for (i = 0; i < nitems(rows); i++) {
+		size_t len = rows[i].len, outlen = strlen(rows[i].out);
+		bool good = true;
+
+		for (cut = 0; good && cut <= 2 * len; cut++) {
+			memset(&f, 0, sizeof(f));
+			f.return_path = (rows[i].flags & RP) != 0;
+			f.mbox = (rows[i].flags & MB) != 0;
+			n = filter_decode(&f, rows[i].in, len,
+			    cut <= len ? cut : cut - len,
+			    cut <= len ? len : 1, out);
+			good = n == outlen &&
+			    memcmp(out, rows[i].out, n) == 0 &&
+			    f.lines == rows[i].lines &&
+			    (strstr(out, "From ") != NULL ||
+			    f.dropped == len - n);
+			memset(out, 0, sizeof(out));
+		}
+		row(rows[i].at, good, "%zu bytes, %llu dropped in %llu lines, "
+		    "cut %zu", n, (unsigned long long)f.dropped,
+		    (unsigned long long)f.lines, cut - 1);
+	}
+}
+
+/*
+ * What a header says.
+ */
+static void
+test_header(void)
+{
+	static const struct {
+		int		 at;
+		const char	*in;
+		const char	*name;
+		const char	*value;	/* NULL: none */
+	} rows[] = {
+		{ AT, "A: b\nC: d\n\ne\n", "A", " b" },
+		{ AT, "A: b\nC: d\n\ne\n", "c", " d" },
+		{ AT, "A: b\n c\n\td\nE: f\n", "A", " b\n c\n\td" },
+		{ AT, "A:\nA: c\n", "A", "" },
+		{ AT, "A: b", "A", " b" },
+		{ AT, "A:", "A", "" },
+		{ AT, "B:\n A: c\n\n", "A", NULL },
+		{ AT, "AA: b\nXA: b\n", "A", NULL },
+		{ AT, "A", "A", NULL },
+		{ AT, "B: c\n\nA: d\n", "A", NULL },
+		{ AT, "B: c\r\n\r\nA: d\r\n", "A", NULL },
+		{ AT, "\nA: d\n", "A", NULL },
+		{ AT, "", "A", NULL },
+	};
+	size_t i, len, n = 0;
+	const char *value;
+
+	for (i = 0; i < nitems(rows); i++) {
+		len = strlen(rows[i].in);
+		value = header_find(rows[i].in, len, rows[i].name, &n);
+		if (value == NULL || rows[i].value == NULL)
+			row(rows[i].at, value == rows[i].value, "%.20s",
+			    or_null(value));
+		else
+			row(rows[i].at, n == strlen(rows[i].value) &&
+			    memcmp(value, rows[i].value, n) == 0, "%.*s",
+			    (int)n, value);
+	}
+}
+
+static void
+test_ids(void)
+{
+	static const struct {
+		int		 at;
+		const char	*in;
+		const char	*msgid;
+		const char	*qid;
+		size_t		 size;
+	} rows[] = {
+		{ AT, "A: b\n\n", "", "", 64 },
+		{ AT, "Message-ID: <a@b>\n\n", "<a@b>", "", 64 },
+		{ AT, "message-id:\n\t <a@b> \n\n", "<a@b>", "", 64 },
+		{ AT, "Message-Id: <a@b>\r\n\r\n", "<a@b>", "", 64 },
+		{ AT, "Message-ID: <abc@d>\n\n", "<abc", "", 5 },
+		{ AT, "A: b\n\nMessage-ID: <a@b>\n", "", "", 64 },
+		/* Postfix, Exim, sendmail, OpenSMTPD, Exchange. */
+		{ AT, "Received: from a (a.example [192.0.2.1])\n"
+		    "\tby mx.example (Postfix) with ESMTPS id 4XyZ\n"
+		    "\tfor <b@c>; Tue, 1 Sep 2026 00:00:00 +0000 (UTC)\n\n",
+		    "", "4XyZ", 64 },
+		{ AT, "Received: by mx.example (Postfix, from userid 1000)\n"
+		    "\tid 4Abc; Tue, 1 Sep 2026 00:00:00 +0000 (UTC)\n\n", "",
+		    "4Abc", 64 },
+		{ AT, "Received: from [192.0.2.1] (helo=a)\n"
+		    "\tby mx.example with esmtps  (TLS1.3) tls "
+		    "TLS_AES_256_GCM_SHA384\n\t(Exim 4.96)\n"
+		    "\t(envelope-from <a@b>)\n\tid 1abcDE-000123-2X\n"
+		    "\tfor c@d;\n\tTue, 01 Sep 2026 00:00:00 +0000\n\n", "",
+		    "1abcDE-000123-2X", 64 },
+		{ AT, "Received: from a (a [192.0.2.1])\n\tby mx (8.17.1/8.17"
+		    ".1) with ESMTP id 691000xx012345\n\tfor <b>; Tue\n\n",
+		    "", "691000xx012345", 64 },
+		{ AT, "Received: from localhost (mx [local])\n\tby mx "
+		    "(OpenSMTPD) with ESMTPA id 0f1e2d3c;\n\tTue\n\n", "",
+		    "0f1e2d3c", 64 },
+		{ AT, "Received: from a (192.0.2.1) by b (192.0.2.2) with\n"
+		    " Microsoft SMTP Server (version=TLS1_2) id 15.1.2;"
+		    " Tue\n\n", "", "15.1.2", 64 },
+		/* The topmost counts, and a comment does not. */
+		{ AT, "Received: from a by b id one; x\n"
+		    "Received: from a by b id two; x\n\n", "", "one", 64 },
+		{ AT, "Received: from a (id no (id no)) by b ID yes\n\n", "",
+		    "yes", 64 },
+		{ AT, "Received: by b id one(comment)\n\n", "", "one", 64 },
+		{ AT, "Received: by b id one;x\n\n", "", "one", 64 },
+		{ AT, "Received: by b id 123456\n\n", "", "1234", 5 },
+		{ AT, "Received: from a by b; x\n\n", "", "", 64 },
+		{ AT, "Received: by b id\n\n", "", "", 64 },
+		/* A client may say that it is called id. */
+		{ AT, "Received: from id (a [192.0.2.1]) by b with SMTP id c;"
+		    " x\n\n", "", "c", 64 },
+	};
+	char msgid[64], qid[64];
+	size_t i, len;
+
+	for (i = 0; i < nitems(rows); i++) {
+		len = strlen(rows[i].in);
+		header_message_id(rows[i].in, len, msgid, rows[i].size);
+		header_received_id(rows[i].in, len, qid, rows[i].size);
+		row(rows[i].at, same(msgid, rows[i].msgid) &&
+		    same(qid, rows[i].qid), "%s and %s", msgid, qid);
+	}
+}
+
+/*
+ * What the client and the operator are told.
+ */
+static void
+test_errno(void)
+{
+	static const struct {
+		int		 at;
+		int		 err;
+		int		 code;
+		const char	*esc;
+	} rows[] = {
+		{ AT, ENOSPC, 452, "4.3.1" },
+		{ AT, EFBIG, 452, "4.3.1" },
+		{ AT, EDQUOT, 452, "4.2.2" },
+		{ AT, EACCES, 451, "4.3.0" },
+		{ AT, EPERM, 451, "4.3.0" },
+		{ AT, ENOENT, 451, "4.3.0" },
+		{ AT, EIO, 451, "4.3.0" },
+		{ AT, EROFS, 451, "4.3.0" },
+		{ AT, ESTALE, 451, "4.3.0" },
+		{ AT, ENOMEM, 451, "4.3.0" },
+		{ AT, EMFILE, 451, "4.3.0" },
+		{ AT, ENAMETOOLONG, 451, "4.3.0" },
+		{ AT, 0, 451, "4.3.0" },
+	};
+	const struct reply *r;
+	bool good = true;
+	size_t i;
+	int err;
+
+	for (i = 0; i < nitems(rows); i++) {
+		r = reply_errno(rows[i].err);
+		row(rows[i].at, r->code == rows[i].code &&
+		    same(r->esc, rows[i].esc), "%d %s", r->code, r->esc);
+	}
+	for (err = -1; good && err < 4096; err++) {
+		r = reply_errno(err);
+		good = r->code / 100 == 4 && r->esc[0] == '4';
+	}
+	row(AT, good, "errno %d is permanent", err - 1);
+}
+
+static void
+test_text(void)
+{
+	static const struct {
+		int		 at;
+		uint64_t	 n;
+		unsigned int	 base;
+		size_t		 width;
+		const char	*text;
+	} rows[] = {
+		{ AT, 0, 10, 0, "0" },
+		{ AT, 0, 10, 3, "000" },
+		{ AT, 42, 10, 1, "42" },
+		{ AT, 42, 10, 6, "000042" },
+		{ AT, 255, 16, 0, "ff" },
+		{ AT, 7, 8, 3, "007" },
+		{ AT, UINT64_MAX, 10, 0, "18446744073709551615" },
+		{ AT, UINT64_MAX, 16, 0, "ffffffffffffffff" },
+		{ AT, 1, 2, 64, "000000000000000000000000000000000000000000"
+		    "0000000000000000000001" },
+	};
+	struct text t;
+	char buf[80];
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		text_init(&t, buf, sizeof(buf));
+		text_number(&t, rows[i].n, rows[i].base, rows[i].width);
+		row(rows[i].at, same(buf, rows[i].text) &&
+		    t.len == strlen(buf), "%s", buf);
+	}
+	text_init(&t, buf, 6);
+	row(AT, same(buf, "") && t.len == 0, "%s", buf);
+	text_add(&t, "ab", "", "c", NULL);
+	row(AT, same(buf, "abc") && t.len == 3, "%s", buf);
+	text_bytes(&t, "defg", 4);
+	row(AT, same(buf, "abcde") && t.len == 5, "%s", buf);
+	text_number(&t, 1, 10, 0);
+	row(AT, same(buf, "abcde") && t.len == 5, "%s", buf);
+	text_init(&t, buf, 1);
+	text_add(&t, "a", NULL);
+	row(AT, same(buf, "") && t.len == 0, "%s", buf);
+}
+
+static void
+test_log(void)
+{
+	const struct {
+		int		 at;
+		const char	*value;
+		const char	*text;
+	} rows[] = {
+		{ AT, "a", "k=a" },
+		{ AT, "<a@b>", "k=<a@b>" },
+		{ AT, "maildir:/a/%n", "k=maildir:/a/%n" },
+		{ AT, "\xc3\xbc", "k=\xc3\xbc" },
+		{ AT, "", "k=\"\"" },
+		{ AT, "a b", "k=\"a b\"" },
+		{ AT, "a=b", "k=\"a=b\"" },
+		{ AT, "a\"b", "k=\"a\\\"b\"" },
+		{ AT, "a\\b", "k=\"a\\\\b\"" },
+		{ AT, "a\nstatus=delivered", "k=\"a\\012status=delivered\"" },
+		{ AT, "\t", "k=\"\\011\"" },
+		{ AT, "\r\x1b[2J", "k=\"\\015\\033[2J\"" },
+		{ AT, "\x7f", "k=\"\\177\"" },
+		{ AT, many("", 'a', 512, ""), many("k=", 'a', 512, "") },
+		{ AT, many("", 'a', 600, ""), many("k=", 'a', 512, "") },
+	};
+	struct log_line l;
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		log_begin(&l);
+		log_add(&l, "k", rows[i].value);
+		row(rows[i].at, same(l.buf, rows[i].text), "%s", l.buf);
+	}
+	log_begin(&l);
+	log_add(&l, "a", "1");
+	log_number(&l, "b", 2);
+	log_add(&l, "c", "3 4");
+	row(AT, same(l.buf, "a=1 b=2 c=\"3 4\""), "%s", l.buf);
+	/* The longest values leave room for what comes behind them. */
+	log_begin(&l);
+	for (i = 0; i < 6; i++)
+		log_add(&l, "k", many("", '"', 512, ""));
+	log_add(&l, "msgid", many("", 1, 255, ""));
+	log_add(&l, "qid", many("", 1, 63, ""));
+	log_add(&l, "status", "refused");
+	row(AT, strstr(l.buf, " status=refused") != NULL, "%zu bytes",
+	    strlen(l.buf));
+}
+
+int
+main(void)
+{
+	test_command();
+	test_forward_path();
+	test_reverse_path();
+	test_params();
+	test_xforward();
+	test_size();
+	test_quota();
+	test_locks();
+	test_trace();
+	test_split();
+	test_names();
+	test_template();
+	test_expand();
+	test_passwd_key();
+	test_passwd_line();
+	test_maildirsize();
+	test_data();
+	test_filter();
+	test_header();
+	test_ids();
+	test_errno();
+	test_text();
+	test_log();
+	printf("%zu passed, %zu failed\n", passed, failed);
+	return failed > 0;
+}
