@@ -29,7 +29,7 @@ not() {
 
 # Say where a client stopped, with the ends of its logs.
 finish() {
-  local status=$? log
+  local status=${1:-$?} log
 
   if [ $status -ne 0 ] && [ $status -ne 77 ]; then
     for log in "${logs[@]}"; do
