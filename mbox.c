@@ -348,7 +348,7 @@ dotlock_release(struct delivery *d)
 	d->dotlocked = false;
 	/* Only our own: ours may have been broken for being old. */
 	if (lock_path(d, path) == -1 || assume_directory(d) == -1 ||
-	    lstat(path, &st) == -1 || st.st_ino != d->lock)
+	    (lstat(path, &st) == 0 && st.st_ino != d->lock))
 		return;
 	if (unlink(path) == -1)
 		log_warn(d->cfg, "unlink %s: %s", path, strerror(errno));
