@@ -31,7 +31,7 @@ not() {
 finish() {
   local status=${1:-$?} log
 
-  if [ $status -ne 0 ] && [ $status -ne 77 ]; then
+  if [ "$status" -ne 0 ] && [ "$status" -ne 77 ]; then
     for log in "${logs[@]}"; do
       echo "-- $log"
       tail -n 25 "$log" || :
@@ -39,7 +39,7 @@ finish() {
     echo "-- failed at: $step"
   fi
   [ -z "${INTEROP_SHELL:-}" ] || bash </dev/tty || :
-  exit $status
+  exit "$status"
 }
 
 # wait_for SECONDS COMMAND ...: until the command succeeds; its last words
