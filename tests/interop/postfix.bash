@@ -16,7 +16,8 @@ alias_maps =
 message_size_limit = 100000000
 mailbox_size_limit = 0
 END
-  cat "$contrib/postfix/$1.main.cf" >>/etc/postfix/main.cf
+  [ ! -e "$contrib/postfix/$1.main.cf" ] ||
+    cat "$contrib/postfix/$1.main.cf" >>/etc/postfix/main.cf
   if [ -e "$contrib/postfix/$1.master.cf" ]; then
     sed -i '/^lmtp /d' /etc/postfix/master.cf
     cat "$contrib/postfix/$1.master.cf" >>/etc/postfix/master.cf
