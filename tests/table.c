@@ -1042,17 +1042,16 @@ static void
 data_decode(struct decoded *d, enum mode mode, const char *in, size_t len,
     size_t cut, size_t step)
 {
-	size_t n = cut, i;
+	size_t i = cut;
 
 	memset(d, 0, sizeof(*d));
 	d->p.lf = mode == LF;
 	d->p.chunks = mode == BDAT;
-	for (i = 0; i <= len && !d->p.done; i += n, n = step) {
-		if (n > len - i)
-			n = len - i;
-		data_piece(d, in + i, n);
-		if (n == 0 && (i > 0 || len == 0))
-			break;
+	data_piece(d, in, cut);
+	for (; i < len && !d->p.done; i += step) {
+		if (step > len - i)
+			step = len - i;
+		data_piece(d, in + i, step);
 	}
 	if (mode == BDAT)
 		d->len += data_end(&d->p, d->out + d->len);
