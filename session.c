@@ -636,16 +636,19 @@ cmd_bdat(struct session *s, char *args)
 	char *word = args + strcspn(args, " ");
 	const struct reply *refusal = NULL;
 	uint64_t size;
+	bool last;
 	char held;
 
 	while (*word == ' ')
 		*word++ = '\0';
+	/* Reading the chunk overwrites the command. */
+	last = word[0] != '\0';
 	if (parse_size(args, false, &size) == -1) {
 		/* What follows cannot be told from commands. */
 		end(s, &bad_chunk, "wrong chunk size");
 		return NULL;
 	}
-	if (word[0] != '\0' && strcasecmp(word, "LAST") != 0)
+	if (last && strcasecmp(word, "LAST") != 0)
 		refusal = &bad_args;
 	else if (s->env.nrcpt == 0)
 		refusal = s->refused > 0 ? &no_rcpt : &wrong_order;
@@ -657,7 +660,7 @@ cmd_bdat(struct session *s, char *args)
 		return NULL;
 	if (refusal != NULL)
 		return refusal;
-	if (word[0] != '\0') {
+	if (last) {
 		add_bytes(s, &held, data_end(&s->message.data, &held));
 		finish_message(s);
 		return NULL;
