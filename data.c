@@ -271,9 +271,13 @@ filter_next(struct filter *f, const char *in, size_t inlen, bool last,
 const char *
 header_find(const char *msg, size_t len, const char *name, size_t *vlen)
 {
-	const char *line = msg, *end = msg + len, *lf, *value;
+	const char *line = msg, *end, *lf, *value;
 	size_t n = strlen(name);
 
+	/* Of a message refused before its first byte there is no memory. */
+	if (len == 0)
+		return NULL;
+	end = msg + len;
 	while (line < end && !is_empty_line(line, (size_t)(end - line))) {
 		value = NULL;
 		if ((size_t)(end - line) > n && line[n] == ':' &&
