@@ -292,13 +292,21 @@ write_lock(int fd, const char *node)
 	return os_write(fd, text, (size_t)n);
 }
 
+/*
+ * Written under a name of its own first: a lock whose maker was killed
+ * before it had its process in it could not be told from a living one.
+ */
 static int
 dotlock_create(struct delivery *d, const char *path)
 {
+	char aside[PATH_MAX];
 	struct stat st;
+	struct text t;
 	int fd, r, save;
 
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	text_init(&t, aside, sizeof(aside));
+	text_add(&t, path, ".", d->unique, NULL);
+	fd = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd == -1)
 		return -1;
 	if ((r = write_lock(fd, d->cfg->node)) == 0)
@@ -308,8 +316,10 @@ dotlock_create(struct delivery *d, const char *path)
 		save = errno;
 		r = -1;
 	}
+	if (r == 0 && (r = link(aside, path)) == -1)
+		save = errno;
+	(void)unlink(aside);
 	if (r == -1) {
-		(void)unlink(path);
 		errno = save;
 		return -1;
 	}
