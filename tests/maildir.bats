@@ -1,0 +1,105 @@
+#!/usr/bin/env bats
+# Maildir: names, modes, sizes, directories made, what stands in the way.
+
+load test_helper
+
+@test "a Maildir is made 0700 with its three parts, the message 0600" {
+  send a x
+  [[ $(stat -c %a "$D/m/a" "$D/m/a/cur" "$D/m/a/new" "$D/m/a/tmp") == \
+    $'700\n700\n700\n700' ]]
+  [[ $(stat -c %a "$(only a)") == 600 ]]
+}
+
+@test "the umask that is inherited makes no difference" {
+  umask 000
+  send a x
+  [[ $(stat -c %a "$D/m/a" "$(only a)") == $'700\n600' ]]
+}
+
+@test "parents are made, but not the template's own part" {
+  with -U any -d "maildir:$D/m/%d/%n"
+  send a@b.example x
+  [[ $(stat -c %a "$D/m/b.example") == 700 ]]
+  (($(count b.example/a) == 1))
+  with -U any -d "maildir:$D/absent/%n"
+  send a x
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  [[ ! -e $D/absent ]]
+}
+
+@test "S= and W= are the sizes with LF and with CRLF" {
+  local file
+  send a 'Subject: x' '' 'one' 'two'
+  file=$(only a)
+  [[ $file =~ ,S=([0-9]+),W=([0-9]+)$ ]]
+  ((BASH_REMATCH[1] == $(stat -c %s "$file")))
+  ((BASH_REMATCH[2] == $(sed 's/$/\r/' "$file" | wc -c)))
+}
+
+@test "the host is in the name, with / and : encoded" {
+  also -H a/b:c
+  send a x
+  [[ $(only a) == *'.a\057b\072c,S='* ]]
+}
+
+@test "a name is never used twice" {
+  local i lines=('LHLO c')
+  for i in {1..20}; do
+    lines+=('MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<a>' DATA x .)
+  done
+  say "${lines[@]}" QUIT
+  (($(count a) == 40))
+}
+
+@test "a file in place of the Maildir is 451 4.2.0" {
+  touch "$D/m/a"
+  send a x
+  codes 220 250 250 250 354 '451 4.2.0' 221
+}
+
+@test "no permission is 451 4.3.0, the log says which component" {
+  mkdir -p "$D/m/a/"{cur,new,tmp}
+  chmod 0 "$D/m/a"
+  send a x
+  chmod 700 "$D/m/a"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged "reason=.*open $D/m/a.*Permission denied .euid $(id -u), egid"
+  chmod 500 "$D/m/a/tmp"
+  send a x
+  chmod 700 "$D/m/a/tmp"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+}
+
+@test "a Maildir may be reached through a link" {
+  mkdir -p "$D/real/"{cur,new,tmp}
+  ln -s "$D/real" "$D/m/a"
+  send a x
+  (($(find "$D/real/new" -type f | wc -l) == 1))
+}
+
+@test "one recipient's trouble is its own" {
+  touch "$D/m/b"
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<b>' 'RCPT TO:<c>' \
+    DATA x . QUIT
+  codes 220 250 250 250 250 250 354 '250 2.1.5' '451 4.2.0' '250 2.1.5' 221
+}
+
+@test "eight processes, fifty messages each, one Maildir" {
+  local i pids=()
+  {
+    printf '%s\r\n' 'LHLO c'
+    for i in {1..50}; do
+      printf '%s\r\n' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA "n$i" .
+    done
+  } >"$D/in"
+  for i in {1..8}; do
+    "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" >"$D/out.$i" 2>/dev/null 3>&- &
+    pids+=($!)
+  done
+  wait "${pids[@]}"
+  (($(cat "$D"/out.* | grep -c '^250 2.1.5') == 400))
+  (($(count a) == 400))
+  for i in 1 25 50; do
+    (($(grep -lx "n$i" "$D"/m/a/new/* | wc -l) == 8))
+  done
+}

@@ -1,0 +1,161 @@
+#!/usr/bin/env bats
+# mbox: quoting, separators, fields of readers, locks, and what is refused.
+
+load test_helper
+
+setup() {
+  base
+  with -U any -d "mbox:$D/m/%n" -x none
+}
+
+# body FILE: without its From_ lines' dates.
+body() {
+  sed -E 's/^(From [^ ]+) [A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9]{2} [0-9:]{8} 20[0-9]{2}$/\1 DATE/' "$1" \
+    >"$D/body"
+}
+
+@test "a From_ line, the message, one blank line; MAILER-DAEMON for <>" {
+  send a 'Subject: x' '' y
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA z . QUIT
+  body "$D/m/a"
+  same "$D/body" \
+    'From sender@from.example DATE\nSubject: x\n\ny\n\nFrom MAILER-DAEMON DATE\nz\n\n'
+  [[ $(stat -c %a "$D/m/a") == 600 ]]
+}
+
+@test "lines of > and From are quoted, wherever they stand" {
+  send a 'From me' '' 'From you' '>From me' '>>From x' '> From y' 'Fromage' $'x\nFrom z'
+  body "$D/m/a"
+  same "$D/body" \
+    'From sender@from.example DATE\n>From me\n\n>From you\n>>From me\n>>>From x\n> From y\nFromage\nx\n>From z\n\n'
+}
+
+@test "fields in which readers keep their state are dropped, folded ones too" {
+  send a 'Status: RO' 'Subject: x' 'x-status: D' 'X-Keywords: a' $'\tb' \
+    'X-UID: 1' 'X-IMAP: 2' 'X-IMAPbase: 3' 'Content-Length : 4' 'X-Statuses: 5' '' 'Status: RO'
+  body "$D/m/a"
+  same "$D/body" \
+    'From sender@from.example DATE\nSubject: x\nX-Statuses: 5\n\nStatus: RO\n\n'
+}
+
+@test "a mailbox that does not end in a blank line is mended first" {
+  printf 'From a Thu Jan  1 00:00:00 1970\n\ntorn' >"$D/m/a"
+  printf 'From a Thu Jan  1 00:00:00 1970\n\ntorn\n' >"$D/m/b"
+  send a x
+  send b x
+  body "$D/m/a"
+  same "$D/body" 'From a DATE\n\ntorn\n\nFrom sender@from.example DATE\nx\n\n' ||
+    same "$D/body" 'From a Thu Jan  1 00:00:00 1970\n\ntorn\n\nFrom sender@from.example DATE\nx\n\n'
+  cmp <(tail -n 3 "$D/m/a" | tail -n 2) <(printf 'x\n\n')
+  [[ $(grep -c '^From ' "$D/m/b") == 2 ]]
+  [[ $(sed -n 4p "$D/m/b") == '' ]]
+}
+
+@test "a text without a line end gets one" {
+  printf 'LHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<a>\r\nBDAT 1 LAST\r\nxQUIT\r\n' >"$D/in"
+  talk <"$D/in"
+  cmp <(tail -n 2 "$D/m/a") <(printf 'x\n\n')
+}
+
+@test "access time is before modification time" {
+  send a x
+  (($(stat -c %X "$D/m/a") < $(stat -c %Y "$D/m/a")))
+  cat "$D/m/a" >/dev/null
+  send a x
+  (($(stat -c %X "$D/m/a") < $(stat -c %Y "$D/m/a")))
+}
+
+@test "links, pipes and directories are 451 4.2.0, and not touched" {
+  local kind
+  echo untouched >"$D/other"
+  for kind in symlink hardlink pipe directory; do
+    case $kind in
+    symlink) ln -s "$D/other" "$D/m/$kind" ;;
+    hardlink) ln "$D/other" "$D/m/$kind" ;;
+    pipe) mkfifo "$D/m/$kind" ;;
+    directory) mkdir "$D/m/$kind" ;;
+    esac
+    send "$kind" x
+    codes 220 250 250 250 354 '451 4.2.0' 221
+    logged "reason=.*$D/m/$kind .*euid"
+    rm -r "$D/m/$kind"
+  done
+  same "$D/other" 'untouched\n'
+}
+
+@test "a lock that another holds is waited for" {
+  local kind
+  for kind in fcntl flock; do
+    with -U any -d "mbox:$D/m/%n" -k "$kind"
+    send a x
+    lock "$kind" "$D/m/a"
+    begin
+    hear 220
+    tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x .
+    hear 250 250 250 354
+    deaf
+    unlock
+    hear '250 2.1.5'
+    finish
+    rm "$D/m/a"
+  done
+}
+
+@test "a dotlock is waited for, and holds pid and host while we deliver" {
+  with -U any -d "mbox:$D/m/%n" -k dotlock
+  echo $$ >"$D/m/a.lock"
+  begin
+  hear 220
+  tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x .
+  hear 250 250 250 354
+  deaf
+  rm "$D/m/a.lock"
+  hear '250 2.1.5'
+  finish
+  [[ ! -e $D/m/a.lock ]]
+}
+
+@test "a dotlock of a dead process of this host is broken and logged" {
+  printf '999999999\n%s\n' "$(uname -n)" >"$D/m/a.lock"
+  send a x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  logged "stale lock $D/m/a.lock"
+}
+
+@test "a dotlock older than five minutes is broken" {
+  echo 1 >"$D/m/a.lock"
+  touch -d '6 minutes ago' "$D/m/a.lock"
+  send a x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  logged "stale lock"
+}
+
+@test "eight processes, 25 messages each, one mbox beside a locking reader" {
+  local i pids=() reader
+  send a begin
+  {
+    printf '%s\r\n' 'LHLO c'
+    for i in {1..25}; do
+      printf '%s\r\n' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA "n$i" .
+    done
+  } >"$D/in"
+  python3 -c '
+import fcntl, sys, time
+for i in range(100):
+    with open(sys.argv[1], "r+b") as f:
+        fcntl.lockf(f, fcntl.LOCK_EX)
+        assert f.read().endswith(b"\n\n")
+    time.sleep(0.002)' "$D/m/a" 3>&- &
+  reader=$!
+  for i in {1..8}; do
+    "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" >"$D/out.$i" 2>/dev/null 3>&- &
+    pids+=($!)
+  done
+  wait "${pids[@]}"
+  wait "$reader"
+  (($(cat "$D"/out.* | grep -c "^250 2.1.5") == 200))
+  (($(grep -c '^From ' "$D/m/a") == 201))
+  for i in 1 13 25; do
+    (($(grep -cx "n$i" "$D/m/a") == 8))
+  done
+}
