@@ -48,15 +48,18 @@ or_null(const char *s)
 	return s == NULL ? "(null)" : s;
 }
 
-/* A string of n times c, between two others.  Never freed: a row's. */
+/* A string of n times c, between two others: a row's, so it is kept. */
 static const char *
 many(const char *before, int c, size_t n, const char *after)
 {
+	static char *kept[64];
+	static size_t nkept;
 	size_t len = strlen(before);
 	char *s = malloc(len + n + strlen(after) + 1);
 
-	if (s == NULL)
+	if (s == NULL || nkept == nitems(kept))
 		abort();
+	kept[nkept++] = s;
 	memcpy(s, before, len);
 	memset(s + len, c, n);
 	memcpy(s + len + n, after, strlen(after) + 1);
