@@ -1,0 +1,89 @@
+#!/usr/bin/env bats
+# Trace headers, the log, and what -c says.
+
+load test_helper
+
+@test "Return-Path, Delivered-To and Received, in this order" {
+  say 'LHLO client.example' 'MAIL FROM:<s@x>' 'RCPT TO:<A+b@Y.example>' \
+    DATA 'Return-Path: <other>' $'\tfolded' 'Subject: x' '' y . QUIT
+  text a >"$D/text"
+  sed -i -E 's/id [0-9a-f]+\.1$/id ID/; s/^\t[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} 20[0-9]{2} [0-9:]{8} \+0000$/\tDATE/' \
+    "$D/text"
+  same "$D/text" 'Return-Path: <s@x>\nDelivered-To: A+b@Y.example\nReceived: from client.example\n\tby test.example with LMTP id ID\n\tfor <A+b@Y.example>;\n\tDATE\nSubject: x\n\ny\n'
+}
+
+@test "UTF8LMTP after SMTPUTF8; the peer only where there is an address" {
+  say 'LHLO c' 'MAIL FROM:<> SMTPUTF8' 'RCPT TO:<a>' DATA x . QUIT
+  text a | grep -q 'with UTF8LMTP id'
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<b>' DATA x . QUIT |
+    "$TESTS/client" -i whole "$LMTPD" -e -H test.example "${OPTIONS[@]}" \
+      >/dev/null 2>"$D/log"
+  text b | grep -qF 'from c ([127.0.0.1])'
+}
+
+@test "what a client calls itself cannot be taken for more of the field" {
+  say 'LHLO x) by evil (;' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x . QUIT
+  text a | grep -qF 'Received: from x??by?evil???'
+}
+
+@test "-x leaves the others out, and keeps a Return-Path that is not ours" {
+  also -x delivered-to
+  send a 'Return-Path: <other>' '' x
+  same "$(only a)" 'Delivered-To: a\nReturn-Path: <other>\n\nx\n'
+}
+
+@test "a line a recipient, a line at the end" {
+  say 'LHLO c' 'XFORWARD IDENT=Q1' 'MAIL FROM:<s@x>' 'RCPT TO:<a>' 'RCPT TO:<.b>' \
+    DATA 'Message-ID: <1@x>' '' y . QUIT
+  logged "id=[0-9a-f]+\.1 qid=Q1 from=<s@x> to=<a> user=a uid=$(id -u) mailbox=maildir:$D/m/a file=\"new/.*\" msgid=<1@x> size=[0-9]+ delay=[0-9]+\.[0-9]{3} dsn=2\.1\.5 status=delivered$"
+  logged 'to=<.b> .*dsn=5\.1\.3 status=refused reason='
+  logged 'session=quit messages=1 delivered=1 deferred=0 refused=1 errors=0'
+  replied "^250 2.1.5 .*$(grep -o '^[^ ]* id=[0-9a-f]*\.1' "$D/log" | sed 's/.*id=//')"
+}
+
+@test "without XFORWARD qid is the id of the topmost Received field" {
+  send a 'Received: from x (id no)' $'\tby y with ESMTP id ABC123;' $'\tdate' \
+    'Received: by z id OLD' '' y
+  logged ' qid=ABC123 '
+}
+
+@test "no control character, no forged line in the log" {
+  say 'LHLO c' 'XFORWARD IDENT=a+0Ab+22' 'MAIL FROM:<a b=c>' 'RCPT TO:<a>' DATA x . QUIT
+  logged 'qid="a\\012b\\""'
+  logged 'from="<a b=c>"'
+}
+
+@test "-v logs the dialogue and never the message" {
+  also -v
+  send a 'Subject: secret' '' words
+  logged 'C: MAIL FROM:<sender@from.example>'
+  logged 'S: 354 '
+  unlogged 'secret|words'
+}
+
+@test "-c: address, ok or reply, mailbox, ids, how full" {
+  mkdir -p "$D/m/a/"{cur,new,tmp} "$D/m/full/"{cur,new,tmp}
+  printf 12345 >"$D/m/full/cur/1"
+  STATUS=0
+  "$LMTPD" -c -U any -d "maildir:$D/m/%n" -q 5,9 a+x@y full >"$D/out" 2>"$D/log" ||
+    STATUS=$?
+  exits 1
+  same "$D/out" "a+x@y\tok\tmaildir:$D/m/a\t$(id -u):$(id -g)\t0/5,0/9
+full\t452 4.2.2 Mailbox is full\tmaildir:$D/m/full\t$(id -u):$(id -g)\t5/5,1/9\n"
+  [[ -z $(find "$D/m" -name maildirsize) ]]
+  "$LMTPD" -c -U any -d "mbox:$D/m/%n" new >"$D/out"
+  same "$D/out" "new\tok\tmbox:$D/m/new\t$(id -u):$(id -g)\t0/-\n"
+  [[ ! -e $D/m/new ]]
+}
+
+@test "-c: what could not be written is refused, with its reason" {
+  mkdir -p "$D/m/a/"{cur,new,tmp}
+  chmod 500 "$D/m/a/new"
+  STATUS=0
+  # shellcheck disable=SC2034 # exits looks at it
+  "$LMTPD" -c -U any -d "maildir:$D/m/%n" a >"$D/out" 2>"$D/log" || STATUS=$?
+  chmod 700 "$D/m/a/new"
+  exits 1
+  grep -q $'^a\t451 4.3.0 ' "$D/out"
+  logged "a: access $D/m/a/new: Permission denied"
+}

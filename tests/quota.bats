@@ -1,0 +1,116 @@
+#!/usr/bin/env bats
+# Quota: -q, maildirsize, at RCPT and before the commit, -Q, IGNOREQUOTA.
+
+load test_helper
+
+setup() {
+  base
+  with -U any -d "maildir:$D/m/%n" -x none
+}
+
+# maildir NAME: an empty one.
+maildir() {
+  mkdir -p "$D/m/$1/"{cur,new,tmp}
+}
+
+@test "exactly full is not over, one byte more is" {
+  also -q 10
+  send a 123456789
+  codes 220 250 250 250 354 250 221
+  send a x
+  codes 220 250 250 '452 4.2.2' 503 500 500 221
+  with -U any -d "maildir:$D/m/%n" -x none -q 9
+  send b 123456789
+  codes 220 250 250 250 354 '452 4.2.2' 221
+  (($(count b) == 0))
+}
+
+@test "-Q makes it permanent, at RCPT and after the message" {
+  also -q 9 -Q
+  send b 123456789
+  codes 220 250 250 250 354 '552 5.2.2' 221
+  logged 'dsn=5.2.2 status=refused'
+  send b 1234567
+  send b x
+  codes 220 250 250 250 354 '552 5.2.2' 221
+}
+
+@test "SIZE= of MAIL counts at RCPT" {
+  also -q 100
+  say 'LHLO c' 'MAIL FROM:<> SIZE=101' 'RCPT TO:<a>' RSET \
+    'MAIL FROM:<> SIZE=100' 'RCPT TO:<a>' QUIT
+  codes 220 250 250 '452 4.2.2' 250 250 250 221
+}
+
+@test "messages are limited too" {
+  also -q 0,2
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<a>' 'RCPT TO:<a>' DATA x . QUIT
+  codes 220 250 250 250 250 250 354 250 250 '452 4.2.2' 221
+  (($(count a) == 2))
+}
+
+@test "IGNOREQUOTA skips the check, and is counted" {
+  also -q 5
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a> IGNOREQUOTA' DATA 1234567 . QUIT
+  codes 220 250 250 250 354 250 221
+  send a x
+  codes 220 250 250 '452 4.2.2' 503 500 500 221
+}
+
+@test "maildirsize: its limit counts, and it is kept in step" {
+  maildir a
+  printf '20S,9C\n4 1\n' >"$D/m/a/maildirsize"
+  send a 123456789
+  codes 220 250 250 250 354 250 221
+  same "$D/m/a/maildirsize" '20S,9C\n4 1\n10 1\n'
+  with -U any -d "maildir:$D/m/%n" -x none -q 0
+  send a 123456789
+  same "$D/m/a/maildirsize" '20S,9C\n4 1\n10 1\n10 1\n'
+}
+
+@test "a quota without maildirsize makes one, by a count without Trash" {
+  maildir a
+  maildir a/.Trash
+  maildir a/.folder
+  printf 12345 >"$D/m/a/cur/1,S=5:2,S"
+  printf 12345 >"$D/m/a/cur/2:2,ST"
+  printf 123 >"$D/m/a/.folder/new/3"
+  printf 12345 >"$D/m/a/.Trash/cur/4"
+  also -q 1K,7
+  send a 123456789
+  same "$D/m/a/maildirsize" '1024S,7C\n8 2\n10 1\n'
+}
+
+@test "another limit than ours has it counted anew" {
+  maildir a
+  printf '5S\n5 1\n' >"$D/m/a/maildirsize"
+  also -q 100
+  send a 123456789
+  codes 220 250 250 250 354 250 221
+  same "$D/m/a/maildirsize" '100S\n0 0\n10 1\n'
+}
+
+@test "an old sum is counted anew before it is called full" {
+  maildir a
+  printf '20S\n20 1\n' >"$D/m/a/maildirsize"
+  touch -d '20 minutes ago' "$D/m/a/maildirsize"
+  send a 123456789
+  codes 220 250 250 250 354 250 221
+}
+
+@test "a maildirsize that cannot be read as one is counted anew" {
+  maildir a
+  printf 'nonsense\n' >"$D/m/a/maildirsize"
+  also -q 100
+  send a 123456789
+  codes 220 250 250 250 354 250 221
+  same "$D/m/a/maildirsize" '100S\n0 0\n10 1\n'
+}
+
+@test "mbox: the file's size" {
+  with -U any -d "mbox:$D/m/%n" -x none -q 1K
+  head -c 1000 /dev/zero | tr '\0' '\n' >"$D/m/a"
+  send a 123456789
+  codes 220 250 250 250 354 '452 4.2.2' 221
+  [[ $(stat -c %s "$D/m/a") == 1000 ]]
+}
