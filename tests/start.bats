@@ -1,0 +1,145 @@
+#!/usr/bin/env bats
+# How it may be started: descriptors, signals, what is inherited, how it ends.
+
+load test_helper
+
+# dialogue: a session with one message for a.
+dialogue() {
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x . QUIT
+}
+
+@test "standard error that is the client's gets nothing, -e or not" {
+  dialogue | "$TESTS/client" -s whole "$LMTPD" -e -v "${OPTIONS[@]}" >"$D/out"
+  hold "$D/out"
+  codes 220 250 250 250 354 250 221
+  dialogue | "$LMTPD" -e "${OPTIONS[@]}" 2>&1 | cat >"$D/out"
+  hold "$D/out"
+  codes 220 250 250 250 354 250 221
+}
+
+@test "a wrong option is told to a client on all three descriptors" {
+  # shellcheck disable=SC2034 # exits looks at it
+  "$TESTS/client" -s whole "$LMTPD" -d nonsense </dev/null >"$D/out" || STATUS=$?
+  exits 64
+  hold "$D/out"
+  codes '421 4.3.5'
+}
+
+@test "closed descriptors are no mailbox's" {
+  dialogue >"$D/in"
+  "$LMTPD" "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>&-
+  hold "$D/out"
+  codes 220 250 250 250 354 250 221
+  same <(head -c 3 "$(only a)") 'Ret'
+  "$LMTPD" "${OPTIONS[@]}" <&- >"$D/out" 2>/dev/null
+  hold "$D/out"
+  codes 220
+}
+
+@test "descriptors left open are closed" {
+  begin
+  hear 220
+  [[ $(find "/proc/$SESSION/fd" -mindepth 1 | wc -l) -le 3 ]]
+  finish
+}
+
+@test "nothing is kept of the environment or the working directory" {
+  begin
+  hear 220
+  [[ $(readlink "/proc/$SESSION/cwd") == / ]]
+  finish
+}
+
+@test "SIGTERM and SIGHUP end it, though they were ignored, with 421 4.3.2" {
+  local sig
+  for sig in TERM HUP; do
+    trap '' TERM HUP
+    begin
+    trap - TERM HUP
+    hear 220
+    tell 'LHLO c'
+    hear 250
+    kill -s "$sig" "$SESSION"
+    hear '421 4.3.2'
+    finish
+    exits 0
+  done
+}
+
+@test "SIGTERM while a lock is waited for: 451 for each, then 421" {
+  with -U any -d "mbox:$D/m/%n"
+  send b x
+  lock fcntl "$D/m/b"
+  begin
+  hear 220
+  tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<b>' 'RCPT TO:<c>' DATA x .
+  hear 250 250 250 250 250 354 '250 2.1.5'
+  deaf
+  kill "$SESSION"
+  hear '451 4.3.0' '451 4.3.0' '421 4.3.2'
+  finish
+  exits 0
+  unlock
+  [[ ! -s $D/m/c ]]
+}
+
+@test "SIGTERM within DATA: 421 and nothing is delivered" {
+  begin
+  hear 220
+  tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA half
+  hear 250 250 250 354
+  deaf
+  kill "$SESSION"
+  hear '421 4.3.2'
+  finish
+  (($(count a) == 0))
+}
+
+@test "the timeout ends it with 421 4.4.2" {
+  also -t 1
+  begin
+  hear 220 '421 4.4.2'
+  finish
+  exits 0
+}
+
+@test "a file size limit is 452 4.3.1, its signal ignored or not" {
+  dialogue >"$D/in"
+  (
+    ulimit -f 0
+    exec "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" 2>/dev/null
+  ) | cat >"$D/out"
+  hold "$D/out"
+  codes 220 250 250 250 354 '452 4.3.1' 221
+  [[ -z $(find "$D/m/a/tmp" "$D/m/a/new" -type f) ]]
+}
+
+@test "few descriptors: small groups, all are served" {
+  local i lines=('LHLO c' 'MAIL FROM:<>')
+  for i in {1..40}; do
+    lines+=("RCPT TO:<u$i>")
+  done
+  printf '%s\r\n' "${lines[@]}" DATA x . QUIT >"$D/in"
+  (
+    ulimit -n 20
+    exec "$LMTPD" "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>/dev/null
+  )
+  (($(grep -c '^250 2.1.5' "$D/out") == 40))
+}
+
+@test "a large message keeps the memory flat" {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer takes memory of its own'
+  # The whole gibibyte: BIG=$((1 << 30)), as CI has it.
+  local n=$((${BIG-67108864} / 72))
+  begin
+  hear 220
+  tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA
+  hear 250 250 250 354
+  yes 'A line of seventy bytes, as most lines of most messages are: not more.' |
+    sed 's/$/\r/' | head -n "$n" >&"$TO"
+  tell .
+  PATIENCE=120 hear '250 2.1.5'
+  (($(awk '/^VmHWM/ { print $2 }' "/proc/$SESSION/status") < 6144))
+  finish
+  (($(stat -c %s "$(only a)") > n * 71))
+}
