@@ -85,6 +85,7 @@ dist:
 
 clean:
 	rm -f lmtpd *.o tests/table tests/hole tests/*.o lmtpd-${VERSION}.tar.gz
+	rm -rf fuzz/build
 
 .PHONY: all check demo interop faults bench fuzz lint install uninstall \
 	dist clean
