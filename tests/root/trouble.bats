@@ -1,0 +1,88 @@
+#!/usr/bin/env bats
+# Disks that are full or read-only, and a user who swaps directories for links
+# while root delivers.
+
+load ../test_helper
+
+setup() {
+  ((EUID == 0)) || skip 'needs root'
+  here "$(mktemp -d /var/lib/lmtpd-trouble.XXXXXX)"
+  chmod 755 "$D" "$D/m"
+  chown games "$D/m"
+  mount -t tmpfs -o size=256k,mode=755,uid="$(id -u games)" tmpfs "$D/m"
+  big=$(head -c 400000 /dev/zero | tr '\0' x | fold -w 900)
+}
+
+teardown() {
+  umount "$D/m"
+  sweep
+  rm -rf "$D"
+}
+
+@test "a full disk is 452 4.3.1, and nothing of the message stays" {
+  with -u games -U any -d "maildir:$D/m/%n"
+  send a x
+  send a "$big"
+  codes 220 250 250 250 354 '452 4.3.1' 221
+  logged 'reason="write .*No space left'
+  (($(count a) == 1))
+  with -u games -U any -d "mbox:$D/m/%n.mbox"
+  send a x
+  cp "$D/m/a.mbox" "$D/before"
+  send a "$big"
+  codes 220 250 250 250 354 '452 4.3.1' 221
+  cmp "$D/before" "$D/m/a.mbox"
+}
+
+@test "a full spool is 452 4.3.1 once for each recipient" {
+  big=$(head -c 2000000 /dev/zero | tr '\0' x | fold -w 900)
+  mkdir "$D/mail"
+  chown games "$D/mail"
+  with -u games -U any -d "maildir:$D/mail/%n" -T "$D/m"
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<b>' DATA "$big" . NOOP QUIT
+  codes 220 250 250 250 250 354 '452 4.3.1' '452 4.3.1' 250 221
+  [[ ! -e $D/mail/a ]]
+}
+
+@test "a read-only file system is 451 4.3.0" {
+  with -u games -U any -d "maildir:$D/m/%n"
+  send a x
+  mount -o remount,ro "$D/m"
+  send a x
+  codes 220 250 250 250 354 '451 4.3.0' 221
+}
+
+@test "a user who swaps directories for links: nothing outside is touched" {
+  local swapper
+  mount -o remount,size=32m "$D/m"
+  mkdir -p "$D/outside/"{cur,new,tmp}
+  with -U passwd -d "maildir:$D/m/%n/Maildir"
+  install -d -o games "$D/m/games" "$D/m/games/Maildir" \
+    "$D/m/games/Maildir/"{cur,new,tmp}
+  setpriv --reuid games --regid games --clear-groups /usr/bin/python3 -c '
+import ctypes, os, sys
+libc = ctypes.CDLL(None)
+os.chdir(sys.argv[1])
+for name in "new", "tmp", "":
+    os.symlink(os.path.join(sys.argv[2], name), "link" + name)
+while True:
+    for name in "new", "tmp", "":
+        for _ in 1, 2:
+            # AT_FDCWD, and RENAME_EXCHANGE: there is no moment without it.
+            libc.renameat2(-100, b"Maildir/" + name.encode() if name else b"Maildir",
+                -100, b"link" + name.encode(), 2)' "$D/m/games" "$D/outside" 3>&- &
+  swapper=$!
+  {
+    echo 'LHLO c'
+    for _ in {1..1000}; do
+      printf '%s\n' 'MAIL FROM:<>' 'RCPT TO:<games>' DATA x .
+    done
+  } >"$D/in"
+  "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>"$D/log"
+  kill "$swapper"
+  wait "$swapper" || :
+  hold "$D/out"
+  [[ -z $(find "$D/outside" -type f) ]]
+  (($(grep -Ec '^250 2.1.5|^45' "$D/out") == 1000))
+  (($(find "$D/m/games" -path '*/new/*' | wc -l) == $(grep -c '^250 2.1.5' "$D/out")))
+}
