@@ -494,10 +494,7 @@ parse_trace(const char *s, unsigned int *bits)
 size_t
 address_split(const char *local, const char *delimiters)
 {
-	size_t n = strcspn(local, delimiters);
-
-	/* A user of no name would be nobody: then there is no detail. */
-	return n == 0 ? strlen(local) : n;
+	return strcspn(local, delimiters);
 }
 
 bool

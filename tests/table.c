@@ -616,6 +616,7 @@ test_split(void)
 		{ AT, "alice+x-y", "+-", 5 },
 		{ AT, "alice+x", "", 7 },
 		{ AT, "", "+", 0 },
+		{ AT, "+x", "+", 0 },
 	};
 	size_t i, n;
 

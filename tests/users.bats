@@ -241,3 +241,8 @@ lands() {
   mkdir -p "$D/m/a/.x/cur"
   lands a+x a
 }
+
+@test "a delimiter at the very start leaves no user" {
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<+x>' QUIT
+  codes 220 250 250 '550 5.1.3' 221
+}
