@@ -198,7 +198,7 @@ forbid_calls(const struct config *cfg)
 		LOAD(args[1]), IS(0, 0, 1), ALLOW, FAIL(EPERM),
 		/* abort(3), to oneself. */
 		IS(SYS_tgkill, 0, 4),
-		LOAD(args[0]), IS(getpid(), 0, 1), ALLOW, FAIL(EPERM),
+		LOAD(args[0]), IS(cfg->pid, 0, 1), ALLOW, FAIL(EPERM),
 		/* The log; LDAP, the DNS, and which addresses we have. */
 		IS(SYS_socket, 0, 7),
 		LOAD(args[0]),

@@ -27,8 +27,8 @@
 
 #define LOCK_MS		30000		/* for one recipient */
 #define LOCK_ALL_MS	120000		/* for one message */
-#define LOCK_RETRY_MS	16		/* and 1 at first: in a queue of */
-#define LOCK_SOON_MS	100		/* deliveries each has its turn soon */
+#define LOCK_RETRY_MS	16		/* between tries, but 1 at first: */
+#define LOCK_SOON_MS	100		/* in a queue one's turn comes soon */
 
 static const struct format_ops *const formats[] = {
 	[FORMAT_MBOX] = &mbox_ops,
@@ -49,7 +49,6 @@ deliver_init(struct deliverer *dv, const struct config *cfg,
 	    rl.rlim_cur < OTHER_FDS + GROUP_FDS * GROUP_MAX)
 		dv->max = rl.rlim_cur <= OTHER_FDS + GROUP_FDS ? 1 :
 		    (rl.rlim_cur - OTHER_FDS) / GROUP_FDS;
-	dv->pid = getpid();
 	dv->room = 1;
 	if ((dv->group = malloc(sizeof(*dv->group))) == NULL)
 		return -1;
@@ -104,6 +103,7 @@ find_volume(struct deliverer *dv, struct delivery *d)
 /*
  * Trace headers, RFC 5321 4.4 and RFC 3848.
  */
+
 /*
  * What the client says it is, with nothing in it that a reader could take
  * for another part of the field.
@@ -239,23 +239,35 @@ try_begin(struct deliverer *dv, struct delivery *d)
 	return 0;
 }
 
+static long
+ms_since(const struct timespec *then)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec - then->tv_sec) * 1000 +
+	    (now.tv_nsec - then->tv_nsec) / 1000000;
+}
+
 /* Tries until the lock is there, or the time for it is over. */
 static void
 begin_waiting(struct deliverer *dv, struct delivery *d)
 {
+	struct timespec begun;
 	long waited = 0;
 	int ms = 1;
 
+	clock_gettime(CLOCK_MONOTONIC, &begun);
 	while (try_begin(dv, d) == -1 && d->busy) {
-		if (waited >= LOCK_MS || dv->waited >= LOCK_ALL_MS)
-			return;
-		if (deliver_pause(dv, ms) == -1)
-			return;
-		waited += ms;
-		dv->waited += ms;
+		waited = ms_since(&begun);
+		if (waited + ms > LOCK_MS ||
+		    dv->waited + waited + ms > LOCK_ALL_MS ||
+		    deliver_pause(dv, ms) == -1)
+			break;
 		if (waited >= LOCK_SOON_MS && ms < LOCK_RETRY_MS)
 			ms *= 2;
 	}
+	dv->waited += waited;
 }
 
 static void
@@ -306,7 +318,7 @@ make_names(struct deliverer *dv, struct rcpt *r, char *unique, size_t size)
 	text_add(&t, ".M", NULL);
 	text_number(&t, usec, 10, 6);
 	text_add(&t, "P", NULL);
-	text_number(&t, (uint64_t)dv->pid, 10, 0);
+	text_number(&t, (uint64_t)dv->cfg->pid, 10, 0);
 	text_add(&t, "Q", NULL);
 	text_number(&t, dv->count, 10, 0);
 	text_add(&t, "R", NULL);
@@ -467,13 +479,9 @@ static void
 log_delay(struct log_line *l, const struct timespec *begun)
 {
 	char value[32];
-	struct timespec now;
 	struct text t;
-	uint64_t ms;
+	uint64_t ms = (uint64_t)ms_since(begun);
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	ms = (uint64_t)((now.tv_sec - begun->tv_sec) * 1000 +
-	    (now.tv_nsec - begun->tv_nsec) / 1000000);
 	text_init(&t, value, sizeof(value));
 	text_number(&t, ms / 1000, 10, 0);
 	text_add(&t, ".", NULL);
@@ -553,6 +561,12 @@ int
 deliver_quota(struct deliverer *dv, const struct mailbox *mb, uint64_t bytes,
     struct failure *f)
 {
+	struct quota limit;
+
+	/* A mbox without a limit need not be looked at. */
+	if (dv->cfg->format == FORMAT_MBOX &&
+	    (!quota_limit(dv->cfg, mb, &limit) || limit.bytes == 0))
+		return 0;
 	if (identity_assume(dv->cred, &mb->id) == -1)
 		return failure_errno(f, "seteuid", "%s", mb->path);
 	return (dv->cfg->format == FORMAT_MBOX ? mbox_quota : maildir_quota)

@@ -82,10 +82,7 @@ identity_groups(struct identity *id)
 int
 identity_shed(void)
 {
-	if (setgroups(0, NULL) == -1 || setresgid(0, 0, 0) == -1 ||
-	    setresuid(0, 0, 0) == -1)
-		return -1;
-	return 0;
+	return setgroups(0, NULL) == -1 || setresgid(0, 0, 0) == -1 ? -1 : 0;
 }
 
 int

@@ -295,15 +295,18 @@ set_process(void)
 static bool
 set_identity(struct options *o, struct config *cfg)
 {
-	uid_t uid = geteuid();
-	bool root = uid == 0;
+	uid_t real, uid, saved;
+	bool root;
 	char *name = NULL;
 	int r = 0;
 
+	if (getresuid(&real, &uid, &saved) == -1)
+		return false;
+	root = uid == 0;
 	cfg->uid = uid;
 	cfg->gid = getegid();
 	/* Its options would let anybody write anywhere. */
-	if (getuid() != uid) {
+	if (real != uid || saved != uid) {
 		wrong(o, "lmtpd must not be set-user-ID");
 		return false;
 	}
@@ -460,6 +463,7 @@ main(int argc, char *argv[])
 	(void)gethostname(node, sizeof(node) - 1);
 	node[sizeof(node) - 1] = '\0';
 	cfg.node = node;
+	cfg.pid = getpid();
 	strlcpy(host, node, sizeof(host));
 	if (cfg.host == NULL)
 		cfg.host = host;

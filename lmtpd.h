@@ -69,6 +69,7 @@ struct config {
 	bool		 switches;	/* root: each recipient as itself */
 	bool		 has_user;	/* -u: who a user is does not matter */
 	int		 timeout;	/* seconds */
+	pid_t		 pid;
 	uid_t		 uid;		/* our own, or that of -u */
 	gid_t		 gid;
 };
@@ -346,8 +347,10 @@ int	 os_rename(int dir, int fd, const char *from, const char *to);
 int	 os_copy(int from, off_t offset, int to, uint64_t len);
 /* A file in dir that has no name. */
 int	 os_tmpfile(const char *dir);
-/* Syncs the directory path, below the open one at, if it needs that. */
+/* Syncs the directory path, below the open one at. */
 int	 os_sync_dir(int at, const char *path);
+/* The same for one in which something was made, if no later sync is for it. */
+int	 os_sync_made(int at, const char *path);
 /*
  * Makes the directories that path needs, 0700, and with last path itself,
  * but none within its first fixed bytes.  0, or -1 and errno.
@@ -490,7 +493,8 @@ struct delivery {
 	struct failure		 failure;
 	bool			 ok;
 	bool			 busy;		/* failed, but wait and retry */
-	dev_t			 dev;	/* of the file that is written */
+	dev_t			 dev;	/* of the file that is written, */
+	ino_t			 ino;	/* if fd is not -1 */
 	enum order		 order;
 	size_t			 volume;
 	int			 fd;		/* what is written, or -1 */
@@ -558,7 +562,6 @@ struct deliverer {
 	size_t			 max;		/* deliveries in a group */
 	struct volume		 volumes[VOLUMES];
 	size_t			 nvolumes;
-	pid_t			 pid;
 	uint64_t		 random;
 	unsigned int		 count;
 	time_t			 date_of;

@@ -40,7 +40,7 @@ make_parts(int dir, const char *folder)
 		if (mkdirat(dir, path, 0700) == -1 && errno != EEXIST)
 			return -1;
 	}
-	return os_sync_dir(dir, folder);
+	return os_sync_made(dir, folder[0] == '\0' ? "." : folder);
 }
 
 /* Opens the Maildir, and makes it if it may be made.  Descriptor or -1. */
@@ -239,7 +239,6 @@ maildir_sync(struct delivery *d)
 {
 	char path[512];
 	struct text t;
-	int fd, r, save;
 
 	if (d->order != ORDER_EACH && fsync(d->fd) == -1)
 		return failure_errno(&d->failure, "fsync", "%s/%s",
@@ -248,14 +247,7 @@ maildir_sync(struct delivery *d)
 		return 0;
 	text_init(&t, path, sizeof(path));
 	text_add(&t, d->folder, "new", NULL);
-	if ((fd = openat(d->dir, path, DIR_FLAGS)) == -1)
-		return failure_errno(&d->failure, "open", "%s/%s",
-		    d->rcpt->mailbox.path, path);
-	r = fsync(fd);
-	save = errno;
-	close(fd);
-	errno = save;
-	if (r == -1)
+	if (os_sync_dir(d->dir, path) == -1)
 		return failure_errno(&d->failure, "fsync", "%s/%s",
 		    d->rcpt->mailbox.path, path);
 	return 0;

@@ -120,11 +120,10 @@ static bool
 is_open_in_group(const struct delivery *d, const struct stat *st)
 {
 	const struct delivery *other;
-	struct stat open;
 
 	for (other = d->group; other < d; other++)
-		if (other->fd != -1 && fstat(other->fd, &open) == 0 &&
-		    open.st_dev == st->st_dev && open.st_ino == st->st_ino)
+		if (other->fd != -1 && other->dev == st->st_dev &&
+		    other->ino == st->st_ino)
 			return true;
 	return false;
 }
@@ -282,13 +281,13 @@ break_lock(struct delivery *d, const char *path, ino_t ino)
 }
 
 static int
-write_lock(int fd, const char *node)
+write_lock(int fd, const struct config *cfg)
 {
 	char text[320];
 	int n;
 
-	n = snprintf(text, sizeof(text), "%ld\n%.255s\n", (long)getpid(),
-	    node);
+	n = snprintf(text, sizeof(text), "%ld\n%.255s\n", (long)cfg->pid,
+	    cfg->node);
 	return os_write(fd, text, (size_t)n);
 }
 
@@ -309,7 +308,7 @@ dotlock_create(struct delivery *d, const char *path)
 	fd = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd == -1)
 		return -1;
-	if ((r = write_lock(fd, d->cfg->node)) == 0)
+	if ((r = write_lock(fd, d->cfg)) == 0)
 		r = fstat(fd, &st);
 	save = errno;
 	if (close(fd) == -1 && r == 0) {
@@ -480,6 +479,7 @@ write_mailbox(struct delivery *d)
 		return -1;
 	note_time(d, &st);
 	d->dev = st.st_dev;
+	d->ino = st.st_ino;
 	d->end = st.st_size;
 	if (append(d) == -1)
 		return -1;
@@ -601,7 +601,7 @@ mbox_quota(const struct config *cfg, const struct mailbox *mb,
 	memset(&u, 0, sizeof(u));
 	quota_limit(cfg, mb, &u.limit);
 	u.limit.messages = 0;
-	if (u.limit.bytes > 0 && lstat(mb->path, &st) == 0)
+	if (lstat(mb->path, &st) == 0)
 		u.used.bytes = (uint64_t)st.st_size;
 	return quota_check(&u, bytes, f);
 }

@@ -282,21 +282,32 @@ os_rename(int dir, int fd, const char *from, const char *to)
 	return -1;
 }
 
-int
-os_sync_dir(int at, const char *path)
+static int
+sync_dir(int at, const char *path, bool made)
 {
 	int fd, r, save;
 
-	fd = openat(at, path[0] == '\0' ? "." : path,
-	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
 		return -1;
 	/* Where a later sync is for all, it is for this one too. */
-	r = os_order(fd) == ORDER_JOURNAL ? 0 : fsync(fd);
+	r = made && os_order(fd) == ORDER_JOURNAL ? 0 : fsync(fd);
 	save = errno;
 	close(fd);
 	errno = save;
 	return r;
+}
+
+int
+os_sync_dir(int at, const char *path)
+{
+	return sync_dir(at, path, false);
+}
+
+int
+os_sync_made(int at, const char *path)
+{
+	return sync_dir(at, path, true);
 }
 
 /* Makes one directory, and its name safe in the one above it. */
@@ -309,7 +320,7 @@ make_dir(char *path)
 	if (mkdir(path, 0700) == -1)
 		return errno == EEXIST ? 0 : -1;
 	*slash = '\0';
-	r = os_sync_dir(AT_FDCWD, slash == path ? "/" : path);
+	r = os_sync_made(AT_FDCWD, slash == path ? "/" : path);
 	*slash = '/';
 	return r;
 }

@@ -688,46 +688,6 @@ cmd_xforward(struct session *s, char *args)
 }
 
 static const struct reply *
-cmd_noop(struct session *s, char *args)
-{
-	(void)s;
-	(void)args;
-	return &ok;
-}
-
-static const struct reply *
-cmd_vrfy(struct session *s, char *args)
-{
-	(void)s;
-	(void)args;
-	return &cannot_verify;
-}
-
-static const struct reply *
-cmd_expn(struct session *s, char *args)
-{
-	(void)s;
-	(void)args;
-	return &no_expand;
-}
-
-static const struct reply *
-cmd_help(struct session *s, char *args)
-{
-	(void)s;
-	(void)args;
-	return &help;
-}
-
-static const struct reply *
-cmd_helo(struct session *s, char *args)
-{
-	(void)s;
-	(void)args;
-	return &say_lhlo;
-}
-
-static const struct reply *
 cmd_quit(struct session *s, char *args)
 {
 	(void)args;
@@ -747,24 +707,25 @@ enum args { ARGS_NONE, ARGS_SOME, ARGS_ANY };
 
 static const struct command {
 	const char	*verb;
-	const struct reply *(*run)(struct session *, char *);
 	enum need	 need;
 	enum args	 args;
+	const struct reply *(*run)(struct session *, char *);
+	const struct reply *reply;	/* where nothing is run */
 } commands[] = {
-	{ "LHLO",	cmd_lhlo,	NEED_NOTHING,	ARGS_SOME },
-	{ "MAIL",	cmd_mail,	NEED_LHLO,	ARGS_SOME },
-	{ "RCPT",	cmd_rcpt,	NEED_MAIL,	ARGS_SOME },
-	{ "DATA",	cmd_data,	NEED_MAIL,	ARGS_NONE },
-	{ "BDAT",	cmd_bdat,	NEED_NOTHING,	ARGS_ANY },
-	{ "RSET",	cmd_rset,	NEED_NOTHING,	ARGS_NONE },
-	{ "QUIT",	cmd_quit,	NEED_NOTHING,	ARGS_NONE },
-	{ "NOOP",	cmd_noop,	NEED_NOTHING,	ARGS_ANY },
-	{ "XFORWARD",	cmd_xforward,	NEED_NO_MAIL,	ARGS_SOME },
-	{ "VRFY",	cmd_vrfy,	NEED_NOTHING,	ARGS_ANY },
-	{ "EXPN",	cmd_expn,	NEED_NOTHING,	ARGS_ANY },
-	{ "HELP",	cmd_help,	NEED_NOTHING,	ARGS_ANY },
-	{ "HELO",	cmd_helo,	NEED_NOTHING,	ARGS_ANY },
-	{ "EHLO",	cmd_helo,	NEED_NOTHING,	ARGS_ANY },
+	{ "LHLO",	NEED_NOTHING,	ARGS_SOME,	cmd_lhlo, NULL },
+	{ "MAIL",	NEED_LHLO,	ARGS_SOME,	cmd_mail, NULL },
+	{ "RCPT",	NEED_MAIL,	ARGS_SOME,	cmd_rcpt, NULL },
+	{ "DATA",	NEED_MAIL,	ARGS_NONE,	cmd_data, NULL },
+	{ "BDAT",	NEED_NOTHING,	ARGS_ANY,	cmd_bdat, NULL },
+	{ "RSET",	NEED_NOTHING,	ARGS_NONE,	cmd_rset, NULL },
+	{ "QUIT",	NEED_NOTHING,	ARGS_NONE,	cmd_quit, NULL },
+	{ "XFORWARD",	NEED_NO_MAIL,	ARGS_SOME,	cmd_xforward, NULL },
+	{ "NOOP",	NEED_NOTHING,	ARGS_ANY,	NULL, &ok },
+	{ "VRFY",	NEED_NOTHING,	ARGS_ANY,	NULL, &cannot_verify },
+	{ "EXPN",	NEED_NOTHING,	ARGS_ANY,	NULL, &no_expand },
+	{ "HELP",	NEED_NOTHING,	ARGS_ANY,	NULL, &help },
+	{ "HELO",	NEED_NOTHING,	ARGS_ANY,	NULL, &say_lhlo },
+	{ "EHLO",	NEED_NOTHING,	ARGS_ANY,	NULL, &say_lhlo },
 };
 
 static bool
@@ -804,7 +765,7 @@ command_run(struct session *s, char *line, size_t len)
 		return &wrong_order;
 	if (c->args != ARGS_ANY && (c->args == ARGS_SOME) != (args[0] != '\0'))
 		return &bad_args;
-	return c->run(s, args);
+	return c->run == NULL ? c->reply : c->run(s, args);
 }
 
 /* Refused recipients are none, nor is the DATA that was sent on with them. */

@@ -298,6 +298,7 @@ main(int argc, char *argv[])
 	cfg.spool = spool = argv[4];
 	outside = argv[5];
 	snprintf(template, sizeof(template), "%s/%%n", mail);
+	cfg.pid = getpid();
 	cfg.uid = geteuid();
 	cfg.switches = cfg.uid == 0;
 	/* Somebody to signal, who ends with us: by the end of a pipe. */

@@ -84,5 +84,7 @@ while True:
   hold "$D/out"
   [[ -z $(find "$D/outside" -type f) ]]
   (($(grep -Ec '^250 2.1.5|^45' "$D/out") == 1000))
-  (($(find "$D/m/games" -path '*/new/*' | wc -l) == $(grep -c '^250 2.1.5' "$D/out")))
+  # The swapper may have ended with a directory under its other name.
+  (($(find "$D/m/games" -type f -name '*,S=*' | wc -l) ==
+    $(grep -c '^250 2.1.5' "$D/out")))
 }
