@@ -1,0 +1,27 @@
+#!/usr/bin/env bats
+# Two minutes: how long a lock is waited for, for one recipient and for all.
+
+load ../test_helper
+
+@test "30 seconds a recipient, 120 a transaction, then 450 4.2.0" {
+  local user lines=() begun
+  with -U any -d "mbox:$D/m/%n" -k fcntl
+  for user in a b c d e; do
+    send "$user" x
+    lines+=("RCPT TO:<$user>")
+    lock fcntl "$D/m/$user"
+    HOLDERS+=("$HOLDER")
+  done
+  begun=$SECONDS
+  say 'LHLO c' 'MAIL FROM:<>' "${lines[@]}" 'RCPT TO:<free>' DATA x . QUIT
+  codes 220 250 250 250 250 250 250 250 250 354 \
+    '450 4.2.0' '450 4.2.0' '450 4.2.0' '450 4.2.0' '450 4.2.0' '250 2.1.5' 221
+  ((SECONDS - begun >= 118 && SECONDS - begun <= 121)) ||
+    fail "$((SECONDS - begun)) seconds"
+  for HOLDER in "${HOLDERS[@]}"; do
+    unlock
+  done
+  # One that has waited in vain says when: not before 30 seconds, nor later.
+  [[ $(grep -o 'to=<a>.*delay=[0-9]*' "$D/log") =~ delay=(29|30)$ ]] ||
+    fail 'the first one was not answered after 30 seconds'
+}
