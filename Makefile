@@ -9,14 +9,17 @@ WARNINGS =	-Wall -Wextra -Wpedantic -Wshadow -Wconversion
 HARDEN =	-fPIE -fstack-protector-strong
 HARDEN_CPP =	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 HARDEN_LD =	${PIE_${STATIC}} -Wl,-z,relro -Wl,-z,now
-BSD_CPP =	-isystem /usr/include/bsd -DLIBBSD_OVERLAY \
-		-DLIBBSD_OPENBSD_VIS
-BSD_LIBS =	-lbsd ${MD_${STATIC}}
+BSD_CPP =	-isystem /usr/include/bsd -DLIBBSD_OVERLAY
+
+# What is used of libbsd is a few string functions: its archive, where there
+# is one, saves every start the loading of two libraries, which costs as many
+# instructions as a whole delivery.  What libc has too is taken from libc.
+BSD_LIBS !=	a=$$(${CC} -print-file-name=libbsd.a) && test -f "$$a" && \
+		echo "-lc $$a" || echo -lbsd
 
 # make STATIC=1: no time for ld.so, nor NSS modules for -U passwd but libc's.
 PIE_ =		-pie
 PIE_1 =		-static-pie
-MD_1 =		-lmd
 
 OBJS =		session.o parse.o data.o message.o user.o deliver.o mbox.o \
 		maildir.o quota.o identity.o failure.o os.o log.o \

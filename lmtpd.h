@@ -243,6 +243,12 @@ void	 text_add(struct text *t, ...) __attribute__((__sentinel__));
 /* Adds a number, with zeros before it up to width digits (at most 64). */
 void	 text_number(struct text *t, uint64_t n, unsigned int base,
 	    size_t width);
+/*
+ * Adds len bytes, a backslash before those of the string also, control
+ * characters as a backslash and three octal digits.
+ */
+void	 text_escape(struct text *t, const char *s, size_t len,
+	    const char *also);
 
 /*
  * log.c: what is said to the operator, in syslog or on standard error.

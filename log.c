@@ -7,7 +7,6 @@
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
-#include <vis.h>
 
 #include "lmtpd.h"
 
@@ -40,10 +39,12 @@ log_format(const struct config *cfg, int priority, const char *fmt,
     va_list ap)
 {
 	char raw[3 * COMMAND_MAX], clean[4 * sizeof(raw) + 1];
+	struct text t;
 	int save = errno;
 
 	vsnprintf(raw, sizeof(raw), fmt, ap);
-	strvis(clean, raw, VIS_NL | VIS_TAB | VIS_CSTYLE | VIS_NOSLASH);
+	text_init(&t, clean, sizeof(clean));
+	text_escape(&t, raw, strlen(raw), "");
 	log_text(cfg, priority, clean);
 	errno = save;
 }
@@ -68,42 +69,20 @@ log_warn(const struct config *cfg, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* Bytes that may stand as they are; within quotes more of them may. */
+/* Bytes that may stand as they are, in no quotes. */
 static size_t
-plain_bytes(const char *s, size_t len, bool quoted)
+plain_bytes(const char *s, size_t len)
 {
 	size_t i;
 
 	for (i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)s[i];
 
-		if (c < ' ' || c == 0x7f || c == '"' || c == '\\' ||
-		    (!quoted && (c == ' ' || c == '=')))
+		if (c <= ' ' || c == 0x7f || c == '"' || c == '\\' ||
+		    c == '=')
 			break;
 	}
 	return i;
-}
-
-static void
-add_quoted(struct text *t, const char *s, size_t len)
-{
-	const char *end = s + len;
-
-	text_bytes(t, "\"", 1);
-	for (;;) {
-		len = plain_bytes(s, (size_t)(end - s), true);
-		text_bytes(t, s, len);
-		s += len;
-		if (s == end)
-			break;
-		text_bytes(t, "\\", 1);
-		if (*s == '"' || *s == '\\')
-			text_bytes(t, s, 1);
-		else
-			text_number(t, (unsigned char)*s, 8, 3);
-		s++;
-	}
-	text_bytes(t, "\"", 1);
 }
 
 void
@@ -118,10 +97,13 @@ log_add(struct log_line *l, const char *key, const char *value)
 	size_t len = strnlen(value, VALUE_MAX);
 
 	text_add(&l->text, l->text.len > 0 ? " " : "", key, "=", NULL);
-	if (len > 0 && plain_bytes(value, len, false) == len)
+	if (len > 0 && plain_bytes(value, len) == len) {
 		text_bytes(&l->text, value, len);
-	else
-		add_quoted(&l->text, value, len);
+		return;
+	}
+	text_bytes(&l->text, "\"", 1);
+	text_escape(&l->text, value, len, "\"\\");
+	text_bytes(&l->text, "\"", 1);
 }
 
 void

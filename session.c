@@ -16,7 +16,6 @@
 #include <strings.h>
 #include <time.h>
 #include <unistd.h>
-#include <vis.h>
 
 #include "lmtpd.h"
 
@@ -428,16 +427,19 @@ feed(struct session *s, size_t len)
 static const struct reply *
 cmd_lhlo(struct session *s, char *args)
 {
-	char limits[32], size[32];
+	char limits[48], size[32];
+	struct text t;
 	size_t len;
 
 	transaction_reset(s);
 	s->phase = PHASE_HELLO;
 	strlcpy(s->env.lhlo, args, sizeof(s->env.lhlo));
-	snprintf(limits, sizeof(limits), "LIMITS RCPTMAX=%zu",
-	    s->cfg->maxrcpt);
-	snprintf(size, sizeof(size), "SIZE %llu",
-	    (unsigned long long)s->cfg->maxsize);
+	text_init(&t, limits, sizeof(limits));
+	text_add(&t, "LIMITS RCPTMAX=", NULL);
+	text_number(&t, s->cfg->maxrcpt, 10, 0);
+	text_init(&t, size, sizeof(size));
+	text_add(&t, "SIZE ", NULL);
+	text_number(&t, s->cfg->maxsize, 10, 0);
 	len = strlen("250-\r\n" "250-PIPELINING\r\n"
 	    "250-ENHANCEDSTATUSCODES\r\n" "250-8BITMIME\r\n"
 	    "250-SMTPUTF8\r\n" "250-IGNOREQUOTA\r\n" "250-\r\n") +
@@ -844,12 +846,14 @@ session_run(const struct config *cfg)
 void
 session_refuse(const struct config *cfg, const char *why)
 {
-	char clean[4 * REPLY_MAX + 1];
+	char clean[REPLY_MAX];
+	struct text t;
 	struct session s;
 
 	memset(&s, 0, offsetof(struct session, in));
 	s.cfg = cfg;
-	strnvis(clean, why, sizeof(clean), VIS_NL | VIS_TAB | VIS_NOSLASH);
+	text_init(&t, clean, sizeof(clean));
+	text_escape(&t, why, strlen(why), "");
 	say(&s, "421 ", "4.3.5", clean, NULL);
 	output_flush(&s);
 }

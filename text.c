@@ -54,3 +54,25 @@ text_number(struct text *t, uint64_t n, unsigned int base, size_t width)
 		digits[--i] = '0';
 	text_bytes(t, digits + i, sizeof(digits) - i);
 }
+
+void
+text_escape(struct text *t, const char *s, size_t len, const char *also)
+{
+	const char *plain = s, *end = s + len;
+
+	for (; s < end; s++) {
+		unsigned char c = (unsigned char)*s;
+		bool control = c < ' ' || c == 0x7f;
+
+		if (!control && strchr(also, c) == NULL)
+			continue;
+		text_bytes(t, plain, (size_t)(s - plain));
+		plain = s + 1;
+		text_bytes(t, "\\", 1);
+		if (control)
+			text_number(t, c, 8, 3);
+		else
+			text_bytes(t, s, 1);
+	}
+	text_bytes(t, plain, (size_t)(s - plain));
+}

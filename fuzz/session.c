@@ -14,10 +14,10 @@
 #include "../lmtpd.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-ssize_t	 __wrap_read(int, void *, size_t);
-ssize_t	 __wrap_write(int, const void *, size_t);
-int	 __wrap_poll(struct pollfd *, nfds_t, int);
-int	 __wrap_ppoll(struct pollfd *, nfds_t, const struct timespec *,
+ssize_t	 fuzz_read(int, void *, size_t);
+ssize_t	 fuzz_write(int, const void *, size_t);
+int	 fuzz_poll(struct pollfd *, nfds_t, int);
+int	 fuzz_ppoll(struct pollfd *, nfds_t, const struct timespec *,
 	    const sigset_t *);
 
 static const uint8_t *in;
@@ -33,7 +33,7 @@ need(bool good)
 }
 
 ssize_t
-__wrap_read(int fd, void *buf, size_t len)
+fuzz_read(int fd, void *buf, size_t len)
 {
 	need(fd == STDIN_FILENO && len > 0);
 	if (len > step)
@@ -48,7 +48,7 @@ __wrap_read(int fd, void *buf, size_t len)
 }
 
 ssize_t
-__wrap_write(int fd, const void *buf, size_t len)
+fuzz_write(int fd, const void *buf, size_t len)
 {
 	need(fd == STDOUT_FILENO && len <= sizeof(out) - outlen);
 	memcpy(out + outlen, buf, len);
@@ -57,7 +57,7 @@ __wrap_write(int fd, const void *buf, size_t len)
 }
 
 int
-__wrap_poll(struct pollfd *pfd, nfds_t n, int timeout)
+fuzz_poll(struct pollfd *pfd, nfds_t n, int timeout)
 {
 	(void)n;
 	(void)timeout;
@@ -66,12 +66,12 @@ __wrap_poll(struct pollfd *pfd, nfds_t n, int timeout)
 }
 
 int
-__wrap_ppoll(struct pollfd *pfd, nfds_t n, const struct timespec *timeout,
+fuzz_ppoll(struct pollfd *pfd, nfds_t n, const struct timespec *timeout,
     const sigset_t *mask)
 {
 	(void)timeout;
 	(void)mask;
-	return __wrap_poll(pfd, n, 0);
+	return fuzz_poll(pfd, n, 0);
 }
 
 int

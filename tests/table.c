@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <vis.h>
 
 #include "../lmtpd.h"
 
@@ -22,6 +21,7 @@ static void __attribute__((__format__(printf, 3, 4)))
 row(int line, bool good, const char *fmt, ...)
 {
 	char raw[8192], clean[4 * sizeof(raw) + 1];
+	struct text t;
 	va_list ap;
 
 	if (good) {
@@ -32,7 +32,8 @@ row(int line, bool good, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(raw, sizeof(raw), fmt, ap);
 	va_end(ap);
-	strvis(clean, raw, VIS_NL | VIS_TAB | VIS_CSTYLE);
+	text_init(&t, clean, sizeof(clean));
+	text_escape(&t, raw, strlen(raw), "\\");
 	printf("%s:%d: got %s\n", __FILE__, line, clean);
 }
 
@@ -1505,6 +1506,16 @@ test_text(void)
 	text_init(&t, buf, 1);
 	text_add(&t, "a", NULL);
 	row(AT, same(buf, "") && t.len == 0, "%s", buf);
+	text_init(&t, buf, sizeof(buf));
+	text_escape(&t, LEN("a\"\\\0\x01\t\n\x1f \x7f\xc3\xa9z"), "");
+	row(AT, same(buf, "a\"\\\\000\\001\\011\\012\\037 \\177"
+	    "\xc3\xa9z"), "%s", buf);
+	text_init(&t, buf, sizeof(buf));
+	text_escape(&t, LEN("\"a\\b=\""), "\"\\");
+	row(AT, same(buf, "\\\"a\\\\b=\\\""), "%s", buf);
+	text_init(&t, buf, sizeof(buf));
+	text_escape(&t, LEN(""), "\"");
+	row(AT, same(buf, ""), "%s", buf);
 }
 
 static void
