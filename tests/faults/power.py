@@ -1,0 +1,348 @@
+"""The power goes, between a message and its 250 or right after.
+
+A file system is told to stop without a flush, where it can be told (ext4,
+XFS).  Another way, for any: its image is a file on an XFS that is stopped;
+then what the disk was not told to flush is lost too, as with a disk that
+keeps writes in its own memory."""
+
+import collections
+import itertools
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+from common import BODY, END, HERE, LMTPD, QUICK, UID, Client, own, write
+
+MAIL_GID = 8
+CACHE = os.path.expanduser('~/.cache/lmtpd-bench')
+
+# options are those of mkfs; disk: cut at the disk, not at the file system.
+Kind = collections.namedtuple('Kind', 'fs options disk')
+KINDS = [Kind('ext4', [], False), Kind('ext4', ['-O', 'fast_commit'], False),
+         Kind('ext4', ['-O', '^has_journal'], False), Kind('xfs', [], False),
+         Kind('ext4', [], True), Kind('xfs', [], True),
+         Kind('btrfs', [], True)]
+
+
+def title(kind):
+    return ' '.join([kind.fs, *kind.options[1:]] +
+                    (['on a disk with a cache'] if kind.disk else []))
+
+
+def quiet(*command, check=False):
+    return subprocess.run(command, check=check, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL).returncode == 0
+
+
+class Volume:
+    """A file system in a file; the file survives the power cut."""
+
+    def __init__(self, where, kind):
+        self.kind = kind
+        self.at, self.under = where + '/mnt', where + '/disk'
+        self.image = (self.under if kind.disk else where) + '/image'
+        os.makedirs(self.at, exist_ok=True)
+        if kind.disk:
+            os.makedirs(self.under, exist_ok=True)
+            self.outer = where + '/outer'
+            self.make(self.outer, 'xfs', [], 800)
+            self.mount_outer()
+        self.make(self.image, kind.fs, kind.options, 400)
+        self.mount_inner()
+        os.mkdir(self.at + '/v')
+        own(self.at + '/v')
+        os.sync()
+
+    @staticmethod
+    def make(image, fs, options, size):
+        with open(image, 'wb') as f:
+            f.truncate(size << 20)
+        quiet('mkfs.' + fs, '-q', *options, image, check=True)
+
+    def mount_outer(self):
+        subprocess.run(['mount', '-o', 'loop', self.outer, self.under],
+                       check=True)
+
+    def mount_inner(self):
+        subprocess.run(['mount', '-o', 'loop', self.image, self.at],
+                       check=True)
+
+    def cut(self):
+        quiet('xfs_io', '-x', '-c', 'shutdown',
+              self.under if self.kind.disk else self.at, check=True)
+
+    def again(self):
+        """The power is back."""
+        self.umount()
+        if self.kind.disk:
+            self.mount_outer()
+        # What a cut leaves without a journal is for fsck to mend.
+        if '^has_journal' in self.kind.options:
+            quiet('e2fsck', '-fy', self.image)
+        self.mount_inner()
+
+    def umount(self):
+        subprocess.run(['umount', self.at], check=True)
+        if self.kind.disk:
+            # The kernel lets go of the loop device a moment later.
+            while not quiet('umount', self.under):
+                time.sleep(0.01)
+
+
+class Server:
+    """A process that serves one connection, as inetd would start it."""
+
+    def __init__(self, argv, env=None, group=None):
+        self.sock, theirs = socket.socketpair()
+        self.process = subprocess.Popen(
+            argv, stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL,
+            env=env, group=group)
+        theirs.close()
+
+    def kill(self):
+        self.sock.close()
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+def lmtpd(volume, fmt, env=None):
+    return Server([LMTPD, '-u', '%d:%d' % (UID, UID), '-H', 'h', '-U', 'any',
+                   '-d', '%s:%s/v/%%n' % (fmt, volume.at)], env)
+
+
+def trial(volume, server, rcpts, early):
+    """Delivers and cuts the power.  Who was answered 250 before."""
+    client = Client(server.sock)
+    accepted = client.begin(rcpts, BODY)
+    if early:
+        # At any moment between the last byte and the replies.
+        server.sock.settimeout(random.random() * 0.004)
+    acknowledged = []
+    try:
+        for r in accepted:
+            if client.reply()[:3] == b'250':
+                acknowledged.append(r)
+    except OSError:
+        pass
+    volume.cut()
+    client.close()
+    server.kill()
+    volume.again()
+    return acknowledged
+
+
+def found(path):
+    """How many whole messages are there; None for a part of one."""
+    if os.path.isdir(path):
+        names = [os.path.join(path, part, name) for part in ('new', 'cur')
+                 if os.path.isdir(os.path.join(path, part))
+                 for name in os.listdir(os.path.join(path, part))]
+        texts = [read(name) for name in names]
+        if any(t is None or not t.endswith(END) or b'fault' not in t[:2000]
+               for t in texts):
+            return None
+        return len(texts)
+    text = read(path)
+    if text == b'':
+        return 0
+    if text is None or not text.startswith(b'From ') or \
+            not text.endswith(END + b'\n'):
+        return None
+    return text.count(END)
+
+
+def read(path):
+    """b'' where there is nothing, None where it cannot be read."""
+    try:
+        with open(path, 'rb') as f:
+            return f.read()
+    except FileNotFoundError:
+        return b''
+    except OSError:
+        return None
+
+
+def power(where):
+    cycles = 20 if QUICK else int(os.environ.get('CYCLES', '200'))
+    for kind, fmt in itertools.product(KINDS, ('maildir', 'mbox')):
+        volume = Volume(where, kind)
+        for cycle in range(cycles):
+            rcpts = ['c%d-u%d' % (cycle, k)
+                     for k in range(random.choice((1, 3, 100)))]
+            early = cycle % 2 == 1
+            acknowledged = trial(volume, lmtpd(volume, fmt), rcpts, early)
+            wrong = None
+            for r in rcpts:
+                n = found(volume.at + '/v/' + r)
+                if r in acknowledged and n != 1:
+                    wrong = '%s was acknowledged and is lost' % r
+                elif n is None and fmt == 'maildir' and \
+                        '^has_journal' not in kind.options:
+                    wrong = '%s has a message that is not whole' % r
+            yield '%s %s, cycle %d, %d recipients%s' % (
+                title(kind), fmt, cycle, len(rcpts),
+                ', early' if early else ''), wrong
+        volume.umount()
+
+
+def control(where):
+    """With syncs that do nothing the power cut must show a loss."""
+    shim = where + '/shim'
+    write(shim + '.c', 'int fsync(int fd) { (void)fd; return 0; }\n')
+    subprocess.run(['cc', '-shared', '-fPIC', '-o', shim + '.so',
+                    shim + '.c'], check=True)
+    for kind, fmt in itertools.product(KINDS, ('maildir', 'mbox')):
+        if '-O' in kind.options:
+            continue
+        volume = Volume(where, kind)
+        rcpts = ['u0', 'u1', 'u2']
+        server = lmtpd(volume, fmt, dict(os.environ, LD_PRELOAD=shim + '.so'))
+        acknowledged = trial(volume, server, rcpts, False)
+        lost = [r for r in acknowledged if found(volume.at + '/v/' + r) != 1]
+        volume.umount()
+        yield '%s %s' % (title(kind), fmt), None if lost else \
+            'nothing is lost without a sync: the test sees nothing'
+
+
+# What others do.
+
+DOVECOT = '''protocols = lmtp
+base_dir = {d}
+state_dir = {d}
+log_path = {d}/log
+ssl = no
+default_internal_user = nobody
+default_internal_group = nogroup
+default_login_user = nobody
+mail_location = {location}
+mbox_write_locks = dotlock fcntl
+first_valid_uid = 1
+auth_username_format = %Ln
+passdb {{
+  driver = static
+  args = nopassword=y
+}}
+userdb {{
+  driver = static
+  args = uid={uid} gid={uid} home={d}/home/%n
+}}
+service lmtp {{
+  unix_listener lmtp {{
+    mode = 0666
+  }}
+}}
+'''
+
+
+class Dovecot:
+    def __init__(self, where, location):
+        d = where + '/dovecot'
+        shutil.rmtree(d, ignore_errors=True)
+        os.makedirs(d + '/index')
+        own(d + '/index')
+        write(d + '/conf', DOVECOT.format(d=d, location=location, uid=UID))
+        # With the first process of a pid namespace all others go.
+        self.process = subprocess.Popen(
+            ['unshare', '--pid', '--fork', '--kill-child',
+             '/usr/sbin/dovecot', '-F', '-c', d + '/conf'],
+            stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 10
+        self.sock = socket.socket(socket.AF_UNIX)
+        while time.monotonic() < deadline:
+            try:
+                self.sock.connect(d + '/lmtp')
+                return
+            except OSError:
+                time.sleep(0.02)
+        raise RuntimeError('Dovecot does not start')
+
+    def kill(self):
+        self.sock.close()
+        self.process.kill()
+        self.process.wait()
+
+
+def system(where):
+    """Accounts for those who know no others, in our namespace only."""
+    home = where + '/home'
+    os.mkdir(home)
+    write(home + '/.procmailrc', 'DEFAULT=%s/mnt/v/$LOGNAME/\n' % where)
+    own(home)
+    own(home + '/.procmailrc')
+    with open('/etc/passwd', encoding='utf-8') as f:
+        accounts = f.read()
+    accounts += ''.join('p%d-%d:x:%d:%d::%s:/bin/sh\n' % (c, k, UID, UID, home)
+                        for c in range(1000) for k in range(3))
+    write(where + '/passwd', accounts)
+    quiet('mount', '--bind', where + '/passwd', '/etc/passwd', check=True)
+    # Their paths are compiled in.
+    quiet('mount', '-t', 'overlay', 'overlay', '-o',
+          'lowerdir=%s/usr:/usr' % CACHE, '/usr', check=True)
+
+
+def mail_local(volume, where):
+    """It knows one directory only."""
+    os.chown(volume.at + '/v', 0, MAIL_GID)
+    os.chmod(volume.at + '/v', 0o2775)
+    quiet('umount', '/var/mail')
+    quiet('mount', '--bind', volume.at + '/v', '/var/mail', check=True)
+    server = Server(['/usr/libexec/sendmail/mail.local', '-l'],
+                    group=MAIL_GID)
+    again = volume.again
+
+    def unbind():
+        quiet('umount', '/var/mail', check=True)
+        del volume.again
+        again()
+    volume.again = unbind
+    return server
+
+
+PEERS = [
+    ('lmtpd, Maildir', LMTPD, lambda v, w: lmtpd(v, 'maildir')),
+    ('lmtpd, mbox', LMTPD, lambda v, w: lmtpd(v, 'mbox')),
+    ('mail.local, mbox', CACHE + '/usr/libexec/sendmail/mail.local',
+     mail_local),
+    ('procmail -z, Maildir', CACHE + '/usr/bin/procmail',
+     lambda v, w: Server(['/usr/bin/procmail', '-z'])),
+    ('Dovecot, Maildir', CACHE + '/usr/lib/dovecot/lmtp',
+     lambda v, w: Dovecot(w, 'maildir:%s/v/%%n' % v.at)),
+    ('Dovecot, mbox', CACHE + '/usr/lib/dovecot/lmtp',
+     lambda v, w: Dovecot(w, 'mbox:%s/dovecot/index/%%n:INBOX=%s/v/%%n' %
+                          (w, v.at))),
+]
+
+
+def peers(where):
+    """The same for the others, where they can be had: first mail and its
+    power cut.  A table; a failure is lmtpd's only."""
+    subprocess.run([HERE + '/../../bench/peers', CACHE], check=True,
+                   stdout=subprocess.DEVNULL)
+    system(where)
+    cycles = int(os.environ.get('CYCLES', '20'))
+    kinds = [k for k in KINDS if '-O' not in k.options]
+    table = {}
+    for kind, (name, program, start) in itertools.product(kinds, PEERS):
+        if not os.path.exists(program):
+            continue
+        volume = Volume(where, kind)
+        asked = lost = 0
+        for cycle in range(cycles):
+            rcpts = ['p%d-%d' % (cycle, k) for k in range(1 + cycle % 3)]
+            acknowledged = trial(volume, start(volume, where), rcpts, False)
+            gone = sum(found('%s/v/%s' % (volume.at, r)) != 1
+                       for r in acknowledged)
+            asked += len(acknowledged)
+            lost += gone
+            yield '%s, %s, cycle %d' % (name, title(kind), cycle), \
+                'lost' if gone and name.startswith('lmtpd') else None
+        volume.umount()
+        table.setdefault(name, []).append('%d of %d' % (lost, asked))
+    print('\nLost of those that were acknowledged; *: on a disk with a cache')
+    print(' ' * 22 + ''.join('%14s' % (k.fs + '*' * k.disk) for k in kinds))
+    for name, row in table.items():
+        print('%-22s' % name + ''.join('%14s' % cell for cell in row))
