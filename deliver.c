@@ -27,8 +27,9 @@
 
 #define LOCK_MS		30000		/* for one recipient */
 #define LOCK_ALL_MS	120000		/* for one message */
-#define LOCK_RETRY_MS	16		/* between tries, but 1 at first: */
-#define LOCK_SOON_MS	100		/* in a queue one's turn comes soon */
+#define LOCK_RETRY_US	16384		/* between tries, but less at first: */
+#define LOCK_FIRST_US	256		/* in a queue one's turn comes soon */
+#define LOCK_SOON_MS	100
 
 static const struct format_ops *const formats[] = {
 	[FORMAT_MBOX] = &mbox_ops,
@@ -60,10 +61,10 @@ deliver_init(struct deliverer *dv, const struct config *cfg,
  * let in only here and where the dialogue waits.
  */
 int
-deliver_pause(struct deliverer *dv, int ms)
+deliver_pause(struct deliverer *dv, long us)
 {
 	struct pollfd client = { .fd = STDOUT_FILENO };
-	struct timespec ts = { ms / 1000, ms % 1000 * 1000000L };
+	struct timespec ts = { .tv_nsec = us * 1000 };
 	sigset_t none;
 	int n;
 
@@ -254,18 +255,17 @@ static void
 begin_waiting(struct deliverer *dv, struct delivery *d)
 {
 	struct timespec begun;
-	long waited = 0;
-	int ms = 1;
+	long waited = 0, us = LOCK_FIRST_US;
 
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	while (try_begin(dv, d) == -1 && d->busy) {
 		waited = ms_since(&begun);
-		if (waited + ms > LOCK_MS ||
-		    dv->waited + waited + ms > LOCK_ALL_MS ||
-		    deliver_pause(dv, ms) == -1)
+		if (waited + us / 1000 >= LOCK_MS ||
+		    dv->waited + waited + us / 1000 >= LOCK_ALL_MS ||
+		    deliver_pause(dv, us) == -1)
 			break;
-		if (waited >= LOCK_SOON_MS && ms < LOCK_RETRY_MS)
-			ms *= 2;
+		if (waited >= LOCK_SOON_MS && us < LOCK_RETRY_US)
+			us *= 2;
 	}
 	dv->waited += waited;
 }

@@ -107,10 +107,10 @@ deliver_init(struct deliverer *dv, const struct config *cfg,
 }
 
 int
-deliver_pause(struct deliverer *dv, int ms)
+deliver_pause(struct deliverer *dv, long us)
 {
 	(void)dv;
-	(void)ms;
+	(void)us;
 	return 0;
 }
 

@@ -33,6 +33,8 @@ def mailbox_data(path):
             return f.read()
     data = b''
     for part in ('new', 'cur'):
+        if not os.path.isdir(os.path.join(path, part)):
+            continue
         for name in os.listdir(os.path.join(path, part)):
             with open(os.path.join(path, part, name), 'rb') as f:
                 data += f.read()
@@ -155,6 +157,21 @@ def mover(box):
         pass
 
 
+def renamer(box):
+    """Whoever rotates mailboxes away: each is gone from one moment on."""
+    try:
+        os.rename(box, '%s.%d' % (box, time.monotonic_ns()))
+    except FileNotFoundError:
+        pass
+    time.sleep(0.01)
+
+
+def remover(box):
+    """Takes tmp/ away, with what is being written there."""
+    shutil.rmtree(box + '/tmp', ignore_errors=True)
+    time.sleep(0.002)
+
+
 def fresh(where):
     shutil.rmtree(where + '/m', ignore_errors=True)
     os.mkdir(where + '/m')
@@ -183,31 +200,32 @@ def both_create(where, fmt):
 def race(where):
     for fmt in ('mbox', 'maildir'):
         yield from both_create(where, fmt)
-    for name, other, options in (
-            ('a reader by fcntl', reader(fcntl.lockf), ['-k', 'fcntl']),
-            ('a reader by flock', reader(fcntl.flock), ['-k', 'flock']),
-            ('a reader by dotlock', dotlock_reader, ['-k', 'dotlock']),
-            ('a reader by fcntl, two locks', reader(fcntl.lockf), [])):
+    mbox, maildir = (['-d', '%s:%s/m/%%n' % (fmt, where)]
+                     for fmt in ('mbox', 'maildir'))
+    # The last: whether all must be delivered, with nothing to wait for.
+    for name, other, options, every in (
+            ('a reader by fcntl', reader(fcntl.lockf),
+             [*mbox, '-k', 'fcntl'], True),
+            ('a reader by flock', reader(fcntl.flock),
+             [*mbox, '-k', 'flock'], True),
+            ('a reader by dotlock', dotlock_reader,
+             [*mbox, '-k', 'dotlock'], True),
+            ('a reader by fcntl, two locks', reader(fcntl.lockf), mbox, True),
+            ('new/ to cur/', mover, maildir, True),
+            ('a mbox renamed', renamer, mbox, True),
+            ('a Maildir renamed', renamer, maildir, False),
+            ('tmp/ removed', remover, maildir, False)):
         fresh(where)
-        got, status = deliver_beside(
-            where, other, '-d', 'mbox:%s/m/%%n' % where, *options)
-        data = b''.join(mailbox_data(p) for p in
-                        (where + '/m/box.taken', where + '/m/box')
-                        if os.path.exists(p))
+        got, status = deliver_beside(where, other, *options)
+        data = b''.join(mailbox_data(os.path.join(where, 'm', box))
+                        for box in os.listdir(where + '/m'))
         wrong = judge(got, data, where + '/m')
         if status != 0:
-            wrong = 'the reader saw a part of a message'
-        elif len(got) < 2 * TIMES:
+            wrong = 'the other saw what it should not have'
+        elif every and len(got) < 2 * TIMES or not got:
             wrong = 'only %d of %d were delivered' % (len(got), 2 * TIMES)
-        for i in range(len(got) or 1):
+        for i in range(2 * TIMES):
             yield '%s, delivery %d' % (name, i), wrong if i == 0 else None
-    fresh(where)
-    got, _ = deliver_beside(where, mover, '-d', 'maildir:%s/m/%%n' % where)
-    wrong = judge(got, mailbox_data(where + '/m/box'), where + '/m')
-    if len(got) < 2 * TIMES:
-        wrong = 'only %d of %d were delivered' % (len(got), 2 * TIMES)
-    for i in range(len(got) or 1):
-        yield 'new/ to cur/, delivery %d' % i, wrong if i == 0 else None
 
 
 # Limits.  Each is stepped through from what is too little to start with, to
