@@ -23,6 +23,7 @@ struct options {
 	bool		 log_stderr;
 	bool		 version;
 	const char	*user;
+	int		 status;	/* to exit with, or 0 */
 	char		 wrong[256];
 };
 
@@ -32,11 +33,22 @@ wrong(struct options *o, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (o->wrong[0] != '\0')
+	if (o->status != 0)
 		return;
+	o->status = EX_USAGE;
 	va_start(ap, fmt);
 	vsnprintf(o->wrong, sizeof(o->wrong), fmt, ap);
 	va_end(ap);
+}
+
+/* The same for what the system failed. */
+static void
+cannot_start(struct options *o, const char *call)
+{
+	if (o->status != 0)
+		return;
+	wrong(o, "cannot start: %s: %s", call, strerror(errno));
+	o->status = EX_OSERR;
 }
 
 static void
@@ -198,17 +210,18 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 /*
  * The process: nothing that it inherits is trusted.
  */
-static bool
-open_standard(void)
+static void
+open_standard(struct options *o)
 {
 	int fd;
 
 	do
-		if ((fd = open("/dev/null", O_RDWR)) == -1)
-			return false;
+		if ((fd = open("/dev/null", O_RDWR)) == -1) {
+			cannot_start(o, "open /dev/null");
+			return;
+		}
 	while (fd <= STDERR_FILENO);
 	close(fd);
-	return true;
 }
 
 static bool
@@ -222,24 +235,25 @@ is_same(const struct stat *err, int fd)
 
 /*
  * With Exim, sendmail, spawn(8) and inetd standard error is the client's:
- * it is taken from there before anything is said on it.
+ * it is taken from there before anything is said on it.  One that cannot be
+ * told, as AppArmor may have it, is taken for the client's.
  */
-static int
-shield_client(bool *shielded)
+static void
+shield_client(struct options *o, bool *shielded)
 {
 	struct stat err;
 	int fd;
 
-	if (fstat(STDERR_FILENO, &err) == -1)
-		return -1;
-	*shielded = (S_ISSOCK(err.st_mode) || S_ISFIFO(err.st_mode)) &&
-	    (is_same(&err, STDIN_FILENO) || is_same(&err, STDOUT_FILENO));
+	*shielded = fstat(STDERR_FILENO, &err) == -1 ||
+	    ((S_ISSOCK(err.st_mode) || S_ISFIFO(err.st_mode)) &&
+	    (is_same(&err, STDIN_FILENO) || is_same(&err, STDOUT_FILENO)));
 	if (!*shielded)
-		return 0;
-	if ((fd = open("/dev/null", O_RDWR)) == -1 ||
-	    dup2(fd, STDERR_FILENO) == -1)
-		return -1;
-	return close(fd);
+		return;
+	fd = open("/dev/null", O_RDWR);
+	if (fd == -1 || dup2(fd, STDERR_FILENO) == -1)
+		cannot_start(o, "open /dev/null");
+	if (fd != -1)
+		close(fd);
 }
 
 /* Its return from ppoll(2) is what counts. */
@@ -278,8 +292,8 @@ set_signals(void)
 	return 0;
 }
 
-static int
-set_process(void)
+static void
+set_process(struct options *o)
 {
 	static char *empty[] = { NULL };
 
@@ -287,55 +301,56 @@ set_process(void)
 	umask(077);
 	closefrom(STDERR_FILENO + 1);
 	if (chdir("/") == -1)
-		return -1;
-	return set_signals();
+		cannot_start(o, "chdir /");
+	if (set_signals() == -1)
+		cannot_start(o, "sigaction");
 }
 
-/* Who we are from here on; false if that cannot be. */
-static bool
+/* Who we are from here on. */
+static void
 set_identity(struct options *o, struct config *cfg)
 {
 	uid_t real, uid, saved;
 	bool root;
 	char *name = NULL;
-	int r = 0;
 
-	if (getresuid(&real, &uid, &saved) == -1)
-		return false;
+	if (getresuid(&real, &uid, &saved) == -1) {
+		cannot_start(o, "getresuid");
+		return;
+	}
 	root = uid == 0;
 	cfg->uid = uid;
 	cfg->gid = getegid();
 	/* Its options would let anybody write anywhere. */
 	if (real != uid || saved != uid) {
 		wrong(o, "lmtpd must not be set-user-ID");
-		return false;
+		return;
 	}
 	cfg->switches = root && o->user == NULL;
-	if (cfg->switches)
-		return identity_shed() == 0;
+	if (cfg->switches && identity_shed() == -1)
+		cannot_start(o, "setgroups and setresgid");
 	if (o->user == NULL)
-		return true;
+		return;
 	cfg->has_user = true;
 	if (user_option(o->user, cfg, &name) == -1)
 		wrong(o, "-u: there is no user or group %s", o->user);
-	else if (root)
-		r = identity_drop(name, cfg->uid, cfg->gid);
-	else if (cfg->uid != uid)
+	else if (root && identity_drop(name, cfg->uid, cfg->gid) == -1)
+		cannot_start(o, "setgroups and setresuid");
+	else if (cfg->uid != uid && !root)
 		wrong(o, "only root can deliver as %s", o->user);
 	free(name);
-	return r == 0;
 }
 
 /* Says what is wrong wherever somebody may read it. */
 static int
-refuse(const struct options *o, const struct config *cfg, int status)
+refuse(const struct options *o, const struct config *cfg)
 {
 	if (!cfg->log_stderr)
 		dprintf(STDERR_FILENO, "lmtpd: %s\n", o->wrong);
 	log_warn(cfg, "%s", o->wrong);
 	if (!o->check && !isatty(STDOUT_FILENO))
 		session_refuse(cfg, o->wrong);
-	return status;
+	return o->status;
 }
 
 /*
@@ -447,16 +462,17 @@ main(int argc, char *argv[])
 		.timeout = 300
 	};
 	char node[256] = "localhost", host[HOST_BYTES + 1];
-	bool shielded = false, good;
+	bool shielded = false;
 
-	good = open_standard() && shield_client(&shielded) == 0;
+	open_standard(&o);
+	shield_client(&o, &shielded);
 	read_options(&o, &cfg, argc, argv);
-	if (o.version && o.wrong[0] == '\0') {
+	if (o.version && o.status == 0) {
 		printf("lmtpd %s\n", VERSION);
 		return fflush(stdout) == EOF ? EX_OSERR : 0;
 	}
 	cfg.log_stderr = (o.log_stderr || o.check) && !shielded;
-	good = set_process() == 0 && good;
+	set_process(&o);
 	log_open(&cfg);
 	if (o.log_stderr && shielded)
 		log_warn(&cfg, "-e: standard error is the client's");
@@ -467,17 +483,17 @@ main(int argc, char *argv[])
 	strlcpy(host, node, sizeof(host));
 	if (cfg.host == NULL)
 		cfg.host = host;
-	good = good && set_identity(&o, &cfg);
+	if (o.status == 0)
+		set_identity(&o, &cfg);
 	if (cfg.switches && cfg.users == USERS_ANY)
 		wrong(&o, "-U any as root wants -u");
-	if (o.wrong[0] != '\0')
-		return refuse(&o, &cfg, EX_USAGE);
-	if (good)
+	if (o.status == 0) {
 		confine(&cfg);
-	if (good && o.check)
-		return check_all(&cfg, argv + optind);
-	if (good && session_run(&cfg) == 0)
-		return 0;
-	wrong(&o, "cannot start: %s", strerror(errno));
-	return refuse(&o, &cfg, EX_OSERR);
+		if (o.check)
+			return check_all(&cfg, argv + optind);
+		if (session_run(&cfg) == 0)
+			return 0;
+		cannot_start(&o, "malloc");
+	}
+	return refuse(&o, &cfg);
 }

@@ -600,7 +600,7 @@ int	 deliver_check(struct deliverer *dv, struct rcpt *r,
 void	 deliver_log(const struct config *cfg, const struct envelope *env,
 	    const struct rcpt *r, const struct delivery *d,
 	    const char *reason);
-/* Waits us (below a second) or until the client goes or a signal comes; 0 or -1. */
+/* Waits us, below a second, or until the client goes or a signal comes. */
 int	 deliver_pause(struct deliverer *dv, long us);
 
 /*

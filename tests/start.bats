@@ -114,6 +114,17 @@ dialogue() {
   [[ -z $(find "$D/m/a/tmp" "$D/m/a/new" -type f) ]]
 }
 
+@test "what keeps it from starting is named, to the client and in the log" {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  # shellcheck disable=SC2034 # exits looks at it
+  strace -qq -o /dev/null -e inject=chdir:error=EIO "$LMTPD" -e \
+    "${OPTIONS[@]}" </dev/null >"$D/out" 2>"$D/log" || STATUS=$?
+  exits 71
+  hold "$D/out"
+  replied '^421 4\.3\.5 cannot start: chdir /: Input/output error$'
+  logged '^lmtpd\[[0-9]+\]: cannot start: chdir /: Input/output error$'
+}
+
 @test "few descriptors: small groups, all are served" {
   local i lines=('LHLO c' 'MAIL FROM:<>')
   for i in {1..40}; do
