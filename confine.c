@@ -57,15 +57,8 @@ uses_nss(const struct config *cfg)
 static bool
 mail_directory(const struct config *cfg, char dir[PATH_MAX])
 {
-	size_t len = template_fixed(cfg->template);
-
-	if (cfg->format != FORMAT_MBOX || cfg->template[0] != '/' ||
-	    len == 0 || len >= PATH_MAX || cfg->template[len] != '/' ||
-	    strchr(cfg->template + len + 1, '/') != NULL)
-		return false;
-	memcpy(dir, cfg->template, len);
-	dir[len] = '\0';
-	return true;
+	return cfg->format == FORMAT_MBOX &&
+	    template_directory(cfg->template, dir, PATH_MAX);
 }
 
 /* One measure more, if it was obtained. */
@@ -268,7 +261,7 @@ create_ruleset(uint64_t *writes)
 }
 
 static bool
-may_write(int ruleset, const char *dir, uint64_t writes)
+allow_writes(int ruleset, const char *dir, uint64_t writes)
 {
 	struct landlock_path_beneath_attr rule = { .allowed_access = writes };
 	long r;
@@ -293,8 +286,8 @@ restrict_writes(const struct config *cfg)
 	if (!mail_directory(cfg, dir) || (fd = create_ruleset(&writes)) == -1)
 		return false;
 	/* A directory that is missing may be there for the next message. */
-	done = may_write(fd, dir, writes) &&
-	    may_write(fd, cfg->spool, writes) &&
+	done = allow_writes(fd, dir, writes) &&
+	    allow_writes(fd, cfg->spool, writes) &&
 	    syscall(SYS_landlock_restrict_self, fd, 0) == 0;
 	close(fd);
 	return done;
@@ -321,14 +314,17 @@ restrict_writes(const struct config *cfg)
 	    unveil(dir, "rwc") == 0 && unveil(cfg->spool, "rwc") == 0;
 }
 
-/* proc is for the owner of a dotlock: is it alive? */
+/*
+ * proc is for the owner of a dotlock: is it alive?  inet is for getpeername(2),
+ * which Received wants.
+ */
 static bool
 forbid_calls(const struct config *cfg)
 {
 	char promises[128];
 
 	snprintf(promises, sizeof(promises),
-	    "stdio rpath wpath cpath fattr%s%s%s",
+	    "stdio rpath wpath cpath fattr inet%s%s%s",
 	    cfg->format == FORMAT_MBOX ? " flock proc" : "",
 	    cfg->switches ? " id chown" : "",
 	    uses_nss(cfg) ? " getpw" : "");

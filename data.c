@@ -163,17 +163,17 @@ filter_header_line(struct filter *f, const char *in, size_t inlen)
 		return FILTER_QUOTE;
 	}
 	if (in[0] == ' ' || in[0] == '\t')
-		return f->folded ? FILTER_DROP : FILTER_TEXT;
+		return f->dropping ? FILTER_DROP : FILTER_TEXT;
 	while (name < inlen && strchr(": \t\n", in[name]) == NULL)
 		name++;
 	/* Readers allow blanks before the colon: as many as one sends. */
 	for (colon = name; colon < inlen; colon++)
 		if (in[colon] != ' ' && in[colon] != '\t')
 			break;
-	f->folded = (colon == FILTER_AHEAD ||
+	f->dropping = (colon == FILTER_AHEAD ||
 	    (colon < inlen && in[colon] == ':')) &&
 	    field_is_dropped(f, in, name);
-	return f->folded ? FILTER_DROP : FILTER_QUOTE;
+	return f->dropping ? FILTER_DROP : FILTER_QUOTE;
 }
 
 bool

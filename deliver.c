@@ -110,7 +110,7 @@ find_volume(struct deliverer *dv, struct delivery *d)
  * for another part of the field.
  */
 static void
-add_host(struct text *t, const char *s)
+add_received_host(struct text *t, const char *s)
 {
 	size_t n;
 
@@ -146,7 +146,7 @@ add_received(struct deliverer *dv, struct text *t,
     const struct envelope *env, const struct rcpt *r)
 {
 	text_add(t, "Received: from ", NULL);
-	add_host(t, env->lhlo);
+	add_received_host(t, env->lhlo);
 	if (env->peer[0] != '\0')
 		text_add(t, " (", env->peer, ")", NULL);
 	text_add(t, "\n\tby ", dv->cfg->host, env->smtputf8 ?
@@ -188,12 +188,18 @@ static void
 undo(struct delivery *d)
 {
 	d->ok = false;
-	if (identity_assume(d->cred, &d->id) == -1) {
-		log_warn(d->cfg, "cannot undo the delivery to %s: %s",
-		    d->rcpt->mailbox.path, strerror(errno));
+	if (identity_assume(d->cred, &d->id) == 0) {
+		formats[d->cfg->format]->undo(d);
 		return;
 	}
-	formats[d->cfg->format]->undo(d);
+	log_warn(d->cfg, "cannot undo the delivery to %s: %s",
+	    d->rcpt->mailbox.path, strerror(errno));
+	/* At least nobody shall wait for its lock. */
+	if (d->fd != -1)
+		close(d->fd);
+	if (d->dir != -1)
+		close(d->dir);
+	d->fd = d->dir = -1;
 }
 
 /* One step of one delivery; if it fails, all that came before is undone. */
@@ -285,14 +291,14 @@ prepare(struct deliverer *dv, const struct envelope *env,
 	d->id = r->mailbox.id;
 	if (dv->cfg->format != FORMAT_MBOX)
 		return;
-	if (!dv->knows_spool) {
+	if (!dv->knows_lend) {
 		identity_resume(dv->cred);
-		dv->spool = mbox_spool(dv->cfg, &dv->spool_gid);
-		dv->knows_spool = true;
+		dv->lend = mbox_lends(dv->cfg, &dv->lend_gid);
+		dv->knows_lend = true;
 	}
-	d->spool = dv->spool;
-	if (d->spool == SPOOL_GROUP)
-		d->id.gid = dv->spool_gid;
+	d->lend = dv->lend;
+	if (d->lend == LEND_GROUP)
+		d->id.gid = dv->lend_gid;
 }
 
 /* A name that no other delivery has: for the log, the reply and the file. */
@@ -529,10 +535,7 @@ group_finish(struct deliverer *dv, const struct envelope *env, size_t n)
 		if (d->ok)
 			(void)step(d, formats[d->cfg->format]->finish);
 		d->rcpt->reply = d->ok ? &reply_delivered :
-		    d->failure.reply;
-		if (d->rcpt->reply == &reply_full &&
-		    dv->cfg->full_is_permanent)
-			d->rcpt->reply = &reply_full_for_good;
+		    failure_reply(&d->failure, dv->cfg);
 		deliver_log(dv->cfg, env, d->rcpt, d,
 		    d->ok ? NULL : d->failure.reason);
 	}
@@ -569,8 +572,7 @@ deliver_quota(struct deliverer *dv, const struct mailbox *mb, uint64_t bytes,
 		return 0;
 	if (identity_assume(dv->cred, &mb->id) == -1)
 		return failure_errno(f, "seteuid", "%s", mb->path);
-	return (dv->cfg->format == FORMAT_MBOX ? mbox_quota : maildir_quota)
-	    (dv->cfg, mb, bytes, f);
+	return formats[dv->cfg->format]->quota(dv->cfg, mb, bytes, f);
 }
 
 int

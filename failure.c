@@ -24,6 +24,8 @@ const struct reply reply_trouble = { 451, "4.3.0", "Local trouble" };
 const struct reply reply_no_user = { 550, "5.1.1", "No such user" };
 const struct reply reply_bad_name =
     { 550, "5.1.3", "No mailbox can have that name" };
+const struct reply reply_malformed =
+    { 501, "5.1.3", "Malformed recipient address" };
 
 const struct reply *
 reply_errno(int err)
@@ -39,6 +41,13 @@ reply_errno(int err)
 	}
 }
 
+const struct reply *
+failure_reply(const struct failure *f, const struct config *cfg)
+{
+	return f->reply == &reply_full && cfg->full_is_permanent ?
+	    &reply_full_for_good : f->reply;
+}
+
 /*
  * Which permission is missing in which directory of a path, as we are now:
  * to go on into it, or to make there what is not there.  NULL if in none.
@@ -47,6 +56,7 @@ static const char *
 path_denies(const char *path, char *dir, size_t size)
 {
 	const char *slash = path;
+	char *last;
 	int n;
 
 	dir[0] = '\0';
@@ -58,7 +68,10 @@ path_denies(const char *path, char *dir, size_t size)
 			continue;
 		if (errno == EACCES)
 			return "search";
-		*strrchr(dir, '/') = '\0';
+		/* The first has none before it, and is always there. */
+		if ((last = strrchr(dir, '/')) == NULL)
+			return NULL;
+		*last = '\0';
 		break;
 	}
 	if (faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == 0 ||
@@ -89,6 +102,23 @@ failure_errno(struct failure *f, const char *call, const char *pathfmt, ...)
 		    ", no %s permission in %.200s", denied, dir);
 	errno = err;
 	return -1;
+}
+
+void
+failure_log(const struct config *cfg, const char *call, const char *pathfmt,
+    ...)
+{
+	struct failure f;
+	char path[PATH_MAX];
+	int save = errno;
+	va_list ap;
+
+	va_start(ap, pathfmt);
+	vsnprintf(path, sizeof(path), pathfmt, ap);
+	va_end(ap);
+	errno = save;
+	failure_errno(&f, call, "%s", path);
+	log_warn(cfg, "%s", f.reason);
 }
 
 int

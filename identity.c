@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "lmtpd.h"
@@ -47,7 +48,7 @@ identity_resume(struct credentials *c)
 	if (seteuid(0) == -1) {
 		log_warn(c->cfg, "cannot become root again: %s",
 		    strerror(errno));
-		_exit(71);
+		_exit(EX_OSERR);
 	}
 	c->assumed = false;
 }
@@ -80,13 +81,13 @@ identity_groups(struct identity *id)
 
 /* sendmail starts us as root with its own groups left over. */
 int
-identity_shed(void)
+identity_drop_groups(void)
 {
 	return setgroups(0, NULL) == -1 || setresgid(0, 0, 0) == -1 ? -1 : 0;
 }
 
 int
-identity_drop(const char *name, uid_t uid, gid_t gid)
+identity_become(const char *name, uid_t uid, gid_t gid)
 {
 	if (name != NULL ? initgroups(name, gid) == -1 :
 	    setgroups(1, &gid) == -1)

@@ -198,7 +198,8 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 		else
 			set_option(o, cfg, option, optarg);
 	}
-	if ((error = template_check(cfg->template, cfg->users)) != NULL)
+	if ((error = template_check(cfg->template, cfg->format,
+	    cfg->users)) != NULL)
 		wrong(o, "%s: \"%s\"", error, cfg->template);
 	if (o->check && optind == argc)
 		wrong(o, "-c wants an address");
@@ -302,43 +303,61 @@ set_process(struct options *o)
 	closefrom(STDERR_FILENO + 1);
 	if (chdir("/") == -1)
 		cannot_start(o, "chdir /");
-	if (set_signals() == -1)
+	/* -c may be interrupted as any other program. */
+	if (!o->check && set_signals() == -1)
 		cannot_start(o, "sigaction");
+}
+
+/* Its options would let anybody write where another may. */
+static bool
+is_setid(struct options *o, bool *root)
+{
+	uid_t ruid, euid, suid;
+	gid_t rgid, egid, sgid;
+
+	if (getresuid(&ruid, &euid, &suid) == -1 ||
+	    getresgid(&rgid, &egid, &sgid) == -1) {
+		cannot_start(o, "getresuid and getresgid");
+		return true;
+	}
+	*root = euid == 0;
+	/* sendmail, as root, leaves us a group of its own. */
+	if (ruid == euid && suid == euid &&
+	    (*root || (rgid == egid && sgid == egid)))
+		return false;
+	wrong(o, "lmtpd must not be set-user-ID or set-group-ID");
+	return true;
 }
 
 /* Who we are from here on. */
 static void
 set_identity(struct options *o, struct config *cfg)
 {
-	uid_t real, uid, saved;
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
 	bool root;
 	char *name = NULL;
 
-	if (getresuid(&real, &uid, &saved) == -1) {
-		cannot_start(o, "getresuid");
-		return;
-	}
-	root = uid == 0;
 	cfg->uid = uid;
-	cfg->gid = getegid();
-	/* Its options would let anybody write anywhere. */
-	if (real != uid || saved != uid) {
-		wrong(o, "lmtpd must not be set-user-ID");
+	cfg->gid = gid;
+	if (is_setid(o, &root))
 		return;
-	}
 	cfg->switches = root && o->user == NULL;
-	if (cfg->switches && identity_shed() == -1)
+	if (cfg->switches && identity_drop_groups() == -1)
 		cannot_start(o, "setgroups and setresgid");
 	if (o->user == NULL)
 		return;
 	cfg->has_user = true;
 	if (user_option(o->user, cfg, &name) == -1)
 		wrong(o, "-u: there is no user or group %s", o->user);
-	else if (root && identity_drop(name, cfg->uid, cfg->gid) == -1)
+	else if (root && identity_become(name, cfg->uid, cfg->gid) == -1)
 		cannot_start(o, "setgroups and setresuid");
-	else if (cfg->uid != uid && !root)
+	else if (!root && (cfg->uid != uid ||
+	    (strchr(o->user, ':') != NULL && cfg->gid != gid)))
 		wrong(o, "only root can deliver as %s", o->user);
 	free(name);
+	if (!root)
+		cfg->gid = gid;
 }
 
 /* Says what is wrong wherever somebody may read it. */
@@ -383,7 +402,7 @@ find_and_check(struct deliverer *dv, const char *address, struct rcpt *r,
 	    address);
 	if (n < 0 || (size_t)n >= sizeof(path) ||
 	    parse_forward_path(&s, &a) == -1 || *s != '\0')
-		return failure_set(f, &reply_bad_name, "malformed address");
+		return failure_set(f, &reply_malformed, "malformed address");
 	identity_resume(dv->cred);
 	if (user_find(dv->cfg, &a, &r->mailbox, f) == -1)
 		return -1;
@@ -406,8 +425,7 @@ check(struct deliverer *dv, const char *address)
 	if (good)
 		printf("%s\tok", address);
 	else {
-		reply = f.reply == &reply_full && cfg->full_is_permanent ?
-		    &reply_full_for_good : f.reply;
+		reply = failure_reply(&f, cfg);
 		printf("%s\t%d %s %s", address, reply->code, reply->esc,
 		    reply->text);
 		log_warn(cfg, "%s: %s", address, f.reason);
@@ -432,7 +450,7 @@ check_all(const struct config *cfg, char **addresses)
 	int status = 0;
 
 	if (deliver_init(&dv, cfg, &cred) == -1) {
-		log_warn(cfg, "%s", strerror(errno));
+		log_warn(cfg, "malloc and getentropy: %s", strerror(errno));
 		status = EX_OSERR;
 	}
 	for (; status != EX_OSERR && *addresses != NULL; addresses++)
@@ -465,8 +483,10 @@ main(int argc, char *argv[])
 	bool shielded = false;
 
 	open_standard(&o);
-	shield_client(&o, &shielded);
 	read_options(&o, &cfg, argc, argv);
+	/* With -c or -V there is none. */
+	if (!o.check && !o.version)
+		shield_client(&o, &shielded);
 	if (o.version && o.status == 0) {
 		printf("lmtpd %s\n", VERSION);
 		return fflush(stdout) == EOF ? EX_OSERR : 0;
@@ -493,7 +513,7 @@ main(int argc, char *argv[])
 			return check_all(&cfg, argv + optind);
 		if (session_run(&cfg) == 0)
 			return 0;
-		cannot_start(&o, "malloc");
+		cannot_start(&o, "malloc and getentropy");
 	}
 	return refuse(&o, &cfg);
 }

@@ -1,13 +1,14 @@
 /*
  * lmtpd: one-shot LMTP delivery.  The types and prototypes, a section a
- * file.  A function that fails returns -1, or the reply that the client
- * gets, and has left the reason in a struct failure, if it was given one.
+ * file.  A function that fails returns -1, with errno, or with the reason in
+ * a struct failure if it was given one.
  */
 #ifndef LMTPD_H
 #define LMTPD_H
 
 #include <sys/types.h>
 
+#include <dirent.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -108,13 +109,6 @@ struct maildirsize {
 	size_t		 lines;		/* behind the first */
 };
 
-/* What a template may be filled with; each NULL if there is none. */
-struct expansion {
-	const char	*home;
-	const char	*name;
-	const char	*domain;
-};
-
 /*
  * Splits a command of len bytes, NUL behind it, in place at its first space.
  * Returns what follows the verb, spaces around it gone, or NULL if there is
@@ -145,19 +139,40 @@ bool	 parse_passwd_key(const char *line, size_t len, const char *user,
 	    const char *domain);
 /* Splits a line in place.  NULL, or what is wrong with it. */
 const char *parse_passwd_line(char *line, struct passwd_line *p);
-/* The contents of a maildirsize, NUL at its end.  0 or -1. */
+/*
+ * The contents of a maildirsize, NUL at its end.  0, or -1 if it is not as it
+ * should be, with the limits all the same if the first line is.
+ */
 int	 parse_maildirsize(const char *s, struct maildirsize *m);
 /* Offset of the detail's delimiter in a local part, or its length. */
 size_t	 address_split(const char *local, const char *delimiters);
 /* May it be a component of a path? */
 bool	 name_is_safe(const char *name);
 void	 name_lower(char *s);
+
+/*
+ * template.c: where a user's mailbox is.  Pure.
+ */
+
+/* What a template may be filled with; each NULL if there is none. */
+struct expansion {
+	const char	*home;
+	const char	*name;
+	const char	*domain;
+};
+
 /* NULL, or what is wrong with the template. */
-const char *template_check(const char *template, enum users users);
+const char *template_check(const char *template, enum format format,
+	    enum users users);
 /* Does it hold the conversion, one of «hndu»?  "~/" counts as h. */
 bool	 template_has(const char *template, char conversion);
 /* Bytes of the directory before its first conversion, or of all of it. */
 size_t	 template_fixed(const char *template);
+/*
+ * The one directory that all mailboxes lie in, in dir.  False if there is
+ * none, as they lie deeper, or where size is not enough.
+ */
+bool	 template_directory(const char *template, char *dir, size_t size);
 /*
  * Fills path; *fixed is how much of it must exist: what stands before the
  * first conversion, and a home.  0, or -1 and errno: EINVAL for a value
@@ -199,7 +214,7 @@ struct filter {
 		FILTER_BOL, FILTER_QUOTE, FILTER_TEXT, FILTER_DROP
 	} state;
 	bool		 body;	/* the header is over */
-	bool		 folded;	/* the last field was dropped */
+	bool		 dropping;	/* the last field, and its folds */
 	bool		 cr;	/* the last byte dropped was a CR */
 	uint64_t	 dropped;	/* bytes */
 	uint64_t	 quoted;	/* bytes */
@@ -280,15 +295,25 @@ struct failure {
 
 extern const struct reply reply_delivered, reply_busy, reply_wrong_mailbox,
     reply_wrong_setup, reply_full, reply_full_for_good, reply_no_space,
-    reply_trouble, reply_no_user, reply_bad_name;
+    reply_trouble, reply_no_user, reply_bad_name, reply_malformed;
 
 /* Every errno has one; what is not known can perhaps be mended. */
 const struct reply *reply_errno(int err);
-/* Notes that call(path) failed with errno.  Returns -1, errno kept. */
+/* What the client is told of it; -Q makes the difference. */
+const struct reply *failure_reply(const struct failure *f,
+	    const struct config *cfg);
+/*
+ * Notes that call(path) failed with errno, as the one we are now: with EACCES
+ * it looks for what denies in an absolute path.  Returns -1, errno kept.
+ */
 int	 failure_errno(struct failure *f, const char *call,
 	    const char *pathfmt, ...)
 	    __attribute__((__format__(printf, 3, 4)));
-/* The same for what is no system call's fault.  Returns -1. */
+/* Says the same in the log alone: nobody else is to know. */
+void	 failure_log(const struct config *cfg, const char *call,
+	    const char *pathfmt, ...)
+	    __attribute__((__format__(printf, 3, 4)));
+/* Notes what is no system call's fault.  Returns -1. */
 int	 failure_set(struct failure *f, const struct reply *reply,
 	    const char *fmt, ...) __attribute__((__format__(printf, 3, 4)));
 
@@ -317,7 +342,10 @@ struct credentials {
  * 0, or -1 and errno.
  */
 int	 identity_assume(struct credentials *c, const struct identity *id);
-/* Becomes root again, or ends the process: it must not go on as another. */
+/*
+ * Has root's effective uid again, whatever the groups, or ends the process:
+ * it must not go on as another.
+ */
 void	 identity_resume(struct credentials *c);
 /*
  * The groups of id->name, which cost a walk through all directories that
@@ -326,8 +354,8 @@ void	 identity_resume(struct credentials *c);
  */
 int	 identity_groups(struct identity *id);
 /* At the start, with root: to be only that, or another for good. */
-int	 identity_shed(void);
-int	 identity_drop(const char *name, uid_t uid, gid_t gid);
+int	 identity_drop_groups(void);
+int	 identity_become(const char *name, uid_t uid, gid_t gid);
 
 /*
  * os.c: what differs between systems and between file systems.
@@ -336,7 +364,7 @@ int	 identity_drop(const char *name, uid_t uid, gid_t gid);
 /* What makes a name and its data safe; see os_order in os.c. */
 enum order {
 	ORDER_EACH,	/* sync each file, then each directory */
-	ORDER_AGAIN,	/* so, and the file once more under its name */
+	ORDER_AGAIN,	/* as EACH, and the file once more under its name */
 	ORDER_JOURNAL	/* write all out, then any one sync is for all */
 };
 
@@ -353,15 +381,24 @@ int	 os_rename(int dir, int fd, const char *from, const char *to);
 int	 os_copy(int from, off_t offset, int to, uint64_t len);
 /* A file in dir that has no name. */
 int	 os_tmpfile(const char *dir);
-/* Syncs the directory path, below the open one at. */
-int	 os_sync_dir(int at, const char *path);
-/* The same for one in which something was made, if no later sync is for it. */
-int	 os_sync_made(int at, const char *path);
+/*
+ * Syncs the directory path, below the open one at; with made, which says
+ * that something was made in it, only if no later sync is for that too.
+ */
+int	 os_sync_dir(int at, const char *path, bool made);
+/* Opens the directory path below the open one at, which is no link. */
+DIR	*os_open_dir(int at, const char *path);
+/* The next name in it; NULL at its end, or if it cannot be read. */
+const char *os_read_dir(DIR *dir);
+/* After that NULL: 0, or -1 and errno if it could not be read. */
+int	 os_close_dir(DIR *dir);
 /*
  * Makes the directories that path needs, 0700, and with last path itself,
  * but none within its first fixed bytes.  0, or -1 and errno.
  */
 int	 os_make_dirs(const char *path, size_t fixed, bool last);
+/* Makes the names of all these safe, whoever made them. */
+int	 os_sync_parents(const char *path, size_t fixed);
 /* Could they be made?  Writes nothing. */
 int	 os_may_make(const char *path, size_t fixed);
 /* All of it, or -1 and errno. */
@@ -386,9 +423,12 @@ void	 message_init(struct message *m);
 /* For the next one: frees all but the memory, which it keeps. */
 void	 message_reset(struct message *m);
 void	 message_free(struct message *m);
-/* Adds bytes; what does not fit in memory goes to a file in dir. */
+/*
+ * Adds bytes; what does not fit in memory goes to a file in dir.  0, or -1
+ * and the failure.
+ */
 int	 message_append(struct message *m, const char *dir, const char *buf,
-	    size_t len);
+	    size_t len, struct failure *f);
 /*
  * Writes it between head and tail: headlen + size - f->dropped + f->quoted
  * bytes and the tail.  0, or -1 and errno.
@@ -401,7 +441,7 @@ int	 message_write(const struct message *m, int fd, struct filter *f,
  */
 struct mailbox {
 	char		*name;		/* %n: the name that matched */
-	char		*detail;	/* or NULL */
+	char		*detail;	/* with -f, or NULL */
 	char		*path;
 	size_t		 fixed;		/* bytes of path that are never made */
 	struct identity	 id;
@@ -413,6 +453,9 @@ struct mailbox {
 int	 user_find(const struct config *cfg, const struct address *a,
 	    struct mailbox *mb, struct failure *f);
 void	 mailbox_free(struct mailbox *mb);
+/* If it is missing: not with -U dir, nor where it is no user's alone. */
+bool	 mailbox_may_be_made(const struct config *cfg,
+	    const struct mailbox *mb);
 /* Of -u: a name or number, a group behind a colon.  0 or -1. */
 int	 user_option(const char *s, struct config *cfg, char **name);
 
@@ -423,22 +466,20 @@ int	 user_option(const char *s, struct config *cfg, char **name);
 struct usage {
 	struct quota	 limit;
 	struct quota	 used;
-	bool		 counted;	/* used is known */
-	bool		 has_file;	/* there may be a maildirsize */
 };
 
-/* Whose limit counts: the user's own, else that of -q, else the Maildir's. */
+/* The user's own limit, else that of -q.  False: else the Maildir's. */
 bool	 quota_limit(const struct config *cfg, const struct mailbox *mb,
 	    struct quota *limit);
 /* Would bytes and one message more be too many?  0, or -1 and full. */
 int	 quota_check(const struct usage *u, uint64_t bytes,
 	    struct failure *f);
-/* What is in the Maildir open as dir; with write, maildirsize is mended. */
+/* What is in the Maildir open as dir.  Writes nothing. */
 int	 quota_read(const struct config *cfg, const struct mailbox *mb,
-	    int dir, bool write, struct usage *u, struct failure *f);
+	    int dir, struct usage *u, struct failure *f);
 /*
- * The same and quota_check, with a count anew before it is said full;
- * *counts if there is a maildirsize to add to.
+ * The same and quota_check, with a count anew before it is said full, which
+ * mends maildirsize; *counts if there is one to add to.
  */
 int	 quota_maildir(const struct config *cfg, const struct mailbox *mb,
 	    int dir, uint64_t bytes, bool *counts, struct failure *f);
@@ -474,14 +515,13 @@ struct envelope {
 	size_t		 room;
 };
 
-/* What root may do in the directory of system mailboxes, see mbox.c. */
-enum spool { SPOOL_NONE, SPOOL_GROUP, SPOOL_ROOT };
+/* What root lends in the directory of system mailboxes, see mbox.c. */
+enum lend { LEND_NONE, LEND_GROUP, LEND_ROOT };
 
-/* A dotlock that stood in the way, to see whether it changes. */
-struct stale {
+/* A lock file, as it was seen. */
+struct dotlock {
 	ino_t		 ino;
 	struct timespec	 mtime;
-	struct timespec	 since;		/* monotonic */
 };
 
 struct delivery {
@@ -490,34 +530,37 @@ struct delivery {
 	const struct message	*message;
 	struct rcpt		*rcpt;
 	const char		*sender;
-	const char		*head;		/* trace headers */
-	size_t			 headlen;
-	uint64_t		 headlines;	/* LF in it */
-	const char		*unique;	/* for a file's name */
 	const struct delivery	*group;		/* its first; d is behind */
 	struct identity		 id;		/* as whom */
 	struct failure		 failure;
 	bool			 ok;
 	bool			 busy;		/* failed, but wait and retry */
-	dev_t			 dev;	/* of the file that is written, */
-	ino_t			 ino;	/* if fd is not -1 */
+	int			 fd;		/* what is written, or -1 */
+	dev_t			 dev;		/* of it, if fd is not -1 */
+	ino_t			 ino;
 	enum order		 order;
 	size_t			 volume;
-	int			 fd;		/* what is written, or -1 */
-	int			 dir;		/* the Maildir, or -1 */
+	uint64_t		 size;		/* bytes written */
+	/* For begin only: they lie with its caller. */
+	const char		*head;		/* trace headers */
+	size_t			 headlen;
+	uint64_t		 headlines;	/* LF in it */
+	const char		*unique;	/* for a file's name */
+	/* A Maildir's: */
+	int			 dir;		/* or -1 */
 	char			 folder[256];	/* "" or ".name/" */
 	char			 tmp[512];	/* below the Maildir */
 	char			 new[512];
 	bool			 named;		/* it is in new/ */
 	bool			 counts;	/* there is a maildirsize */
-	uint64_t		 size;		/* bytes written */
-	enum spool		 spool;
-	off_t			 end;		/* of the mbox before */
-	bool			 made;		/* the mbox is new */
+	/* A mbox's: */
+	enum lend		 lend;
+	off_t			 end;		/* bytes before this message */
 	bool			 appended;
 	bool			 dotlocked;
-	ino_t			 lock;
-	struct stale		 stale;
+	struct dotlock		 lock;		/* ours */
+	struct dotlock		 seen;		/* another's, in the way, */
+	struct timespec		 since;		/* seen so from then on */
 	struct timespec		 atime;
 };
 
@@ -536,17 +579,15 @@ struct format_ops {
 	void	 (*undo)(struct delivery *);
 	/* Could it be written?  Says how full it is.  Writes nothing. */
 	int	 (*check)(struct delivery *, struct usage *);
+	/* At RCPT: is there room for so many bytes more? */
+	int	 (*quota)(const struct config *, const struct mailbox *,
+		    uint64_t, struct failure *);
 };
 
 extern const struct format_ops mbox_ops, maildir_ops;
 
-/* At RCPT: is there room for so many bytes?  0, or -1 and the failure. */
-int	 maildir_quota(const struct config *cfg, const struct mailbox *mb,
-	    uint64_t bytes, struct failure *f);
-int	 mbox_quota(const struct config *cfg, const struct mailbox *mb,
-	    uint64_t bytes, struct failure *f);
-/* What root may do for the mailboxes of this configuration; *gid of GROUP. */
-enum spool mbox_spool(const struct config *cfg, gid_t *gid);
+/* What root lends for the mailboxes of this configuration; *gid of GROUP. */
+enum lend mbox_lends(const struct config *cfg, gid_t *gid);
 
 /*
  * deliver.c: one message to all its recipients.
@@ -575,9 +616,9 @@ struct deliverer {
 	long			 waited;	/* ms for locks, this message */
 	bool			 gone;		/* the client is */
 	bool			 ending;	/* we were told to */
-	bool			 knows_spool;
-	enum spool		 spool;
-	gid_t			 spool_gid;
+	bool			 knows_lend;
+	enum lend		 lend;
+	gid_t			 lend_gid;
 };
 
 /* 0, or -1 and errno.  The caller frees group in any case. */

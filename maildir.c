@@ -5,7 +5,6 @@
  */
 #include <sys/stat.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,7 +15,6 @@
 
 #include "lmtpd.h"
 
-#define HOST_NAME_BYTES	100	/* of the host in a name of 255 */
 #define DIR_FLAGS	(O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
 static int
@@ -27,20 +25,31 @@ wrong_kind(struct failure *f, const char *path)
 	return -1;
 }
 
-/* cur, new and tmp, those that are missing; and on the disk. */
+/* One of the three directories of a Maildir or its folder. */
 static int
-make_parts(int dir, const char *folder)
+make_part(const struct delivery *d, const char *part)
 {
-	static const char *const parts[] = { "cur", "new", "tmp" };
 	char path[512];
-	size_t i;
 
-	for (i = 0; i < nitems(parts); i++) {
-		snprintf(path, sizeof(path), "%s%s", folder, parts[i]);
-		if (mkdirat(dir, path, 0700) == -1 && errno != EEXIST)
-			return -1;
-	}
-	return os_sync_made(dir, folder[0] == '\0' ? "." : folder);
+	snprintf(path, sizeof(path), "%s%s", d->folder, part);
+	return mkdirat(d->dir, path, 0700) == -1 && errno != EEXIST ? -1 : 0;
+}
+
+/*
+ * Those that are missing.  tmp is made last: where it is, whoever made the
+ * Maildir lived until the rest of it was safe.
+ */
+static int
+make_parts(const struct delivery *d)
+{
+	const struct mailbox *mb = &d->rcpt->mailbox;
+	bool inbox = d->folder[0] == '\0';
+
+	if (make_part(d, "cur") == -1 || make_part(d, "new") == -1 ||
+	    (inbox && os_sync_parents(mb->path, mb->fixed) == -1) ||
+	    os_sync_dir(d->dir, inbox ? "." : d->folder, true) == -1)
+		return -1;
+	return make_part(d, "tmp");
 }
 
 /* Opens the Maildir, and makes it if it may be made.  Descriptor or -1. */
@@ -53,7 +62,7 @@ open_maildir(const struct config *cfg, const struct mailbox *mb,
 	/* A server that was restarted knows the name still. */
 	if (fd == -1 && errno == ESTALE)
 		fd = open(mb->path, DIR_FLAGS);
-	if (fd == -1 && errno == ENOENT && cfg->users != USERS_DIR) {
+	if (fd == -1 && errno == ENOENT && mailbox_may_be_made(cfg, mb)) {
 		if (os_make_dirs(mb->path, mb->fixed, true) == -1)
 			return failure_errno(f, "mkdir", "%s", mb->path);
 		fd = open(mb->path, DIR_FLAGS);
@@ -87,43 +96,39 @@ has_cur(int dir, const char *folder)
 }
 
 /* The folder of that name, or one that differs only in case, or none. */
-static void
+static int
 find_folder(struct delivery *d)
 {
-	const char *detail = d->rcpt->mailbox.detail;
-	struct dirent *de;
+	const char *detail = d->rcpt->mailbox.detail, *name;
 	DIR *dir;
-	int fd;
 
 	if (!d->cfg->folders || detail == NULL || !is_folder_name(detail))
-		return;
+		return 0;
 	snprintf(d->folder, sizeof(d->folder), ".%s/", detail);
 	if (has_cur(d->dir, d->folder))
-		return;
+		return 0;
 	d->folder[0] = '\0';
-	if ((fd = openat(d->dir, ".", DIR_FLAGS)) == -1)
-		return;
-	if ((dir = fdopendir(fd)) == NULL) {
-		close(fd);
-		return;
-	}
-	while (d->folder[0] == '\0' && (de = readdir(dir)) != NULL) {
-		if (de->d_name[0] != '.' ||
-		    strcasecmp(de->d_name + 1, detail) != 0)
+	/* Where nothing may be listed, only the exact name can be had. */
+	if ((dir = os_open_dir(d->dir, ".")) == NULL)
+		return errno == EACCES ? 0 : -1;
+	while ((name = os_read_dir(dir)) != NULL) {
+		if (name[0] != '.' || strcasecmp(name + 1, detail) != 0)
 			continue;
-		snprintf(d->folder, sizeof(d->folder), ".%s/", detail);
-		memcpy(d->folder, de->d_name, strlen(de->d_name));
-		if (!has_cur(d->dir, d->folder))
-			d->folder[0] = '\0';
+		snprintf(d->folder, sizeof(d->folder), "%s/", name);
+		if (has_cur(d->dir, d->folder)) {
+			closedir(dir);
+			return 0;
+		}
+		d->folder[0] = '\0';
 	}
-	closedir(dir);
+	return os_close_dir(dir);
 }
 
 /* The host in a file's name: / would be a path, : begins the flags. */
 static void
-add_host(struct text *t, const char *host)
+add_name_host(struct text *t, const char *host)
 {
-	size_t n, end = t->len + HOST_NAME_BYTES;
+	size_t n, end = t->len + HOST_BYTES;
 
 	while (*host != '\0' && t->len < end) {
 		n = strcspn(host, "/:");
@@ -143,7 +148,7 @@ name_tmp(struct delivery *d)
 
 	text_init(&t, d->tmp, sizeof(d->tmp));
 	text_add(&t, d->folder, "tmp/", d->unique, ".", NULL);
-	add_host(&t, d->cfg->host);
+	add_name_host(&t, d->cfg->host);
 }
 
 /* The same name, with the sizes that readers would have to count. */
@@ -167,7 +172,7 @@ create_tmp(struct delivery *d)
 
 	d->fd = openat(d->dir, d->tmp, flags, 0600);
 	if (d->fd == -1 && (errno == ENOENT || errno == ESTALE) &&
-	    make_parts(d->dir, d->folder) == 0)
+	    make_parts(d) == 0)
 		d->fd = openat(d->dir, d->tmp, flags, 0600);
 	return d->fd;
 }
@@ -183,7 +188,8 @@ maildir_begin(struct delivery *d)
 
 	if ((d->dir = open_maildir(d->cfg, mb, &d->failure)) == -1)
 		return -1;
-	find_folder(d);
+	if (find_folder(d) == -1)
+		return failure_errno(&d->failure, "read", "%s", mb->path);
 	name_tmp(d);
 	if (create_tmp(d) == -1 || fstat(d->fd, &st) == -1)
 		return failure_errno(&d->failure, "open", "%s/%s", mb->path,
@@ -203,8 +209,8 @@ static void
 count(const struct delivery *d, bool less)
 {
 	if (d->counts && quota_add(d->dir, d->size, less) == -1)
-		log_warn(d->cfg, "write %s/maildirsize: %s",
-		    d->rcpt->mailbox.path, strerror(errno));
+		failure_log(d->cfg, "write", "%s/maildirsize",
+		    d->rcpt->mailbox.path);
 }
 
 /* Counted at once, for the next to the same mailbox may be in the group. */
@@ -219,7 +225,7 @@ maildir_commit(struct delivery *d)
 	    &d->failure) == -1)
 		return -1;
 	r = os_rename(d->dir, d->fd, d->tmp, d->new);
-	if (r == -1 && errno == ENOENT && make_parts(d->dir, d->folder) == 0)
+	if (r == -1 && errno == ENOENT && make_parts(d) == 0)
 		r = os_rename(d->dir, d->fd, d->tmp, d->new);
 	if (r == -1)
 		return failure_errno(&d->failure, "rename", "%s/%s",
@@ -247,7 +253,7 @@ maildir_sync(struct delivery *d)
 		return 0;
 	text_init(&t, path, sizeof(path));
 	text_add(&t, d->folder, "new", NULL);
-	if (os_sync_dir(d->dir, path) == -1)
+	if (os_sync_dir(d->dir, path, false) == -1)
 		return failure_errno(&d->failure, "fsync", "%s/%s",
 		    d->rcpt->mailbox.path, path);
 	return 0;
@@ -278,8 +284,8 @@ maildir_undo(struct delivery *d)
 			if (d->named)
 				count(d, true);
 		} else if (errno != ENOENT)
-			log_warn(d->cfg, "unlink %s/%s: %s",
-			    d->rcpt->mailbox.path, path, strerror(errno));
+			failure_log(d->cfg, "unlink", "%s/%s",
+			    d->rcpt->mailbox.path, path);
 	}
 	d->named = false;
 	if (d->fd != -1)
@@ -289,7 +295,7 @@ maildir_undo(struct delivery *d)
 	d->fd = d->dir = -1;
 }
 
-int
+static int
 maildir_quota(const struct config *cfg, const struct mailbox *mb,
     uint64_t bytes, struct failure *f)
 {
@@ -316,14 +322,20 @@ maildir_quota(const struct config *cfg, const struct mailbox *mb,
 	return errno == ENOENT ? quota_check(&u, bytes, f) : 0;
 }
 
+/* What is missing must be possible to make. */
 static int
-may_write(int dir, const char *sub, const struct mailbox *mb,
-    struct failure *f)
+check_part(const struct delivery *d, const char *part, struct failure *f)
 {
-	if (faccessat(dir, sub, W_OK | X_OK, AT_EACCESS) == 0 ||
-	    errno == ENOENT)
-		return 0;
-	return failure_errno(f, "access", "%s/%s", mb->path, sub);
+	char path[512];
+	int r;
+
+	snprintf(path, sizeof(path), "%s%s", d->folder, part);
+	r = faccessat(d->dir, path, W_OK | X_OK, AT_EACCESS);
+	if (r == -1 && errno == ENOENT)
+		r = faccessat(d->dir, d->folder[0] == '\0' ? "." : d->folder,
+		    W_OK | X_OK, AT_EACCESS);
+	return r == 0 ? 0 : failure_errno(f, "access", "%s/%s",
+	    d->rcpt->mailbox.path, path);
 }
 
 static int
@@ -338,16 +350,18 @@ maildir_check(struct delivery *d, struct usage *u)
 	if ((d->dir = open(mb->path, DIR_FLAGS)) == -1) {
 		if (errno == ENOTDIR)
 			return wrong_kind(f, mb->path);
-		if (errno != ENOENT || d->cfg->users == USERS_DIR ||
+		if (errno != ENOENT || !mailbox_may_be_made(d->cfg, mb) ||
 		    os_may_make(mb->path, mb->fixed) == -1)
 			return failure_errno(f, "open", "%s", mb->path);
 		return quota_check(u, 1, f);
 	}
-	r = quota_read(d->cfg, mb, d->dir, false, u, f);
+	r = quota_read(d->cfg, mb, d->dir, u, f);
+	if (r == 0 && (r = find_folder(d)) == -1)
+		failure_errno(f, "read", "%s", mb->path);
 	if (r == 0)
-		r = may_write(d->dir, "tmp", mb, f);
+		r = check_part(d, "tmp", f);
 	if (r == 0)
-		r = may_write(d->dir, "new", mb, f);
+		r = check_part(d, "new", f);
 	if (r == 0)
 		r = quota_check(u, 1, f);
 	close(d->dir);
@@ -362,4 +376,5 @@ const struct format_ops maildir_ops = {
 	.finish = maildir_finish,
 	.undo = maildir_undo,
 	.check = maildir_check,
+	.quota = maildir_quota,
 };

@@ -5,6 +5,7 @@
  */
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,9 +24,9 @@
 #define STALE_SECONDS	300	/* a dotlock that old is nobody's any more */
 
 /*
- * The directory of system mailboxes: what comes before the template's first
- * conversion.  What root may lend to a delivery there is what Postfix would
- * take from its modes; nothing where anybody but root has a hand in it.
+ * The directory of system mailboxes.  What root may lend to a delivery there
+ * is what Postfix would take from its modes; nothing where anybody but root
+ * has a hand in it.
  */
 static bool
 is_trusted(const char *path, struct stat *st)
@@ -34,35 +35,28 @@ is_trusted(const char *path, struct stat *st)
 	    st->st_uid == 0;
 }
 
-enum spool
-mbox_spool(const struct config *cfg, gid_t *gid)
+enum lend
+mbox_lends(const struct config *cfg, gid_t *gid)
 {
 	char path[PATH_MAX];
 	struct stat st;
-	size_t i, len = template_fixed(cfg->template);
+	char *slash;
 
-	/* Only for mailboxes that lie in that directory itself. */
-	if (!cfg->switches || len == 0 || len >= sizeof(path) ||
-	    cfg->template[0] != '/' ||
-	    cfg->template[len] != '/' ||
-	    strchr(cfg->template + len + 1, '/') != NULL)
-		return SPOOL_NONE;
-	for (i = 1; i < len; i++) {
-		if (cfg->template[i] != '/')
-			continue;
-		memcpy(path, cfg->template, i);
-		path[i] = '\0';
+	if (!cfg->switches ||
+	    !template_directory(cfg->template, path, sizeof(path)))
+		return LEND_NONE;
+	for (slash = path; (slash = strchr(slash + 1, '/')) != NULL; ) {
+		*slash = '\0';
 		if (!is_trusted(path, &st) || (st.st_mode & 022) != 0)
-			return SPOOL_NONE;
+			return LEND_NONE;
+		*slash = '/';
 	}
-	memcpy(path, cfg->template, len);
-	path[len] = '\0';
 	if (!is_trusted(path, &st) || (st.st_mode & S_IWOTH) != 0)
-		return SPOOL_NONE;
+		return LEND_NONE;
 	if ((st.st_mode & S_IWGRP) == 0)
-		return SPOOL_ROOT;
+		return LEND_ROOT;
 	*gid = st.st_gid;
-	return SPOOL_GROUP;
+	return LEND_GROUP;
 }
 
 static int
@@ -75,14 +69,14 @@ fail(struct delivery *d, const char *call)
 static int
 assume_directory(struct delivery *d)
 {
-	if (d->spool != SPOOL_ROOT)
+	if (d->lend != LEND_ROOT)
 		return identity_assume(d->cred, &d->id);
 	identity_resume(d->cred);
 	return 0;
 }
 
 static int
-refuse(struct delivery *d, const char *what)
+wrong(struct delivery *d, const char *what)
 {
 	return failure_set(&d->failure, &reply_wrong_mailbox,
 	    "%s %s (as euid %ld, egid %ld)", d->rcpt->mailbox.path, what,
@@ -94,13 +88,13 @@ static int
 examine(struct delivery *d, const struct stat *st)
 {
 	if (S_ISLNK(st->st_mode))
-		return refuse(d, "is a symbolic link");
+		return wrong(d, "is a symbolic link");
 	if (!S_ISREG(st->st_mode))
-		return refuse(d, "is no regular file");
+		return wrong(d, "is no regular file");
 	if (st->st_nlink != 1)
-		return refuse(d, "has more than one link");
+		return wrong(d, "has more than one link");
 	if (st->st_uid != d->id.uid)
-		return refuse(d, "belongs to another user");
+		return wrong(d, "belongs to another user");
 	return 0;
 }
 
@@ -134,9 +128,9 @@ create(struct delivery *d)
 {
 	const struct config *cfg = d->cfg;
 	const struct mailbox *mb = &d->rcpt->mailbox;
-	int fd, r = 0;
+	int fd;
 
-	if (cfg->users == USERS_DIR || mb->fixed == strlen(mb->path)) {
+	if (!mailbox_may_be_made(cfg, mb)) {
 		errno = ENOENT;
 		return fail(d, "open");
 	}
@@ -150,20 +144,18 @@ create(struct delivery *d)
 		return busy(d, "was made just now by another");
 	if (fd == -1)
 		return fail(d, "create");
-	if (d->spool == SPOOL_ROOT)
-		r = fchown(fd, d->id.uid, d->id.gid);
-	if (r == 0)
-		r = identity_assume(d->cred, &d->id);
-	if (r == -1) {
+	if (d->lend == LEND_ROOT && fchown(fd, d->id.uid, d->id.gid) == -1)
 		fail(d, "chown");
-		if (assume_directory(d) == 0)
-			(void)unlink(mb->path);
-		close(fd);
-		return -1;
+	else if (identity_assume(d->cred, &d->id) == -1)
+		fail(d, "seteuid for");
+	else {
+		d->fd = fd;
+		return 0;
 	}
-	d->fd = fd;
-	d->made = true;
-	return 0;
+	if (assume_directory(d) == 0)
+		(void)unlink(mb->path);
+	close(fd);
+	return -1;
 }
 
 static int
@@ -181,7 +173,7 @@ open_mailbox(struct delivery *d)
 	/* It may have been changed for something else meanwhile. */
 	if ((d->fd = open(path, OPEN_FLAGS)) == -1) {
 		if (errno == ELOOP)
-			return refuse(d, "is a symbolic link");
+			return wrong(d, "is a symbolic link");
 		if (errno == ENOENT || errno == ESTALE)
 			return busy(d, "was replaced");
 		return fail(d, "open");
@@ -206,10 +198,12 @@ examine_locked(struct delivery *d, struct stat *st)
 /*
  * Dotlocks.  Ours has the process and the host in it, a line each.
  */
+/* The mailbox's lock, or a name beside it where unique is not empty. */
 static int
-lock_path(const struct delivery *d, char path[PATH_MAX])
+lock_path(const struct delivery *d, const char *unique, char path[PATH_MAX])
 {
-	int n = snprintf(path, PATH_MAX, "%s.lock", d->rcpt->mailbox.path);
+	int n = snprintf(path, PATH_MAX, "%s.lock%s%s",
+	    d->rcpt->mailbox.path, unique[0] == '\0' ? "" : ".", unique);
 
 	if (n < 0 || n >= PATH_MAX) {
 		errno = ENAMETOOLONG;
@@ -240,43 +234,54 @@ is_orphan(const char *path, const char *node)
 	    errno == ESRCH;
 }
 
+static bool
+is_same(const struct dotlock *lock, const struct stat *st)
+{
+	/* An inode that is freed is the next lock's: it is too little. */
+	return lock->ino == st->st_ino &&
+	    timespeccmp(&lock->mtime, &st->st_mtim, ==);
+}
+
 /* Older than five minutes, and seen not to change for a second. */
 static bool
 is_abandoned(struct delivery *d, const struct stat *st)
 {
-	struct stale *s = &d->stale;
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (s->ino != st->st_ino || s->mtime.tv_sec != st->st_mtim.tv_sec ||
-	    s->mtime.tv_nsec != st->st_mtim.tv_nsec) {
-		s->ino = st->st_ino;
-		s->mtime = st->st_mtim;
-		s->since = now;
+	if (!is_same(&d->seen, st)) {
+		d->seen = (struct dotlock){ st->st_ino, st->st_mtim };
+		d->since = now;
 	}
 	return time(NULL) - st->st_mtim.tv_sec > STALE_SECONDS &&
-	    now.tv_sec - s->since.tv_sec > 1;
+	    now.tv_sec - d->since.tv_sec > 1;
+}
+
+static bool
+is_stale(struct delivery *d, const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 &&
+	    (is_abandoned(d, &st) || is_orphan(path, d->cfg->node));
 }
 
 /*
  * Takes a lock out of the way.  Two who break it at once must not take away
- * each other's new one: so it is moved aside, looked at, and put back if it
- * is another.
+ * each other's new one: so it is moved aside, looked at again, and put back
+ * if it is alive.
  */
 static void
-break_lock(struct delivery *d, const char *path, ino_t ino)
+break_lock(struct delivery *d, const char *path)
 {
 	char aside[PATH_MAX];
-	struct stat st;
-	int n = snprintf(aside, sizeof(aside), "%s.%s", path, d->unique);
 
-	if (n < 0 || (size_t)n >= sizeof(aside) || rename(path, aside) == -1)
+	if (lock_path(d, d->unique, aside) == -1 || rename(path, aside) == -1)
 		return;
-	if (lstat(aside, &st) == 0 && st.st_ino != ino) {
-		if (link(aside, path) == -1)
-			log_warn(d->cfg, "link %s: %s", path, strerror(errno));
-	} else
+	if (is_stale(d, aside))
 		log_warn(d->cfg, "broke the stale lock %s", path);
+	else if (link(aside, path) == -1)
+		failure_log(d->cfg, "link", "%s", path);
 	(void)unlink(aside);
 }
 
@@ -300,12 +305,11 @@ dotlock_create(struct delivery *d, const char *path)
 {
 	char aside[PATH_MAX];
 	struct stat st;
-	struct text t;
 	int fd, r, save;
 
-	text_init(&t, aside, sizeof(aside));
-	text_add(&t, path, ".", d->unique, NULL);
-	fd = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (lock_path(d, d->unique, aside) == -1)
+		return -1;
+	fd = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd == -1)
 		return -1;
 	if ((r = write_lock(fd, d->cfg)) == 0)
@@ -322,7 +326,7 @@ dotlock_create(struct delivery *d, const char *path)
 		errno = save;
 		return -1;
 	}
-	d->lock = st.st_ino;
+	d->lock = (struct dotlock){ st.st_ino, st.st_mtim };
 	d->dotlocked = true;
 	return 0;
 }
@@ -331,18 +335,16 @@ static int
 dotlock(struct delivery *d)
 {
 	char path[PATH_MAX];
-	struct stat st;
 
-	if (lock_path(d, path) == -1 || assume_directory(d) == -1)
+	if (lock_path(d, "", path) == -1 || assume_directory(d) == -1)
 		return fail(d, "dotlock");
 	if (dotlock_create(d, path) == 0)
 		return identity_assume(d->cred, &d->id) == -1 ?
 		    fail(d, "dotlock") : 0;
 	if (errno != EEXIST)
 		return failure_errno(&d->failure, "create", "%s", path);
-	if (lstat(path, &st) == 0 &&
-	    (is_abandoned(d, &st) || is_orphan(path, d->cfg->node)))
-		break_lock(d, path, st.st_ino);
+	if (is_stale(d, path))
+		break_lock(d, path);
 	return busy(d, "is locked by a file");
 }
 
@@ -356,11 +358,11 @@ dotlock_release(struct delivery *d)
 		return;
 	d->dotlocked = false;
 	/* Only our own: ours may have been broken for being old. */
-	if (lock_path(d, path) == -1 || assume_directory(d) == -1 ||
-	    (lstat(path, &st) == 0 && st.st_ino != d->lock))
+	if (lock_path(d, "", path) == -1 || assume_directory(d) == -1 ||
+	    (lstat(path, &st) == 0 && !is_same(&d->lock, &st)))
 		return;
 	if (unlink(path) == -1)
-		log_warn(d->cfg, "unlink %s: %s", path, strerror(errno));
+		failure_log(d->cfg, "unlink", "%s", path);
 	(void)identity_assume(d->cred, &d->id);
 }
 
@@ -394,20 +396,23 @@ lock_mailbox(struct delivery *d)
 }
 
 /* The From_ line; blanks in the sender would confuse its readers. */
-static size_t
-from_line(const struct delivery *d, char *buf, size_t size)
+static void
+add_from_line(struct text *t, const char *sender)
 {
-	const char *s = d->sender[0] == '\0' ? "MAILER-DAEMON" : d->sender;
+	char date[32];
 	struct tm tm;
 	time_t now = time(NULL);
-	size_t n;
+	size_t i;
 
-	n = (size_t)snprintf(buf, size, "From %s ", s);
-	for (buf += 5; *buf != '\0' && buf[1] != '\0'; buf++)
-		if (*buf == ' ')
-			*buf = '_';
+	text_add(t, "From ", NULL);
+	i = t->len;
+	text_add(t, sender[0] == '\0' ? "MAILER-DAEMON" : sender, NULL);
+	for (; i < t->len; i++)
+		if (t->buf[i] == ' ')
+			t->buf[i] = '_';
 	gmtime_r(&now, &tm);
-	return n + strftime(buf + 1, size - n, "%a %b %e %H:%M:%S %Y\n", &tm);
+	strftime(date, sizeof(date), " %a %b %e %H:%M:%S %Y\n", &tm);
+	text_add(t, date, NULL);
 }
 
 /* What a mailbox that does not end in a blank line lacks. */
@@ -416,10 +421,15 @@ mend(const struct delivery *d, const char **missing)
 {
 	char last[2] = { '\n', '\n' };
 	off_t from = d->end > 1 ? d->end - 2 : 0;
+	ssize_t n;
 
-	if (d->end > 0 && pread(d->fd, last + (d->end == 1),
-	    (size_t)(d->end - from), from) != d->end - from)
+	if (d->end > 0 && (n = pread(d->fd, last + (d->end == 1),
+	    (size_t)(d->end - from), from)) != d->end - from) {
+		/* Somebody cuts it, and has no lock. */
+		if (n != -1)
+			errno = EIO;
 		return -1;
+	}
 	if (last[1] != '\n')
 		*missing = "\n\n";
 	else
@@ -434,26 +444,28 @@ append(struct delivery *d)
 		.return_path = (d->cfg->trace & TRACE_RETURN_PATH) != 0,
 		.mbox = true
 	};
-	char *head;
 	const char *missing, *tail;
-	size_t n, room = COMMAND_MAX + 128 + d->headlen;
+	struct text head;
+	size_t room = COMMAND_MAX + 128 + d->headlen;
+	char *buf;
 	int r;
 
 	if (mend(d, &missing) == -1)
 		return fail(d, "read");
-	if ((head = malloc(room)) == NULL)
+	if ((buf = malloc(room)) == NULL)
 		return fail(d, "malloc for");
-	n = strlcpy(head, missing, room);
-	n += from_line(d, head + n, room - n);
-	memcpy(head + n, d->head, d->headlen);
+	text_init(&head, buf, room);
+	text_add(&head, missing, NULL);
+	add_from_line(&head, d->sender);
+	text_bytes(&head, d->head, d->headlen);
 	tail = d->message->size > 0 && d->message->last != '\n' ? "\n\n" :
 	    "\n";
-	n += d->headlen;
 	d->appended = true;
-	r = message_write(d->message, d->fd, &filter, head, n, tail);
-	d->size = n + d->message->size - filter.dropped + filter.quoted +
-	    strlen(tail);
-	free(head);
+	r = message_write(d->message, d->fd, &filter, head.buf, head.len,
+	    tail);
+	d->size = head.len + d->message->size - filter.dropped +
+	    filter.quoted + strlen(tail);
+	free(buf);
 	return r == -1 ? fail(d, "write") : 0;
 }
 
@@ -465,14 +477,13 @@ note_time(struct delivery *d, const struct stat *st)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	now.tv_sec--;
-	d->atime = st->st_atim.tv_sec < now.tv_sec && !d->made ?
-	    st->st_atim : now;
+	d->atime = timespeccmp(&st->st_atim, &now, <) ? st->st_atim : now;
 }
 
 static int
 write_mailbox(struct delivery *d)
 {
-	struct usage u = { .counted = true };
+	struct usage u = { .used.bytes = 0 };
 	struct stat st;
 
 	if (examine_locked(d, &st) == -1)
@@ -512,50 +523,41 @@ mbox_commit(struct delivery *d)
 	return futimens(d->fd, times) == -1 ? fail(d, "futimens") : 0;
 }
 
-/* The directory that the mailbox is in; every path is absolute. */
-static void
-parent_path(const struct delivery *d, char parent[PATH_MAX])
-{
-	char *slash;
-
-	strlcpy(parent, d->rcpt->mailbox.path, PATH_MAX);
-	slash = strrchr(parent, '/');
-	slash[slash == parent] = '\0';
-}
-
+/*
+ * An empty mailbox may have been made by one who was killed before its name
+ * was safe.
+ */
 static int
 mbox_sync(struct delivery *d)
 {
-	char parent[PATH_MAX];
+	const struct mailbox *mb = &d->rcpt->mailbox;
 
 	if (fsync(d->fd) == -1)
 		return fail(d, "fsync");
-	if (!d->made || d->order == ORDER_JOURNAL)
+	if (d->end > 0 || d->order == ORDER_JOURNAL)
 		return 0;
-	parent_path(d, parent);
-	return os_sync_dir(AT_FDCWD, parent) == -1 ?
-	    failure_errno(&d->failure, "fsync", "%s", parent) : 0;
+	return os_sync_parents(mb->path, mb->fixed) == -1 ?
+	    fail(d, "fsync of the directories of") : 0;
 }
 
 /*
  * A close that fails has let go of the descriptor and its locks.  The
  * mailbox is opened once more, and cut if it is still as we left it.
  */
-static void
-reopen_and_cut(struct delivery *d)
+static int
+reopen_and_cut(const struct delivery *d)
 {
 	struct stat st;
+	int fd, r = -1;
 
-	d->fd = open(d->rcpt->mailbox.path, OPEN_FLAGS);
-	if (d->fd == -1)
-		return;
-	if (fstat(d->fd, &st) == -1 || examine(d, &st) == -1 ||
-	    st.st_size != d->end + (off_t)d->size ||
-	    ftruncate(d->fd, d->end) == -1 || fsync(d->fd) == -1)
-		log_warn(d->cfg, "%s may hold a message that was refused",
-		    d->rcpt->mailbox.path);
-	close(d->fd);
-	d->fd = -1;
+	fd = open(d->rcpt->mailbox.path, OPEN_FLAGS);
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, &st) == 0 && st.st_dev == d->dev &&
+	    st.st_ino == d->ino && st.st_size == d->end + (off_t)d->size &&
+	    ftruncate(fd, d->end) == 0)
+		r = fsync(fd);
+	return close(fd) == -1 ? -1 : r;
 }
 
 static int
@@ -566,7 +568,9 @@ mbox_finish(struct delivery *d)
 	d->fd = -1;
 	if (close(fd) == -1) {
 		r = fail(d, "close");
-		reopen_and_cut(d);
+		if (reopen_and_cut(d) == -1)
+			log_warn(d->cfg, "%s may hold a message that was "
+			    "refused", d->rcpt->mailbox.path);
 	}
 	dotlock_release(d);
 	return r;
@@ -581,9 +585,8 @@ mbox_undo(struct delivery *d)
 {
 	if (d->appended && d->fd != -1 &&
 	    (ftruncate(d->fd, d->end) == -1 || fsync(d->fd) == -1))
-		log_warn(d->cfg, "truncate %s to %lld: %s",
-		    d->rcpt->mailbox.path, (long long)d->end,
-		    strerror(errno));
+		failure_log(d->cfg, "truncate", "%s",
+		    d->rcpt->mailbox.path);
 	if (d->fd != -1)
 		close(d->fd);
 	d->fd = -1;
@@ -591,7 +594,7 @@ mbox_undo(struct delivery *d)
 	dotlock_release(d);
 }
 
-int
+static int
 mbox_quota(const struct config *cfg, const struct mailbox *mb,
     uint64_t bytes, struct failure *f)
 {
@@ -601,8 +604,12 @@ mbox_quota(const struct config *cfg, const struct mailbox *mb,
 	memset(&u, 0, sizeof(u));
 	quota_limit(cfg, mb, &u.limit);
 	u.limit.messages = 0;
-	if (lstat(mb->path, &st) == 0)
+	if (lstat(mb->path, &st) == 0) {
+		/* What is wrong with it is said when it is written. */
+		if (!S_ISREG(st.st_mode) || st.st_uid != mb->id.uid)
+			return 0;
 		u.used.bytes = (uint64_t)st.st_size;
+	}
 	return quota_check(&u, bytes, f);
 }
 
@@ -611,6 +618,7 @@ static int
 check_dotlock(struct delivery *d)
 {
 	char parent[PATH_MAX];
+	char *slash;
 	size_t i;
 
 	for (i = 0; i < d->cfg->nlocks; i++)
@@ -618,7 +626,10 @@ check_dotlock(struct delivery *d)
 			break;
 	if (i == d->cfg->nlocks)
 		return 0;
-	parent_path(d, parent);
+	/* Every path is absolute. */
+	strlcpy(parent, d->rcpt->mailbox.path, sizeof(parent));
+	slash = strrchr(parent, '/');
+	slash[slash == parent] = '\0';
 	if (assume_directory(d) == -1 || faccessat(AT_FDCWD, parent,
 	    W_OK | X_OK, AT_EACCESS) == -1)
 		return failure_errno(&d->failure, "access", "%s", parent);
@@ -635,14 +646,13 @@ mbox_check(struct delivery *d, struct usage *u)
 	quota_limit(d->cfg, mb, &u->limit);
 	u->limit.messages = 0;
 	if (lstat(mb->path, &st) == -1) {
-		if (errno != ENOENT || d->cfg->users == USERS_DIR ||
-		    mb->fixed == strlen(mb->path) ||
-		    assume_directory(d) == -1 ||
+		if (errno != ENOENT || !mailbox_may_be_made(d->cfg, mb))
+			return fail(d, "lstat");
+		if (assume_directory(d) == -1 ||
 		    os_may_make(mb->path, mb->fixed) == -1)
 			return fail(d, "create");
 		return quota_check(u, 1, &d->failure);
 	}
-	u->counted = true;
 	u->used.bytes = (uint64_t)st.st_size;
 	if (examine(d, &st) == -1)
 		return -1;
@@ -660,4 +670,5 @@ const struct format_ops mbox_ops = {
 	.finish = mbox_finish,
 	.undo = mbox_undo,
 	.check = mbox_check,
+	.quota = mbox_quota,
 };

@@ -56,7 +56,7 @@ grow(struct message *m, size_t need)
 
 int
 message_append(struct message *m, const char *dir, const char *buf,
-    size_t len)
+    size_t len, struct failure *f)
 {
 	size_t n = MESSAGE_MEMORY - m->len;
 
@@ -66,15 +66,17 @@ message_append(struct message *m, const char *dir, const char *buf,
 		n = len;
 	if (n > 0) {
 		if (grow(m, m->len + n) == -1)
-			return -1;
+			return failure_errno(f, "realloc", "message");
 		memcpy(m->mem + m->len, buf, n);
 		m->len += n;
 	}
 	if (len > n) {
 		if (m->fd == -1 && (m->fd = os_tmpfile(dir)) == -1)
-			return -1;
+			return failure_errno(f, "create a file in", "%s",
+			    dir);
 		if (os_write(m->fd, buf + n, len - n) == -1)
-			return -1;
+			return failure_errno(f, "write to a file in", "%s",
+			    dir);
 	}
 	m->size += len;
 	m->last = buf[len - 1];
@@ -131,13 +133,14 @@ out_filter(struct out *o, struct filter *f, const char *buf, size_t len,
 	return (ssize_t)used;
 }
 
-/* What waits in the file; the last have bytes in memory were undecided. */
+/* What waits in the file, after the last undecided bytes in memory. */
 static int
 write_spooled(const struct message *m, struct out *o, struct filter *f,
-    size_t have)
+    size_t undecided)
 {
 	char buf[65536];
 	uint64_t left = m->size - m->len;
+	size_t have = undecided;
 	off_t offset = 0;
 	ssize_t n;
 

@@ -1,6 +1,6 @@
 /*
  * What differs between systems, and between the file systems that mail is
- * put on.  The only room with an #ifdef for a system in it.
+ * put on.  Only here and in confine.c does an #ifdef ask for a system.
  */
 #include <sys/stat.h>
 #ifdef __linux__
@@ -282,8 +282,8 @@ os_rename(int dir, int fd, const char *from, const char *to)
 	return -1;
 }
 
-static int
-sync_dir(int at, const char *path, bool made)
+int
+os_sync_dir(int at, const char *path, bool made)
 {
 	int fd, r, save;
 
@@ -298,48 +298,86 @@ sync_dir(int at, const char *path, bool made)
 	return r;
 }
 
-int
-os_sync_dir(int at, const char *path)
+DIR *
+os_open_dir(int at, const char *path)
 {
-	return sync_dir(at, path, false);
+	int fd, save;
+	DIR *dir;
+
+	fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd == -1)
+		return NULL;
+	if ((dir = fdopendir(fd)) == NULL) {
+		save = errno;
+		close(fd);
+		errno = save;
+	}
+	return dir;
+}
+
+const char *
+os_read_dir(DIR *dir)
+{
+	struct dirent *de;
+
+	errno = 0;
+	de = readdir(dir);
+	return de == NULL ? NULL : de->d_name;
 }
 
 int
-os_sync_made(int at, const char *path)
+os_close_dir(DIR *dir)
 {
-	return sync_dir(at, path, true);
-}
+	int save = errno;
 
-/* Makes one directory, and its name safe in the one above it. */
-static int
-make_dir(char *path)
-{
-	char *slash = strrchr(path, '/');
-	int r;
-
-	if (mkdir(path, 0700) == -1)
-		return errno == EEXIST ? 0 : -1;
-	*slash = '\0';
-	r = os_sync_made(AT_FDCWD, slash == path ? "/" : path);
-	*slash = '/';
-	return r;
+	closedir(dir);
+	errno = save;
+	return save == 0 ? 0 : -1;
 }
 
 int
-os_make_dirs(const char *path, size_t fixed, bool last)
+os_sync_parents(const char *path, size_t fixed)
 {
 	char copy[PATH_MAX];
+	const char *dir;
 	size_t i;
 
 	if (strlcpy(copy, path, sizeof(copy)) >= sizeof(copy)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	for (i = fixed + 1; i <= strlen(path); i++) {
-		if (path[i] != '/' && (path[i] != '\0' || !last))
+	for (i = fixed; path[i] != '\0'; i++) {
+		if (path[i] != '/')
 			continue;
 		copy[i] = '\0';
-		if (make_dir(copy) == -1)
+		dir = i == 0 ? "/" : copy;
+		/* Where we may not write either, nothing of ours is new. */
+		if (os_sync_dir(AT_FDCWD, dir, true) == -1 &&
+		    (errno != EACCES ||
+		    faccessat(AT_FDCWD, dir, W_OK, AT_EACCESS) == 0))
+			return -1;
+		copy[i] = '/';
+	}
+	return 0;
+}
+
+int
+os_make_dirs(const char *path, size_t fixed, bool last)
+{
+	char copy[PATH_MAX];
+	size_t i, len = strlcpy(copy, path, sizeof(copy));
+
+	if (len >= sizeof(copy)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	for (i = fixed + 1; i <= len; i++) {
+		/* No name before a slash: it is what was before that. */
+		if ((path[i] != '/' && (path[i] != '\0' || !last)) ||
+		    path[i - 1] == '/')
+			continue;
+		copy[i] = '\0';
+		if (mkdir(copy, 0700) == -1 && errno != EEXIST)
 			return -1;
 		copy[i] = path[i];
 	}

@@ -457,7 +457,11 @@ list_word(const char **s, const char *const names[], size_t n)
 int
 parse_locks(const char *s, enum lock locks[3], size_t *n)
 {
-	static const char *const names[] = { "fcntl", "flock", "dotlock" };
+	static const char *const names[] = {
+		[LOCK_FCNTL] = "fcntl",
+		[LOCK_FLOCK] = "flock",
+		[LOCK_DOTLOCK] = "dotlock"
+	};
 	unsigned int seen = 0;
 	size_t i;
 
@@ -477,6 +481,9 @@ parse_trace(const char *s, unsigned int *bits)
 	static const char *const names[] = {
 		"return-path", "delivered-to", "received"
 	};
+	static const unsigned int trace[] = {
+		TRACE_RETURN_PATH, TRACE_DELIVERED_TO, TRACE_RECEIVED
+	};
 	size_t i;
 
 	*bits = 0;
@@ -486,7 +493,7 @@ parse_trace(const char *s, unsigned int *bits)
 		i = list_word(&s, names, nitems(names));
 		if (i == nitems(names))
 			return -1;
-		*bits |= 1u << i;
+		*bits |= trace[i];
 	}
 	return 0;
 }
@@ -502,139 +509,6 @@ name_is_safe(const char *name)
 {
 	return name[0] != '\0' && name[0] != '.' &&
 	    strchr(name, '/') == NULL && strlen(name) <= NAME_BYTES;
-}
-
-static bool
-starts_at_home(const char *template)
-{
-	return strncmp(template, "~/", 2) == 0 ||
-	    strncmp(template, "%h", 2) == 0;
-}
-
-bool
-template_has(const char *template, char conversion)
-{
-	const char *s;
-
-	if (conversion == 'h' && strncmp(template, "~/", 2) == 0)
-		return true;
-	for (s = template; (s = strchr(s, '%')) != NULL; s += 2)
-		if (s[1] == conversion)
-			return true;
-	return false;
-}
-
-const char *
-template_check(const char *template, enum users users)
-{
-	const char *s;
-
-	if (template[0] != '/' && !starts_at_home(template))
-		return "a template begins with /, ~/ or %h";
-	for (s = template; (s = strchr(s, '%')) != NULL; s += 2)
-		if (s[1] == '\0' || strchr("hndu%", s[1]) == NULL)
-			return "after % in a template comes h, n, d, u or %";
-	if ((users == USERS_DIR || users == USERS_ANY) &&
-	    template_has(template, 'h'))
-		return "with -U dir or any nobody has a home";
-	return NULL;
-}
-
-size_t
-template_fixed(const char *template)
-{
-	const char *s = template;
-
-	if (template[0] == '~')
-		return 0;
-	/* "%%" stands for itself. */
-	while ((s = strchr(s, '%')) != NULL && s[1] == '%')
-		s += 2;
-	if (s == NULL)
-		return strlen(template);
-	while (s > template && *s != '/')
-		s--;
-	return (size_t)(s - template);
-}
-
-/* Appends a value to the path of *len bytes. */
-static int
-append(char *path, size_t size, size_t *len, const char *value, size_t n)
-{
-	if (value == NULL) {
-		errno = EINVAL;
-		return -1;
-	}
-	if (n >= size - *len) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	memcpy(path + *len, value, n);
-	*len += n;
-	path[*len] = '\0';
-	return 0;
-}
-
-static int
-append_value(char *path, size_t size, size_t *len, const char *value)
-{
-	return append(path, size, len, value,
-	    value == NULL ? 0 : strlen(value));
-}
-
-static int
-expand(char conversion, const struct expansion *e, char *path, size_t size,
-    size_t *len)
-{
-	switch (conversion) {
-	case 'h':
-		return append_value(path, size, len, e->home);
-	case 'd':
-		return append_value(path, size, len, e->domain);
-	case '%':
-		return append_value(path, size, len, "%");
-	case 'u':
-		if (append_value(path, size, len, e->name) == -1)
-			return -1;
-		if (e->domain == NULL)
-			return 0;
-		if (append_value(path, size, len, "@") == -1)
-			return -1;
-		return append_value(path, size, len, e->domain);
-	default:
-		return append_value(path, size, len, e->name);
-	}
-}
-
-int
-template_expand(const char *template, const struct expansion *e, char *path,
-    size_t size, size_t *fixed)
-{
-	const char *s = template;
-	size_t len = 0, own = template_fixed(template), n;
-	bool home;
-
-	*fixed = own;
-	path[0] = '\0';
-	for (; *s != '\0'; s += n) {
-		home = s == template && starts_at_home(s);
-		if (home || *s == '%') {
-			n = *s == '~' ? 1 : 2;
-			if (expand(*s == '~' ? 'h' : s[1], e, path, size,
-			    &len) == -1)
-				return -1;
-			if (home || s[1] == 'h')
-				*fixed = len;
-			/* It counts bytes of the path, where %% is one. */
-			else if (s[1] == '%' && s < template + own)
-				(*fixed)--;
-			continue;
-		}
-		n = strcspn(s, "%");
-		if (append(path, size, &len, s, n) == -1)
-			return -1;
-	}
-	return 0;
 }
 
 /*
@@ -664,28 +538,40 @@ parse_passwd_key(const char *line, size_t len, const char *user,
 	return n == len || line[n] == ':';
 }
 
+/*
+ * A number with a unit, of which the first letter counts: B, and K to T, so
+ * that 1GB and 1GiB are 1G.  A bare number is in the unit bare.
+ */
+static int
+parse_amount(const char *s, const char *bare, uint64_t *n)
+{
+	const char *unit;
+
+	if (parse_number(&s, n) == -1)
+		return -1;
+	if (*s == '\0')
+		s = bare;
+	if (*s == 'B' || *s == 'b')
+		return 0;
+	unit = s;
+	return parse_unit(&s, n) == -1 || s == unit ? -1 : 0;
+}
+
 /* One element of a quota rule for all mailboxes: "storage=1G".  0 or -1. */
 static int
 parse_limit(const char *s, struct quota *q)
 {
-	const char *unit;
-
 	if (strcmp(s, "ignore") == 0) {
 		q->bytes = q->messages = 0;
 		return 0;
 	}
 	if (strncmp(s, "messages=", 9) == 0)
-		return parse_size(s + 9, false, &q->messages);
+		return parse_amount(s + 9, "B", &q->messages);
 	if (strncmp(s, "bytes=", 6) == 0)
-		return parse_size(s + 6, true, &q->bytes);
-	if (strncmp(s, "storage=", 8) != 0)
-		return -1;
-	s += 8;
-	if (parse_number(&s, &q->bytes) == -1)
-		return -1;
-	/* A bare number is KiB. */
-	unit = *s == '\0' ? "K" : s;
-	return parse_unit(&unit, &q->bytes) == -1 || *unit != '\0' ? -1 : 0;
+		return parse_amount(s + 6, "B", &q->bytes);
+	if (strncmp(s, "storage=", 8) == 0)
+		return parse_amount(s + 8, "K", &q->bytes);
+	return -1;
 }
 
 static int
@@ -693,8 +579,11 @@ parse_quota_rule(char *s, struct passwd_line *p)
 {
 	char *limit;
 
-	/* Rules for other mailboxes, Trash say, are not about delivery. */
-	if (strncmp(s, "*:", 2) != 0)
+	/*
+	 * Rules for other mailboxes, Trash say, are not about delivery; "?"
+	 * is "*", but gives way to a limit of the mailbox itself.
+	 */
+	if (strncmp(s, "*:", 2) != 0 && strncmp(s, "?:", 2) != 0)
 		return 0;
 	s += 2;
 	p->has_quota = true;
@@ -716,8 +605,11 @@ parse_extra(char *s, struct passwd_line *p)
 			if (parse_quota_rule(word + sizeof(rule) - 1, p) == -1)
 				return -1;
 		} else if (strncmp(word, size, sizeof(size) - 1) == 0) {
+			word += sizeof(size) - 1;
 			p->has_quota = true;
-			if (parse_size(word + sizeof(size) - 1, true,
+			if (strcmp(word, "unlimited") == 0)
+				p->quota.bytes = 0;
+			else if (parse_amount(word, "B",
 			    &p->quota.bytes) == -1)
 				return -1;
 		}
@@ -804,8 +696,10 @@ parse_maildirsize(const char *s, struct maildirsize *m)
 	int64_t bytes = 0, messages = 0;
 
 	memset(m, 0, sizeof(*m));
-	if (parse_limits(&s, &m->limit) == -1)
+	if (parse_limits(&s, &m->limit) == -1) {
+		m->limit.bytes = m->limit.messages = 0;
 		return -1;
+	}
 	while (*s == '\n' && s[1] != '\0') {
 		s++;
 		if (parse_signed(&s, &bytes) == -1 ||

@@ -3,8 +3,8 @@
  * its first line the limits, then bytes and messages for each change.
  */
 #include <sys/stat.h>
+#include <sys/time.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -58,9 +58,11 @@ quota_check(const struct usage *u, uint64_t bytes, struct failure *f)
 
 /* A sum over the directories of a Maildir, or just their latest change. */
 struct count {
+	const char	*path;		/* the Maildir's, for the log */
+	struct failure	*failure;
+	bool		 stat_only;
 	struct quota	 sum;
 	struct timespec	 latest;
-	bool		 stat_only;
 };
 
 /* Both have the size in the name, or the file must say. */
@@ -96,50 +98,36 @@ is_trashed(const char *name)
 	return flags != NULL && strchr(flags, 'T') != NULL;
 }
 
-static DIR *
-open_dir(int at, const char *path)
-{
-	int fd, save;
-	DIR *dir;
-
-	fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd == -1)
-		return NULL;
-	if ((dir = fdopendir(fd)) == NULL) {
-		save = errno;
-		close(fd);
-		errno = save;
-	}
-	return dir;
-}
-
 static int
 count_messages(int at, const char *path, struct count *c)
 {
-	struct dirent *de;
+	const char *name;
 	struct stat st;
 	uint64_t size;
 	DIR *dir;
 
-	if ((dir = open_dir(at, path)) == NULL)
+	if ((dir = os_open_dir(at, path)) == NULL)
 		return errno == ENOENT || errno == ENOTDIR ||
-		    errno == ELOOP ? 0 : -1;
+		    errno == ELOOP ? 0 : failure_errno(c->failure, "open",
+		    "%s/%s", c->path, path);
 	if (fstat(dirfd(dir), &st) == 0 &&
-	    (st.st_mtim.tv_sec > c->latest.tv_sec ||
-	    (st.st_mtim.tv_sec == c->latest.tv_sec &&
-	    st.st_mtim.tv_nsec > c->latest.tv_nsec)))
+	    timespeccmp(&st.st_mtim, &c->latest, >))
 		c->latest = st.st_mtim;
-	while (!c->stat_only && (de = readdir(dir)) != NULL) {
-		if (de->d_name[0] == '.' || is_trashed(de->d_name))
+	if (c->stat_only) {
+		closedir(dir);
+		return 0;
+	}
+	while ((name = os_read_dir(dir)) != NULL) {
+		if (name[0] == '.' || is_trashed(name))
 			continue;
 		/* One that is gone by now was moved or deleted. */
-		if (file_size(dirfd(dir), de->d_name, &size) == -1)
+		if (file_size(dirfd(dir), name, &size) == -1)
 			continue;
 		c->sum.bytes += size;
 		c->sum.messages++;
 	}
-	closedir(dir);
-	return 0;
+	return os_close_dir(dir) == -1 ? failure_errno(c->failure, "read",
+	    "%s/%s", c->path, path) : 0;
 }
 
 static int
@@ -158,20 +146,23 @@ count_folder(int at, const char *name, struct count *c)
 static int
 count_maildir(int at, struct count *c)
 {
-	struct dirent *de;
+	const char *name;
 	DIR *dir;
-	int r;
 
-	if ((dir = open_dir(at, ".")) == NULL)
-		return -1;
-	r = count_folder(at, ".", c);
-	while (r == 0 && (de = readdir(dir)) != NULL)
-		if (de->d_name[0] == '.' && strcmp(de->d_name, ".") != 0 &&
-		    strcmp(de->d_name, "..") != 0 &&
-		    strcmp(de->d_name, ".Trash") != 0)
-			r = count_folder(at, de->d_name, c);
+	if ((dir = os_open_dir(at, ".")) == NULL)
+		return failure_errno(c->failure, "open", "%s", c->path);
+	if (count_folder(at, ".", c) == -1)
+		goto fail;
+	while ((name = os_read_dir(dir)) != NULL)
+		if (name[0] == '.' && strcmp(name, ".") != 0 &&
+		    strcmp(name, "..") != 0 && strcmp(name, ".Trash") != 0 &&
+		    count_folder(at, name, c) == -1)
+			goto fail;
+	return os_close_dir(dir) == -1 ? failure_errno(c->failure, "read",
+	    "%s", c->path) : 0;
+fail:
 	closedir(dir);
-	return r;
+	return -1;
 }
 
 static int
@@ -204,17 +195,17 @@ write_maildirsize(int dir, const struct usage *u, const char *tmp)
  * something changed meanwhile: then the next one shall count again.
  */
 static int
-recount(int dir, bool write, struct usage *u, struct failure *f)
+recount(const struct mailbox *mb, int dir, bool write, struct usage *u,
+    struct failure *f)
 {
-	struct count before = { .stat_only = false };
-	struct count after = { .stat_only = true };
+	struct count before = { .path = mb->path, .failure = f };
+	struct count after = before;
 	char tmp[64];
 	int r;
 
 	if (count_maildir(dir, &before) == -1)
-		return failure_errno(f, "count", "Maildir");
+		return -1;
 	u->used = before.sum;
-	u->counted = true;
 	if (!write || !is_limited(&u->limit))
 		return 0;
 	snprintf(tmp, sizeof(tmp), "tmp/maildirsize.%ld.%lld", (long)getpid(),
@@ -226,16 +217,19 @@ recount(int dir, bool write, struct usage *u, struct failure *f)
 		(void)unlinkat(dir, tmp, 0);
 		return 0;
 	}
+	after.stat_only = true;
 	if (count_maildir(dir, &after) == -1 ||
-	    after.latest.tv_sec != before.latest.tv_sec ||
-	    after.latest.tv_nsec != before.latest.tv_nsec)
+	    timespeccmp(&after.latest, &before.latest, !=))
 		(void)unlinkat(dir, "maildirsize", 0);
 	return 0;
 }
 
 enum size_file { SIZE_NONE, SIZE_BAD, SIZE_GOOD };
 
-/* Reads maildirsize: *old if its sum may be believed no longer. */
+/*
+ * Reads maildirsize: *old if its sum may be believed no longer.  Of one that
+ * is bad the limit counts all the same, and for a large one that is usual.
+ */
 static enum size_file
 read_maildirsize(int dir, struct maildirsize *m, bool *old)
 {
@@ -244,62 +238,65 @@ read_maildirsize(int dir, struct maildirsize *m, bool *old)
 	ssize_t n = -1;
 	int fd;
 
+	memset(m, 0, sizeof(*m));
 	fd = openat(dir, "maildirsize", O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
 	    O_CLOEXEC);
 	if (fd == -1)
 		return errno == ENOENT ? SIZE_NONE : SIZE_BAD;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    st.st_size < MAILDIRSIZE_BYTES)
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 		n = read(fd, text, MAILDIRSIZE_BYTES);
 	close(fd);
 	if (n <= 0)
 		return SIZE_BAD;
 	text[n] = '\0';
-	if (parse_maildirsize(text, m) == -1)
+	if (parse_maildirsize(text, m) == -1 ||
+	    st.st_size >= MAILDIRSIZE_BYTES)
 		return SIZE_BAD;
 	*old = m->lines > 1 || time(NULL) - st.st_mtime > MAILDIRSIZE_SECONDS;
 	return SIZE_GOOD;
 }
 
-/* *again if a count could show less than what is read. */
-static int
+/* What is known of a Maildir without counting it. */
+struct known {
+	bool	 has_file;	/* a maildirsize that is to be kept in step */
+	bool	 counted;	/* its sum is in the usage, */
+	bool	 old;		/* but a count could show less */
+};
+
+static void
 usage_read(const struct config *cfg, const struct mailbox *mb, int dir,
-    bool write, struct usage *u, bool *again, struct failure *f)
+    struct usage *u, struct known *k)
 {
 	struct maildirsize m;
 	enum size_file file;
 
 	memset(u, 0, sizeof(*u));
-	*again = false;
-	u->has_file = true;
+	memset(k, 0, sizeof(*k));
+	k->has_file = true;
 	if (quota_limit(cfg, mb, &u->limit) && !is_limited(&u->limit))
-		return 0;
-	file = read_maildirsize(dir, &m, again);
-	u->has_file = file != SIZE_NONE || is_limited(&u->limit);
-	if (!is_limited(&u->limit)) {
-		if (file != SIZE_GOOD || !is_limited(&m.limit))
-			return 0;
+		return;
+	file = read_maildirsize(dir, &m, &k->old);
+	if (!is_limited(&u->limit))
 		u->limit = m.limit;
-	}
-	if (file != SIZE_GOOD || m.limit.bytes != u->limit.bytes ||
-	    m.limit.messages != u->limit.messages) {
-		*again = false;
-		return recount(dir, write, u, f);
-	}
-	u->used = m.used;
-	u->counted = true;
-	return 0;
+	k->has_file = file != SIZE_NONE || is_limited(&u->limit);
+	k->counted = file == SIZE_GOOD &&
+	    m.limit.bytes == u->limit.bytes &&
+	    m.limit.messages == u->limit.messages;
+	if (k->counted)
+		u->used = m.used;
 }
 
 int
 quota_read(const struct config *cfg, const struct mailbox *mb, int dir,
-    bool write, struct usage *u, struct failure *f)
+    struct usage *u, struct failure *f)
 {
-	bool again;
+	struct known k;
 
-	if (usage_read(cfg, mb, dir, write, u, &again, f) == -1)
-		return -1;
-	return u->counted ? 0 : recount(dir, false, u, f);
+	usage_read(cfg, mb, dir, u, &k);
+	if (k.counted || recount(mb, dir, false, u, f) == 0)
+		return 0;
+	/* Where nothing is limited, a delivery does not count either. */
+	return is_limited(&u->limit) ? -1 : 0;
 }
 
 int
@@ -307,14 +304,17 @@ quota_maildir(const struct config *cfg, const struct mailbox *mb, int dir,
     uint64_t bytes, bool *counts, struct failure *f)
 {
 	struct usage u;
-	bool again;
+	struct known k;
 
-	if (usage_read(cfg, mb, dir, true, &u, &again, f) == -1)
-		return -1;
-	*counts = u.has_file;
-	if (quota_check(&u, bytes, f) == 0)
+	usage_read(cfg, mb, dir, &u, &k);
+	*counts = k.has_file;
+	if (!is_limited(&u.limit))
 		return 0;
-	if (!again || recount(dir, true, &u, f) == -1)
+	if (k.counted && quota_check(&u, bytes, f) == 0)
+		return 0;
+	if (k.counted && !k.old)
+		return -1;
+	if (recount(mb, dir, true, &u, f) == -1)
 		return -1;
 	return quota_check(&u, bytes, f);
 }

@@ -21,6 +21,7 @@
 
 #define ERRORS_MAX	50	/* since the start or the last message */
 #define LHLO_MAX	240	/* bytes of the whole reply: Exim's buffer */
+#define LINGER		5	/* seconds for replies once told to end */
 #define WRITE_MAX	4096	/* does not block where poll(2) says so */
 
 enum phase { PHASE_START, PHASE_HELLO, PHASE_MAIL, PHASE_CHUNKS };
@@ -31,7 +32,7 @@ struct session {
 	struct deliverer	 deliverer;
 	struct envelope		 env;
 	struct message		 message;
-	const struct reply	*refusal;	/* of the message under way */
+	struct failure		 refusal;	/* of the message, if reply */
 	enum phase		 phase;
 	size_t			 refused;	/* recipients, so far */
 	unsigned int		 errors;
@@ -69,11 +70,11 @@ static const struct reply no_rcpt = { 503, "5.5.1", "No valid recipients" };
 static const struct reply bad_args = { 501, "5.5.4", "Wrong argument" };
 static const struct reply bad_sender = { 501, "5.1.7",
     "Malformed reverse-path" };
-static const struct reply bad_rcpt = { 501, "5.1.3",
-    "Malformed recipient address" };
 static const struct reply bad_param = { 501, "5.5.4", "Wrong parameter" };
 static const struct reply unknown_param = { 555, "5.5.4",
     "Unknown parameter" };
+static const struct reply lost_chunk = { 503, "5.5.1",
+    "No transaction for this chunk" };
 static const struct reply bad_chunk = { 501, "5.5.4", "Wrong chunk size" };
 static const struct reply too_many_rcpts = { 452, "4.5.3",
     "Too many recipients" };
@@ -89,17 +90,25 @@ static const struct reply told_to_end = { 421, "4.3.2", "Shutting down" };
 
 /*
  * Waits until it can be written, so that a client that reads no more cannot
- * hold us; a signal waits until what is known has been said.
+ * hold us.  When told to end there is a little time yet for what is known.
  */
 static int
 output_ready(struct session *s)
 {
 	struct pollfd pfd = { .fd = STDOUT_FILENO, .events = POLLOUT };
+	struct timespec timeout;
+	sigset_t none;
 	int n;
 
-	do
-		n = poll(&pfd, 1, s->cfg->timeout * 1000);
-	while (n == -1 && errno == EINTR);
+	sigemptyset(&none);
+	do {
+		timeout = (struct timespec){ .tv_sec = s->cfg->timeout };
+		if (s->deliverer.ending && timeout.tv_sec > LINGER)
+			timeout.tv_sec = LINGER;
+		n = ppoll(&pfd, 1, &timeout, &none);
+		if (n == -1 && errno == EINTR)
+			s->deliverer.ending = true;
+	} while (n == -1 && errno == EINTR);
 	return n == 1 && (pfd.revents & POLLOUT) != 0 ? 0 : -1;
 }
 
@@ -133,13 +142,13 @@ output_flush(struct session *s)
 		n = output_some(s, s->out + done, s->outlen - done);
 		if (n == -1 && errno == EINTR)
 			continue;
-		if (n == -1) {
+		if (n == -1)
 			s->deliverer.gone = true;
-			s->over = "client gone";
-			break;
-		}
-		done += (size_t)n;
+		else
+			done += (size_t)n;
 	}
+	if (s->deliverer.gone)
+		s->over = "client gone";
 	s->outlen = 0;
 }
 
@@ -309,7 +318,7 @@ transaction_reset(struct session *s)
 	env->nrcpt = 0;
 	env->sender[0] = env->qid[0] = env->msgid[0] = '\0';
 	message_reset(&s->message);
-	s->refusal = NULL;
+	s->refusal.reply = NULL;
 	s->refused = 0;
 	if (s->phase > PHASE_HELLO)
 		s->phase = PHASE_HELLO;
@@ -321,17 +330,17 @@ count_result(struct session *s, const struct reply *r)
 	s->results[r->code / 100]++;
 }
 
+/* Every recipient from first on has the result f. */
 static void
-refuse_all(struct session *s, size_t first, const struct reply *r,
-    const char *reason)
+refuse_all(struct session *s, size_t first, const struct failure *f)
 {
 	size_t i;
 
 	for (i = first; i < s->env.nrcpt; i++) {
-		s->env.rcpts[i].reply = r;
-		deliver_log(s->cfg, &s->env, &s->env.rcpts[i], NULL, reason);
-		count_result(s, r);
-		say_reply(s, r);
+		s->env.rcpts[i].reply = f->reply;
+		deliver_log(s->cfg, &s->env, &s->env.rcpts[i], NULL,
+		    f->reason);
+		count_result(s, f->reply);
 	}
 }
 
@@ -340,6 +349,7 @@ deliver_all(struct session *s)
 {
 	struct deliverer *dv = &s->deliverer;
 	struct envelope *env = &s->env;
+	struct failure f;
 	size_t i, n, last;
 
 	output_flush(s);
@@ -354,9 +364,13 @@ deliver_all(struct session *s)
 		}
 		output_flush(s);
 	}
-	if (i < env->nrcpt)
-		refuse_all(s, i, &reply_trouble, dv->gone ?
+	if (i < env->nrcpt) {
+		failure_set(&f, &reply_trouble, dv->gone ?
 		    "the client has gone" : "told to end");
+		refuse_all(s, i, &f);
+		for (; i < env->nrcpt; i++)
+			say_reply(s, f.reply);
+	}
 	if (dv->gone)
 		s->over = "client gone";
 	else if (dv->ending)
@@ -369,6 +383,7 @@ finish_message(struct session *s)
 {
 	struct message *m = &s->message;
 	struct envelope *env = &s->env;
+	size_t i;
 
 	s->messages++;
 	s->errors = 0;
@@ -376,9 +391,11 @@ finish_message(struct session *s)
 	if (env->qid[0] == '\0')
 		header_received_id(m->mem, m->len, env->qid,
 		    sizeof(env->qid));
-	if (s->refusal != NULL)
-		refuse_all(s, 0, s->refusal, s->refusal->text);
-	else
+	if (s->refusal.reply != NULL) {
+		refuse_all(s, 0, &s->refusal);
+		for (i = 0; i < env->nrcpt; i++)
+			say_reply(s, s->refusal.reply);
+	} else
 		deliver_all(s);
 	transaction_reset(s);
 }
@@ -388,22 +405,22 @@ static void
 add_bytes(struct session *s, const char *buf, size_t len)
 {
 	struct message *m = &s->message;
+	struct failure *f = &s->refusal;
 
-	if (s->refusal != NULL)
+	if (f->reply != NULL)
 		return;
 	if (s->cfg->maxsize > 0 &&
 	    m->size + len + m->data.crlfs > s->cfg->maxsize) {
-		s->refusal = &too_large;
+		failure_set(f, &too_large, "more than %llu bytes",
+		    (unsigned long long)s->cfg->maxsize);
 		return;
 	}
 	/* The spool is ours, not that of the recipient we may still be. */
 	if (m->len + len > MESSAGE_MEMORY && m->fd == -1)
 		identity_resume(&s->cred);
-	if (message_append(m, s->cfg->spool, buf, len) == 0)
-		return;
-	log_warn(s->cfg, "write of a message to %s: %s", s->cfg->spool,
-	    strerror(errno));
-	s->refusal = errno == EDQUOT ? &reply_no_space : reply_errno(errno);
+	if (message_append(m, s->cfg->spool, buf, len, f) == -1 &&
+	    f->err == EDQUOT)
+		f->reply = &reply_no_space;
 }
 
 /* Decodes up to len bytes of what has been read.  Returns how many. */
@@ -546,9 +563,7 @@ rcpt_add(struct envelope *env, const char *address)
 static const struct reply *
 rcpt_refuse(struct session *s, struct rcpt *r, const struct failure *f)
 {
-	r->reply = f->reply;
-	if (r->reply == &reply_full && s->cfg->full_is_permanent)
-		r->reply = &reply_full_for_good;
+	r->reply = failure_reply(f, s->cfg);
 	deliver_log(s->cfg, &s->env, r, NULL, f->reason);
 	count_result(s, r->reply);
 	s->refused++;
@@ -572,14 +587,17 @@ cmd_rcpt(struct session *s, char *args)
 		return &bad_args;
 	if (parse_forward_path(&path, &a) == -1) {
 		s->refused++;
-		return &bad_rcpt;
+		return &reply_malformed;
 	}
 	if ((error = parse_params(path, true, &p)) != PARAM_OK)
 		return param_reply(error);
 	if (env->nrcpt >= s->cfg->maxrcpt)
 		return &too_many_rcpts;
-	if ((r = rcpt_add(env, a.raw)) == NULL)
+	if ((r = rcpt_add(env, a.raw)) == NULL) {
+		failure_log(s->cfg, "malloc", "recipient");
+		s->refused++;
 		return &reply_trouble;
+	}
 	r->ignorequota = p.ignorequota;
 	identity_resume(&s->cred);
 	if (user_find(s->cfg, &a, &r->mailbox, &f) == -1)
@@ -636,7 +654,7 @@ static const struct reply *
 cmd_bdat(struct session *s, char *args)
 {
 	char *word = args + strcspn(args, " ");
-	const struct reply *refusal = NULL;
+	const struct reply *refusal;
 	uint64_t size;
 	bool last;
 	char held;
@@ -644,32 +662,31 @@ cmd_bdat(struct session *s, char *args)
 	while (*word == ' ')
 		*word++ = '\0';
 	/* Reading the chunk overwrites the command. */
-	last = word[0] != '\0';
+	last = strcasecmp(word, "LAST") == 0;
+	if (!last && word[0] != '\0')
+		failure_set(&s->refusal, &bad_args, "BDAT %s", word);
 	if (parse_size(args, false, &size) == -1) {
 		/* What follows cannot be told from commands. */
 		end(s, &bad_chunk, "wrong chunk size");
 		return NULL;
 	}
-	if (last && strcasecmp(word, "LAST") != 0)
-		refusal = &bad_args;
-	else if (s->env.nrcpt == 0)
-		refusal = s->refused > 0 ? &no_rcpt : &wrong_order;
-	else {
+	if (s->env.nrcpt > 0) {
 		s->phase = PHASE_CHUNKS;
 		s->message.data.chunks = true;
 	}
-	if (!read_chunk(s, size, refusal != NULL))
+	if (!read_chunk(s, size, s->env.nrcpt == 0))
 		return NULL;
-	if (refusal != NULL)
-		return refusal;
+	if (s->env.nrcpt == 0 && s->refusal.reply == NULL)
+		return s->refused > 0 ? &no_rcpt : &lost_chunk;
 	if (last) {
 		add_bytes(s, &held, data_end(&s->message.data, &held));
 		finish_message(s);
 		return NULL;
 	}
-	if (s->refusal == NULL)
+	if ((refusal = s->refusal.reply) == NULL)
 		return &ok;
-	refusal = s->refusal;
+	/* It is not whole: what comes of it yet has no transaction. */
+	refuse_all(s, 0, &s->refusal);
 	transaction_reset(s);
 	return refusal;
 }
@@ -770,11 +787,11 @@ command_run(struct session *s, char *line, size_t len)
 	return c->run == NULL ? c->reply : c->run(s, args);
 }
 
-/* Refused recipients are none, nor is the DATA that was sent on with them. */
+/* Refused recipients are none, nor is what was sent on with them. */
 static bool
 is_error(const struct reply *r)
 {
-	if (r == &bad_rcpt || r == &no_rcpt)
+	if (r == &reply_malformed || r == &no_rcpt || r == &lost_chunk)
 		return false;
 	return r->code == 500 || r->code == 501 || r->code == 502 ||
 	    r->code == 503 || r->code == 555;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,12 @@ mailbox_free(struct mailbox *mb)
 	free(mb->path);
 	free(mb->id.groups);
 	memset(mb, 0, sizeof(*mb));
+}
+
+bool
+mailbox_may_be_made(const struct config *cfg, const struct mailbox *mb)
+{
+	return cfg->users != USERS_DIR && mb->fixed < strlen(mb->path);
 }
 
 /* Adds the first len bytes of a name, unless it may not be a path's. */
@@ -115,7 +122,10 @@ group_get(const char *name, gid_t *gid)
 	return 0;
 }
 
-/* 1 found, 0 not, -1 failed: of all that look up. */
+/*
+ * Each that looks up returns 1 if the user was found, 0 if there is none,
+ * and -1 with the failure.
+ */
 static int
 find_passwd(struct lookup *l, struct mailbox *mb, struct failure *f)
 {
@@ -149,7 +159,7 @@ static char *
 expand_path(const struct lookup *l, size_t i, size_t *fixed,
     struct failure *f)
 {
-	char path[4096];
+	char path[PATH_MAX];
 	struct expansion e = { .home = l->home, .name = l->names[i],
 	    .domain = l->domain };
 	char *copy;
@@ -172,28 +182,40 @@ expand_path(const struct lookup *l, size_t i, size_t *fixed,
 	return copy;
 }
 
+static bool
+is_maildir(const char *path)
+{
+	static const char *const parts[] = { "cur", "new", "tmp" };
+	char sub[PATH_MAX + 8];
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < nitems(parts); i++) {
+		snprintf(sub, sizeof(sub), "%s/%s", path, parts[i]);
+		if (stat(sub, &st) == 0 && S_ISDIR(st.st_mode))
+			return true;
+	}
+	return false;
+}
+
 /* Is there a mailbox at path?  Its owner is the user. */
 static int
 dir_owner(const struct config *cfg, const char *path, struct identity *id,
     struct failure *f)
 {
-	static const char *const parts[] = { "cur", "new", "tmp" };
-	char sub[4096 + 8];
-	struct stat st, part;
-	size_t i;
-	bool maildir = cfg->format == FORMAT_MAILDIR, good;
+	bool maildir = cfg->format == FORMAT_MAILDIR;
+	struct stat st;
 
-	if ((maildir ? stat(path, &st) : lstat(path, &st)) == -1) {
-		if (errno == ENOENT)
-			return 0;
-		return failure_errno(f, "stat", "%s", path);
+	if (lstat(path, &st) == -1)
+		return errno == ENOENT ? 0 : failure_errno(f, "lstat", "%s",
+		    path);
+	/* A link to what is not there may lead to a disk that is not. */
+	if (maildir && S_ISLNK(st.st_mode) && stat(path, &st) == -1) {
+		failure_errno(f, "stat", "%s", path);
+		f->reply = &reply_wrong_mailbox;
+		return -1;
 	}
-	good = maildir ? false : S_ISREG(st.st_mode);
-	for (i = 0; maildir && !good && i < nitems(parts); i++) {
-		snprintf(sub, sizeof(sub), "%s/%s", path, parts[i]);
-		good = stat(sub, &part) == 0 && S_ISDIR(part.st_mode);
-	}
-	if (!good)
+	if (maildir ? !is_maildir(path) : !S_ISREG(st.st_mode))
 		return failure_set(f, &reply_wrong_mailbox, "%s is no %s",
 		    path, maildir ? "Maildir" : "mbox");
 	id->uid = st.st_uid;
@@ -201,37 +223,58 @@ dir_owner(const struct config *cfg, const char *path, struct identity *id,
 	return 1;
 }
 
+/*
+ * Is it only the user that is missing at path?  If it is the place itself,
+ * or what a link on the way leads to, a disk may be missing.
+ */
+static int
+only_user_missing(const char *path, size_t fixed, struct failure *f)
+{
+	char dir[PATH_MAX];
+	struct stat st;
+	char *slash;
+
+	strlcpy(dir, path, sizeof(dir));
+	do {
+		slash = strrchr(dir, '/');
+		*slash = '\0';
+	} while (slash > dir + fixed && lstat(dir, &st) == -1);
+	return slash > dir && stat(dir, &st) == -1 ?
+	    failure_errno(f, "stat", "%s", dir) : 0;
+}
+
 static int
 find_dir(struct lookup *l, struct mailbox *mb, struct failure *f)
 {
 	size_t i, fixed;
 	char *path;
-	int r;
+	int r = 0;
 
-	for (i = 0; i < l->n; i++) {
+	for (i = 0; r == 0 && i < l->n; i++) {
 		if ((path = expand_path(l, i, &fixed, f)) == NULL)
 			return -1;
 		r = dir_owner(l->cfg, path, &mb->id, f);
+		if (r == 0 && i == l->n - 1)
+			r = only_user_missing(path, fixed, f);
 		free(path);
 		if (r == 1) {
 			l->match = i;
 			l->has_id = true;
 		}
-		if (r != 0)
-			return r;
 	}
-	return 0;
+	return r;
 }
 
 /* The best line of a passwd-file: keys earlier in order are better. */
 struct scan {
 	char	*line;
-	size_t	 key;
+	size_t	 key;		/* 2i: name i with the domain; 2i + 1: alone */
 	size_t	 number;
+	bool	 cut;		/* it was longer than the block */
 	size_t	 lens[4];	/* of the names */
 };
 
-/* Which key the line has, or a worse one than is had already. */
+/* The key of the line, or s->key if that is as good. */
 static size_t
 line_key(const struct lookup *l, const struct scan *s, const char *line,
     size_t len)
@@ -254,10 +297,9 @@ line_key(const struct lookup *l, const struct scan *s, const char *line,
 	return s->key;
 }
 
-/* Key 2i is name i with the domain, key 2i + 1 is name i alone. */
 static int
 scan_line(const struct lookup *l, struct scan *s, const char *line,
-    size_t len, size_t number)
+    size_t len, size_t number, bool cut)
 {
 	size_t key = line_key(l, s, line, len);
 	char *copy;
@@ -270,13 +312,13 @@ scan_line(const struct lookup *l, struct scan *s, const char *line,
 	s->line = copy;
 	s->key = key;
 	s->number = number;
+	s->cut = cut;
 	return 0;
 }
 
 /*
  * Reads the file once for all names, in blocks: one of a million lines is
- * neither copied nor kept.  A line that does not fit into a block is cut,
- * which its reader will find bad.
+ * neither copied nor kept.  A line that does not fit into a block is cut.
  */
 static int
 scan_file(const struct lookup *l, struct scan *s, int fd)
@@ -303,8 +345,8 @@ scan_file(const struct lookup *l, struct scan *s, int fd)
 				break;
 			len = (size_t)((lf == NULL ? buf + have : lf) -
 			    (buf + i));
-			if (!rest && scan_line(l, s, buf + i, len,
-			    ++number) == -1)
+			if (!rest && scan_line(l, s, buf + i, len, ++number,
+			    lf == NULL && n > 0) == -1)
 				return -1;
 			rest = lf == NULL;
 		}
@@ -348,6 +390,10 @@ use_line(struct lookup *l, struct scan *s, struct mailbox *mb,
 	const char *wrong;
 	struct passwd_line p;
 
+	if (s->cut) {
+		wrong = "it is too long";
+		goto bad;
+	}
 	if ((wrong = parse_passwd_line(s->line, &p)) != NULL)
 		goto bad;
 	l->match = s->key / 2;
@@ -413,7 +459,7 @@ find(struct lookup *l, struct mailbox *mb, struct failure *f)
 
 /* As whom the mailbox is to be written, if that can be. */
 static int
-set_identity(struct lookup *l, struct mailbox *mb, struct failure *f)
+mailbox_set_identity(struct lookup *l, struct mailbox *mb, struct failure *f)
 {
 	const struct config *cfg = l->cfg;
 	const char *name = l->names[l->match];
@@ -437,20 +483,23 @@ set_identity(struct lookup *l, struct mailbox *mb, struct failure *f)
 }
 
 static int
-set_mailbox(struct lookup *l, const struct address *a, struct mailbox *mb,
+mailbox_set(struct lookup *l, const struct address *a, struct mailbox *mb,
     struct failure *f)
 {
 	size_t user = address_split(a->local, l->cfg->delimiters);
+	bool split;
 
 	mb->path = expand_path(l, l->match, &mb->fixed, f);
 	if (mb->path == NULL)
 		return -1;
 	mb->name = strdup(l->names[l->match]);
-	if (l->split[l->match])
+	/* A thousand long ones would be much to keep for nothing. */
+	split = l->split[l->match] && l->cfg->folders;
+	if (split)
 		mb->detail = strdup(a->local + user + 1);
-	if (mb->name == NULL || (l->split[l->match] && mb->detail == NULL))
+	if (mb->name == NULL || (split && mb->detail == NULL))
 		return failure_errno(f, "strdup", "name");
-	return set_identity(l, mb, f);
+	return mailbox_set_identity(l, mb, f);
 }
 
 int
@@ -470,13 +519,19 @@ user_find(const struct config *cfg, const struct address *a,
 	    (needs_domain || template_has(cfg->template, 'u'))))
 		return failure_set(f, &reply_bad_name,
 		    "no mailbox can be named for %s", a->raw);
-	r = find(&l, mb, f);
-	if (r == 0)
-		failure_set(f, &reply_no_user, "no user for %s", a->raw);
-	if (r == 1)
-		r = set_mailbox(&l, a, mb, f);
+	switch (find(&l, mb, f)) {
+	case 1:
+		r = mailbox_set(&l, a, mb, f);
+		break;
+	case 0:
+		r = failure_set(f, &reply_no_user, "no user for %s", a->raw);
+		break;
+	default:
+		r = -1;
+		break;
+	}
 	free(l.home);
-	return r == 0 && mb->path != NULL ? 0 : -1;
+	return r;
 }
 
 /*

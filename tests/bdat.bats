@@ -55,9 +55,11 @@ chunks() {
   done
 }
 
-@test "a second word that is not LAST is 501 after its octets" {
+@test "a second word that is not LAST is 501 after its octets, and the end of the message" {
   chunks 'BDAT 4 FIRST\r\nNOOP' 'BDAT 2 LAST\r\nx\n'
-  codes 220 250 250 250 501 '250 2.1.5' 221
+  codes 220 250 250 250 501 503 221
+  (($(count a) == 0))
+  logged 'status=refused reason="BDAT FIRST"'
 }
 
 @test "without a recipient the octets are read, then 503" {

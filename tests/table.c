@@ -717,8 +717,9 @@ test_template(void)
 		const char *t = rows[i].template, *p;
 
 		for (u = USERS_PASSWD; u <= USERS_ANY; u++)
-			row(rows[i].at, (template_check(t, (enum users)u) ==
-			    NULL) == (strchr(rows[i].good, users[u]) != NULL),
+			row(rows[i].at, (template_check(t, FORMAT_MBOX,
+			    (enum users)u) == NULL) ==
+			    (strchr(rows[i].good, users[u]) != NULL),
 			    "another result of the check with -U %c",
 			    users[u]);
 		if (rows[i].has == NULL)
@@ -730,6 +731,45 @@ test_template(void)
 		row(rows[i].at, template_fixed(t) == rows[i].fixed,
 		    "fixed are %zu", template_fixed(t));
 	}
+}
+
+static void
+test_template_directory(void)
+{
+	static const struct {
+		int		 at;
+		const char	*template;
+		const char	*dir;
+	} rows[] = {
+		{ AT, "/var/mail/%n", "/var/mail" },
+		{ AT, "/m/all", NULL },
+		{ AT, "/m/%u.mbox", "/m" },
+		{ AT, "/m/100%%/%n", "/m/100%" },
+		{ AT, "/m/%%%%/%n", "/m/%%" },
+		{ AT, "/%n", NULL },
+		{ AT, "/m/%d/%n", NULL },
+		{ AT, "/m/%n/", NULL },
+		{ AT, "~/mbox", NULL },
+		{ AT, "%h/mbox", NULL },
+		{ AT, "/0123456789012/%n", "/0123456789012" },
+		{ AT, "/01234567890123/%n", "/01234567890123" },
+		{ AT, "/012345678901234/%n", NULL },
+	};
+	static const char *const maildir = "/m/%n/";
+	char dir[16];
+	size_t i;
+	bool r;
+
+	for (i = 0; i < nitems(rows); i++) {
+		r = template_directory(rows[i].template, dir, sizeof(dir));
+		row(rows[i].at, r == (rows[i].dir != NULL) &&
+		    (!r || same(dir, rows[i].dir)), "%s", r ? dir : "none");
+	}
+	/* What ends in a slash is no file. */
+	row(AT, template_check(maildir, FORMAT_MAILDIR, USERS_ANY) == NULL,
+	    "refused");
+	row(AT, template_check(maildir, FORMAT_MBOX, USERS_ANY) != NULL,
+	    "accepted");
 }
 
 static void
@@ -901,6 +941,21 @@ test_passwd_line(void)
 		{ AT, "al:x:1:2::/h::userdb_quota_storage_size=2G",
 		    { "al", "1", "2", "/h", { UINT64_C(2) << 30, 0 },
 		    true } },
+		/* Of a unit the first letter counts. */
+		{ AT, "al:x:1:2::/h::userdb_quota_rule=*:storage=1GB",
+		    { "al", "1", "2", "/h", { 1 << 30, 0 }, true } },
+		{ AT, "al:x:1:2::/h::userdb_quota_rule=*:bytes=1000B",
+		    { "al", "1", "2", "/h", { 1000, 0 }, true } },
+		{ AT, "al:x:1:2::/h::userdb_quota_rule=*:storage=1000b",
+		    { "al", "1", "2", "/h", { 1000, 0 }, true } },
+		{ AT, "al:x:1:2::/h::userdb_quota_rule=*:messages=1K",
+		    { "al", "1", "2", "/h", { 0, 1024 }, true } },
+		{ AT, "al:x:1:2::/h::userdb_quota_rule=?:storage=1M",
+		    { "al", "1", "2", "/h", { 1 << 20, 0 }, true } },
+		{ AT, "al:x:1:2::/h::userdb_quota_storage_size=1MiB",
+		    { "al", "1", "2", "/h", { 1 << 20, 0 }, true } },
+		{ AT, "al:x:1:2::/h::userdb_quota_storage_size=unlimited",
+		    { "al", "1", "2", "/h", { 0, 0 }, true } },
 		/* Rules of other mailboxes, and other fields. */
 		{ AT, "al:x:1:2::/h::userdb_quota_rule=Trash:storage=1M",
 		    { "al", "1", "2", "/h", { 0, 0 }, false } },
@@ -982,17 +1037,20 @@ test_maildirsize(void)
 		{ .at = AT, .in = "S\n", .result = -1 },
 		{ .at = AT, .in = "-1S\n", .result = -1 },
 		{ .at = AT, .in = "x\n", .result = -1 },
-		{ .at = AT, .in = "1000S\n\n5 1\n", .result = -1 },
-		{ .at = AT, .in = "1000S\n5\n", .result = -1 },
-		{ .at = AT, .in = "1000S\n5 1 1\n", .result = -1 },
-		{ .at = AT, .in = "1000S\n5 x\n", .result = -1 },
-		{ .at = AT, .in = "1000S\n5 -\n", .result = -1 },
-		{ .at = AT, .in = "1000S\n1.5 1\n", .result = -1 },
+		{ .at = AT, .in = "5S,x\n", .result = -1 },
+		/* The limits of a good first line count all the same. */
+		{ AT, "1000S\n\n5 1\n", -1, { { 1000, 0 }, { 0, 0 }, 0 } },
+		{ AT, "1000S\n5\n", -1, { { 1000, 0 }, { 0, 0 }, 0 } },
+		{ AT, "10C\n5 1 1\n", -1, { { 0, 10 }, { 0, 0 }, 0 } },
+		{ AT, "1000S\n5 x\n", -1, { { 1000, 0 }, { 0, 0 }, 0 } },
+		{ AT, "1000S\n5 -\n", -1, { { 1000, 0 }, { 0, 0 }, 0 } },
+		{ AT, "1000S\n1.5 1\n", -1, { { 1000, 0 }, { 0, 0 }, 0 } },
 		{ .at = AT, .in = "99999999999999999999S\n", .result = -1 },
-		{ .at = AT, .in = "1000S\n9223372036854775807 1\n1 0\n",
-		    .result = -1 },
-		{ .at = AT, .in = "1000S\n-9223372036854775807 1\n"
-		    "-9223372036854775807 1\n", .result = -1 },
+		{ AT, "1000S\n9223372036854775807 1\n1 0\n", -1,
+		    { { 1000, 0 }, { 0, 0 }, 0 } },
+		{ AT, "1000S\n-9223372036854775807 1\n"
+		    "-9223372036854775807 1\n", -1,
+		    { { 1000, 0 }, { 0, 0 }, 0 } },
 	};
 	struct maildirsize m;
 	size_t i;
@@ -1002,10 +1060,10 @@ test_maildirsize(void)
 		const struct maildirsize *want = &rows[i].m;
 
 		r = parse_maildirsize(rows[i].in, &m);
-		row(rows[i].at, r == rows[i].result && (r == -1 ||
-		    (m.limit.bytes == want->limit.bytes &&
+		row(rows[i].at, r == rows[i].result &&
+		    m.limit.bytes == want->limit.bytes &&
 		    m.limit.messages == want->limit.messages &&
-		    m.used.bytes == want->used.bytes &&
+		    (r == -1 || (m.used.bytes == want->used.bytes &&
 		    m.used.messages == want->used.messages &&
 		    m.lines == want->lines)),
 		    "%d: %llu,%llu of %llu,%llu in %zu lines", r,
@@ -1581,6 +1639,7 @@ main(void)
 	test_split();
 	test_names();
 	test_template();
+	test_template_directory();
 	test_expand();
 	test_passwd_key();
 	test_passwd_line();
