@@ -109,7 +109,11 @@ output_ready(struct session *s)
 		if (n == -1 && errno == EINTR)
 			s->deliverer.ending = true;
 	} while (n == -1 && errno == EINTR);
-	return n == 1 && (pfd.revents & POLLOUT) != 0 ? 0 : -1;
+	if (n == 1 && (pfd.revents & POLLOUT) != 0)
+		return 0;
+	if (n != -1)
+		errno = n == 0 ? ETIMEDOUT : EPIPE;
+	return -1;
 }
 
 /* Writes some of it without blocking for longer than the timeout. */

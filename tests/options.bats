@@ -286,3 +286,24 @@ right() {
   [[ $(<"$D/out") == *Z* ]]
   [[ $(<"$D/out") != *421* ]]
 }
+
+@test "-d: a home is not made for the slash behind it, a mbox has none" {
+  printf 'a:x:%d:%d::%s::\n' "$EUID" "$(id -g)" "$D/m/gone" >"$D/users"
+  for template in maildir:~/ maildir:%h/ maildir:~//Maildir mbox:~//mbox; do
+    with -U "file:$D/users" -d "$template"
+    send a hello
+    codes 220 250 250 250 354 '451 4.3.0' 221
+    [[ ! -e $D/m/gone ]]
+  done
+  with -U any -d "mbox:$D/m/%n/"
+  say QUIT
+  exits 64
+  codes '421 4.3.5'
+}
+
+@test "-u: another group needs root as well" {
+  with -u "$(id -un):daemon"
+  say QUIT
+  exits 64
+  codes '421 4.3.5'
+}

@@ -200,3 +200,14 @@ limit() {
   send a "$(printf '%01000d' 0)"
   codes 220 250 250 250 354 '452 4.2.2' 221
 }
+
+@test "a line longer than a block is bad, whatever of it fits" {
+  { printf 'a:x:%d:%d::%s::' "$EUID" "$(id -g)" "$D/m/a"
+    head -c 66000 /dev/zero | tr '\0' x
+    printf ' userdb_quota_rule=*:bytes=1\n'
+    printf 'b:x:%d:%d::%s::\n' "$EUID" "$(id -g)" "$D/m/b"; } >"$D/users"
+  with -U "file:$D/users" -d "maildir:$D/m/%n"
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<b>' QUIT
+  codes 220 250 250 '451 4.3.5' 250 221
+  logged 'line 1: it is too long'
+}

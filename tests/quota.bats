@@ -114,3 +114,26 @@ maildir() {
   codes 220 250 250 250 354 '452 4.2.2' 221
   [[ $(stat -c %s "$D/m/a") == 1000 ]]
 }
+
+@test "a maildirsize that is too large, or has a bad line, keeps its limit" {
+  maildir a
+  { echo 1000S; yes '2 1' | head -n 1300; } >"$D/m/a/maildirsize"
+  head -c 990 /dev/zero >"$D/m/a/cur/one"
+  send a 123456789
+  codes 220 250 250 250 354 250 221
+  same "$D/m/a/maildirsize" '1000S\n990 1\n10 1\n'
+  send a x
+  codes 220 250 250 '452 4.2.2' 503 500 500 221
+  maildir b
+  printf '1000S\n2 1\nnonsense\n' >"$D/m/b/maildirsize"
+  head -c 999 /dev/zero >"$D/m/b/cur/one"
+  send b x
+  codes 220 250 250 250 354 '452 4.2.2' 221
+}
+
+@test "a mbox of the wrong kind is not called full" {
+  with -Q -q 3000 -U any -d "mbox:$D/m/%n"
+  mkdir "$D/m/a"
+  send a x
+  codes 220 250 250 250 354 '451 4.2.0' 221
+}

@@ -154,3 +154,20 @@ dialogue() {
   finish
   (($(stat -c %s "$(only a)") > n * 71))
 }
+
+@test "SIGTERM while the client does not read: it ends soon" {
+  also -t 60
+  mkfifo "$D/replies"
+  "$LMTPD" "${OPTIONS[@]}" < <(yes NOOP | head -c 2000000; sleep 30) \
+    >"$D/replies" 2>/dev/null 3>&- &
+  SESSION=$!
+  exec {FROM}<"$D/replies"
+  await asleep "$SESSION"
+  sleep 0.3
+  kill -TERM "$SESSION"
+  begun=$SECONDS
+  wait "$SESSION"
+  ((SECONDS - begun < 15)) || fail "$((SECONDS - begun)) seconds"
+  SESSION=
+  exec {FROM}<&-
+}

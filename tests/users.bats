@@ -246,3 +246,25 @@ lands() {
   say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<+x>' QUIT
   codes 220 250 250 '550 5.1.3' 221
 }
+
+@test "dir: a link to what is not there is no unknown user, but perhaps a disk" {
+  with -U dir -d "maildir:$D/m/%d/%n"
+  mkdir -p "$D/disk/x/a/cur"
+  ln -s "$D/disk/x" "$D/m/x"
+  mkdir "$D/m/y"
+  ln -s "$D/disk/x/b" "$D/m/y/b"
+  send a@x hello
+  codes 220 250 250 250 354 250 221
+  mv "$D/disk" "$D/off"
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a@x>' 'RCPT TO:<b@y>' 'RCPT TO:<a@y>' QUIT
+  codes 220 250 250 '451 4.3.0' '451 4.2.0' '550 5.1.1' 221
+}
+
+@test "dir: where the place itself is missing nobody is unknown" {
+  for kind in maildir mbox; do
+    with -U dir -d "$kind:$D/absent/%n"
+    send a hello
+    codes 220 250 250 '451 4.3.0' 503 500 500 221
+    logged "stat $D/absent: No such file"
+  done
+}

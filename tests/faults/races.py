@@ -55,9 +55,12 @@ def judge(acknowledged, data, tree):
     return 'left over: %s' % left if left else None
 
 
-def lmtpd(*options):
-    return Server(['setpriv', '--reuid', str(UID), '--regid', str(UID),
-                   '--clear-groups', LMTPD, '-H', 'h', '-U', 'any', *options])
+def lmtpd(*options, inject=None):
+    under = ['strace', '-qq', '-o', '/dev/null', '-e', 'inject=' + inject] \
+        if inject else []
+    return Server([*under, 'setpriv', '--reuid', str(UID), '--regid',
+                   str(UID), '--clear-groups', LMTPD, '-H', 'h', '-U', 'any',
+                   *options])
 
 
 class Deliverer(threading.Thread):
@@ -197,9 +200,38 @@ def both_create(where, fmt):
                   where + '/m')
 
 
+def both_break(where):
+    """Two find a lock whose owner is dead.  The second has seen it, but moves
+    it only when the first has its own in that place, and may have its inode;
+    the first fails in the end, and cuts off what it wrote."""
+    options = ['-k', 'dotlock', '-d', 'mbox:%s/m/%%n' % where]
+    lock = where + '/m/box.lock'
+    for i in range(TIMES // 4):
+        fresh(where)
+        with open(lock, 'w', encoding='ascii') as f:
+            f.write('999999999\n%s\n' % os.uname().nodename)
+        own(lock)
+        second = Client(lmtpd(
+            *options, inject='rename:delay_enter=60000:when=1').sock)
+        first = Client(lmtpd(
+            *options, inject='fsync:error=EIO:delay_enter=150000:when=1').sock)
+        for client, name in ((second, 'b'), (first, 'a')):
+            client.begin(['box'], body(name))
+            time.sleep(0.02)
+        got = [name for client, name in ((first, 'a'), (second, 'b'))
+               if client.reply()[:3] == b'250']
+        for client in (first, second):
+            client.command('QUIT')
+            client.close()
+        yield 'a lock broken by two, %d' % i, \
+            'delivered were %s' % got if got != ['b'] else \
+            judge(got, mailbox_data(where + '/m/box'), where + '/m')
+
+
 def race(where):
     for fmt in ('mbox', 'maildir'):
         yield from both_create(where, fmt)
+    yield from both_break(where)
     mbox, maildir = (['-d', '%s:%s/m/%%n' % (fmt, where)]
                      for fmt in ('mbox', 'maildir'))
     # The last: whether all must be delivered, with nothing to wait for.
