@@ -48,43 +48,77 @@ failure_reply(const struct failure *f, const struct config *cfg)
 	    &reply_full_for_good : f->reply;
 }
 
-/*
- * Which permission is missing in which directory of a path, as we are now:
- * to go on into it, or to make there what is not there.  NULL if in none.
- */
-static const char *
-path_denies(const char *path, char *dir, size_t size)
+/* The bytes of the path's directory that a slash at s ends: "/" is one. */
+static int
+path_bytes(const char *path, const char *s)
 {
-	const char *slash = path;
-	char *last;
-	int n;
+	return s == path ? 1 : (int)(s - path);
+}
 
-	dir[0] = '\0';
-	while ((slash = strchr(slash + 1, '/')) != NULL) {
-		n = snprintf(dir, size, "%.*s", (int)(slash - path), path);
-		if (n < 0 || (size_t)n >= size)
-			return NULL;
+/* How many bytes of the path name the first of it that is not there. */
+static int
+path_missing(const char *path)
+{
+	const char *s;
+	char dir[PATH_MAX];
+
+	for (s = path; (s = strchr(s + 1, '/')) != NULL; ) {
+		snprintf(dir, sizeof(dir), "%.*s", path_bytes(path, s), path);
+		if (faccessat(AT_FDCWD, dir, F_OK, AT_EACCESS) == -1)
+			return errno == ENOENT ? path_bytes(path, s) : 0;
+	}
+	return 0;
+}
+
+/*
+ * The same for the directory that denies something to us, as we are now:
+ * *what, to go on into it, or to make there what is not there.
+ */
+static int
+path_denied(const char *path, const char **what)
+{
+	const char *s, *last = path;
+	char dir[PATH_MAX] = "/";
+
+	*what = "search";
+	for (s = path; (s = strchr(s + 1, '/')) != NULL; last = s) {
+		snprintf(dir, sizeof(dir), "%.*s", path_bytes(path, s), path);
 		if (faccessat(AT_FDCWD, dir, X_OK, AT_EACCESS) == 0)
 			continue;
 		if (errno == EACCES)
-			return "search";
-		/* The first has none before it, and is always there. */
-		if ((last = strrchr(dir, '/')) == NULL)
-			return NULL;
-		*last = '\0';
+			return path_bytes(path, s);
+		snprintf(dir, sizeof(dir), "%.*s", path_bytes(path, last),
+		    path);
 		break;
 	}
+	*what = "write";
 	if (faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == 0 ||
-	    faccessat(AT_FDCWD, dir, W_OK, AT_EACCESS) == 0)
-		return NULL;
-	return errno == EACCES ? "write" : NULL;
+	    faccessat(AT_FDCWD, dir, W_OK, AT_EACCESS) == 0 ||
+	    errno != EACCES)
+		return 0;
+	return path_bytes(path, last);
+}
+
+/* Which part of an absolute path is at fault, if it is not the last. */
+static void
+add_component(struct failure *f, size_t n, const char *path)
+{
+	const char *what;
+	int len;
+
+	if (f->err == EACCES && (len = path_denied(path, &what)) > 0)
+		snprintf(f->reason + n, sizeof(f->reason) - n,
+		    ", no %s permission in %.*s", what,
+		    len < 200 ? len : 200, path);
+	if (f->err == ENOENT && (len = path_missing(path)) > 0)
+		snprintf(f->reason + n, sizeof(f->reason) - n,
+		    ", %.*s is missing", len < 200 ? len : 200, path);
 }
 
 int
 failure_errno(struct failure *f, const char *call, const char *pathfmt, ...)
 {
-	char path[PATH_MAX], dir[PATH_MAX];
-	const char *denied;
+	char path[PATH_MAX];
 	int err = errno, n;
 	va_list ap;
 
@@ -96,10 +130,8 @@ failure_errno(struct failure *f, const char *call, const char *pathfmt, ...)
 	n = snprintf(f->reason, sizeof(f->reason),
 	    "%s %.400s: %s (euid %ld, egid %ld)", call, path, strerror(err),
 	    (long)geteuid(), (long)getegid());
-	if (err == EACCES && n > 0 && (size_t)n < sizeof(f->reason) &&
-	    (denied = path_denies(path, dir, sizeof(dir))) != NULL)
-		snprintf(f->reason + n, sizeof(f->reason) - (size_t)n,
-		    ", no %s permission in %.200s", denied, dir);
+	if (path[0] == '/' && n > 0 && (size_t)n < sizeof(f->reason))
+		add_component(f, (size_t)n, path);
 	errno = err;
 	return -1;
 }

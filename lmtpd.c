@@ -92,7 +92,8 @@ set_host(struct options *o, struct config *cfg, const char *arg)
 		continue;
 	if (*s != '\0' || s == arg || s - arg > HOST_BYTES)
 		wrong(o, "-H takes a host name of at most %d printable "
-		    "characters, not \"%s\"", HOST_BYTES, arg);
+		    "ASCII characters and no space, not \"%s\"", HOST_BYTES,
+		    arg);
 	cfg->host = arg;
 }
 
@@ -349,7 +350,8 @@ set_identity(struct options *o, struct config *cfg)
 		return;
 	cfg->has_user = true;
 	if (user_option(o->user, cfg, &name) == -1)
-		wrong(o, "-u: there is no user or group %s", o->user);
+		wrong(o, "-u: there is no user or group %s; a number that "
+		    "passwd does not know wants a group", o->user);
 	else if (root && identity_become(name, cfg->uid, cfg->gid) == -1)
 		cannot_start(o, "setgroups and setresuid");
 	else if (!root && (cfg->uid != uid ||
@@ -453,6 +455,9 @@ check_all(const struct config *cfg, char **addresses)
 		log_warn(cfg, "malloc and getentropy: %s", strerror(errno));
 		status = EX_OSERR;
 	}
+	/* Only a large message would show it. */
+	if (faccessat(AT_FDCWD, cfg->spool, W_OK | X_OK, AT_EACCESS) == -1)
+		failure_log(cfg, "access", "%s", cfg->spool);
 	for (; status != EX_OSERR && *addresses != NULL; addresses++)
 		if (!check(&dv, *addresses))
 			status = 1;

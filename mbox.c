@@ -87,15 +87,19 @@ wrong(struct delivery *d, const char *what)
 static int
 examine(struct delivery *d, const struct stat *st)
 {
+	char owner[64];
+
 	if (S_ISLNK(st->st_mode))
 		return wrong(d, "is a symbolic link");
 	if (!S_ISREG(st->st_mode))
 		return wrong(d, "is no regular file");
 	if (st->st_nlink != 1)
 		return wrong(d, "has more than one link");
-	if (st->st_uid != d->id.uid)
-		return wrong(d, "belongs to another user");
-	return 0;
+	if (st->st_uid == d->id.uid)
+		return 0;
+	snprintf(owner, sizeof(owner), "belongs to uid %ld, not to %ld",
+	    (long)st->st_uid, (long)d->id.uid);
+	return wrong(d, owner);
 }
 
 static int

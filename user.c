@@ -514,8 +514,10 @@ user_find(const struct config *cfg, const struct address *a,
 	if (a->domain[0] != '\0')
 		l.domain = a->domain;
 	lookup_names(&l, a);
-	if (l.n == 0 || (needs_domain && l.domain == NULL) ||
-	    (l.domain != NULL && !name_is_safe(l.domain) &&
+	if (needs_domain && l.domain == NULL)
+		return failure_set(f, &reply_bad_name,
+		    "%s has no domain, and the template wants one", a->raw);
+	if (l.n == 0 || (l.domain != NULL && !name_is_safe(l.domain) &&
 	    (needs_domain || template_has(cfg->template, 'u'))))
 		return failure_set(f, &reply_bad_name,
 		    "no mailbox can be named for %s", a->raw);

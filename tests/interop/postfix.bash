@@ -13,6 +13,8 @@ inet_interfaces = loopback-only
 mynetworks_style = host
 smtputf8_enable = yes
 alias_maps =
+# For the test: what is unknown comes to lmtpd, not only to smtpd.
+local_recipient_maps =
 message_size_limit = 100000000
 mailbox_size_limit = 0
 END

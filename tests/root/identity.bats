@@ -59,7 +59,7 @@ owned() {
   echo untouched >"$D/m/games"
   send games x
   codes 220 250 250 250 354 '451 4.2.0' 221
-  logged 'belongs to another user'
+  logged 'belongs to uid [0-9]+, not to [0-9]+'
   ln -s games "$D/m/man"
   send man x
   codes 220 250 250 250 354 '451 4.2.0' 221
