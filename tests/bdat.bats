@@ -81,3 +81,22 @@ chunks() {
   codes 220 250 250 250 250 '552 5.3.4' 221
   (($(count a) == 0))
 }
+
+@test "a chunk that passes -s is logged for each recipient" {
+  also -s 5
+  chunks 'BDAT 6\r\nabcdef'
+  codes 220 250 250 250 '552 5.3.4' 221
+  logged 'to=<a> .*status=refused reason="more than 5 bytes"'
+  logged 'session=quit messages=0 delivered=0 deferred=0 refused=1'
+}
+
+@test "chunks of a message that is over are no errors" {
+  local i more=()
+  also -s 5
+  for ((i = 0; i < 60; i++)); do
+    more+=('BDAT 1\r\nx')
+  done
+  chunks 'BDAT 6\r\nabcdef' "${more[@]}"
+  ((${#REPLIES[@]} > 65))
+  replied '^221 '
+}

@@ -87,3 +87,54 @@ full\t452 4.2.2 Mailbox is full\tmaildir:$D/m/full\t$(id -u):$(id -g)\t5/5,1/9\n
   grep -q $'^a\t451 4.3.0 ' "$D/out"
   logged "a: access $D/m/a/new: Permission denied"
 }
+
+# checks WANT ADDRESS: -c says so, and a delivery answers so.
+checks() {
+  "$LMTPD" -c "${OPTIONS[@]}" "$2" 2>"$D/log" | cut -f 2 >"$D/said" || :
+  send "${2/#<>/x}" hello
+  if [[ $1 == ok ]]; then
+    codes 220 250 250 250 354 250 221
+  else
+    replied "^$1 "
+  fi
+  grep -q "^$1" "$D/said" || fail "-c: $(cat "$D/said")"
+}
+
+@test "-c says what a delivery would" {
+  with -U any -d "maildir:$D/m/fixed"
+  checks '451 4.3.0' a
+  with -U any -f -d "maildir:$D/m/%n"
+  mkdir "$D/m/a"
+  chmod 500 "$D/m/a"
+  checks '451 4.3.0' a
+  mkdir -p "$D/m/b/"{cur,new,tmp} "$D/m/b/.x/"{cur,new,tmp}
+  chmod 400 "$D/m/b/.x/tmp"
+  checks '451 4.3.0' b+x
+  checks ok b
+  mkdir -p "$D/m/c/"{cur,new,tmp} "$D/m/c/.x/cur"
+  chmod 0 "$D/m/c/.x/cur"
+  checks ok c
+  checks '501 5.1.3' 'a b'
+  chmod 700 "$D/m/a" "$D/m/b/.x/tmp" "$D/m/c/.x/cur"
+}
+
+@test "-c tells of a -T that cannot be written, and of wrong options, in a pipe too" {
+  "$LMTPD" -c -T "$D/none" "${OPTIONS[@]}" a >"$D/out" 2>&1
+  grep -q "access $D/none: No such file" "$D/out"
+  STATUS=0
+  "$LMTPD" -c -Z a 2>&1 | cat >"$D/out" || STATUS=$?
+  grep -q 'no option -Z' "$D/out"
+}
+
+@test "a message that finds no place to wait is refused with the reason" {
+  also -T "$D/none"
+  send a "$(head -c 2000000 /dev/zero | tr '\0' x | fold -w 900)"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged "reason=\"create a file in $D/none: No such file or directory \(euid"
+}
+
+@test "a missing directory is named" {
+  with -U any -d "maildir:$D/none/%n/Maildir"
+  send a x
+  logged "No such file or directory \(euid.*\), $D/none is missing"
+}

@@ -129,3 +129,13 @@ owned() {
   grep -Eq "^Uid:(	$(id -u games)){4}$" "/proc/$SESSION/status"
   finish
 }
+
+@test "a copy that is set-group-ID is refused" {
+  install -g mail -m 2755 "$LMTPD" "$D/lmtpd"
+  STATUS=0
+  setpriv --reuid nobody --regid nogroup --clear-groups "$D/lmtpd" -U any \
+    -d "mbox:$D/m/%n" </dev/null >"$D/out" 2>"$D/log" || STATUS=$?
+  exits 64
+  hold "$D/out"
+  codes '421 4.3.5'
+}

@@ -88,3 +88,30 @@ while True:
   (($(find "$D/m/games" -type f -name '*,S=*' | wc -l) ==
     $(grep -c '^250 2.1.5' "$D/out")))
 }
+
+@test "without a journal an empty mbox has its directory synced" {
+  mkdir -p "$D/m/deep/er"
+  chown -R games "$D/m/deep"
+  install -o games -m 600 /dev/null "$D/m/deep/er/a"
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x . QUIT |
+    strace -qq -y -e trace=fsync -o "$D/calls" "$LMTPD" -u games -U any \
+      -d "mbox:$D/m/deep/er/%n" >"$D/out"
+  hold "$D/out"
+  codes 220 250 250 250 354 250 221
+  grep -q "fsync(.*<$D/m/deep/er/a>" "$D/calls"
+  grep -q "fsync(.*<$D/m/deep/er>" "$D/calls"
+}
+
+@test "a Maildir without tmp has its directories synced before it is there" {
+  mkdir -p "$D/m/one/box/"{cur,new}
+  chown -R games "$D/m/one"
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<one>' DATA x . QUIT |
+    strace -qq -y -e trace=fsync,mkdirat -o "$D/calls" "$LMTPD" -u games \
+      -U any -d "maildir:$D/m/%n/box" >"$D/out"
+  hold "$D/out"
+  codes 220 250 250 250 354 250 221
+  grep -n "fsync(.*<$D/m/one/box>" "$D/calls"
+  grep -n "fsync(.*<$D/m/one>" "$D/calls"
+  [[ $(grep -n 'mkdirat(.*tmp' "$D/calls" | cut -d : -f 1) -gt \
+    $(grep -n "fsync(.*<$D/m/one/box>" "$D/calls" | cut -d : -f 1) ]]
+}
