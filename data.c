@@ -135,12 +135,10 @@ field_is_dropped(const struct filter *f, const char *name, size_t len)
 	};
 	size_t i;
 
-	if (f->return_path && len == 11 &&
-	    strncasecmp(name, "Return-Path", len) == 0)
+	if (f->return_path && word_is(name, len, "Return-Path"))
 		return true;
 	for (i = 0; f->mbox && i < nitems(mbox_fields); i++)
-		if (strlen(mbox_fields[i]) == len &&
-		    strncasecmp(name, mbox_fields[i], len) == 0)
+		if (word_is(name, len, mbox_fields[i]))
 			return true;
 	return false;
 }

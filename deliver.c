@@ -301,7 +301,10 @@ prepare(struct deliverer *dv, const struct envelope *env,
 		d->id.gid = dv->lend_gid;
 }
 
-/* A name that no other delivery has: for the log, the reply and the file. */
+/*
+ * A name that no other delivery has: for the log, the reply and the file.
+ * Only the file's is in other people's hands, and has all of random.
+ */
 static void
 make_names(struct deliverer *dv, struct rcpt *r, char *unique, size_t size)
 {

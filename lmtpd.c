@@ -217,12 +217,12 @@ open_standard(struct options *o)
 {
 	int fd;
 
-	do
+	do {
 		if ((fd = open("/dev/null", O_RDWR)) == -1) {
 			cannot_start(o, "open /dev/null");
 			return;
 		}
-	while (fd <= STDERR_FILENO);
+	} while (fd <= STDERR_FILENO);
 	close(fd);
 }
 

@@ -109,6 +109,8 @@ struct maildirsize {
 	size_t		 lines;		/* behind the first */
 };
 
+/* Is the word of len bytes at s this one, whatever its case? */
+bool	 word_is(const char *s, size_t len, const char *word);
 /*
  * Splits a command of len bytes, NUL behind it, in place at its first space.
  * Returns what follows the verb, spaces around it gone, or NULL if there is

@@ -209,9 +209,8 @@ parse_reverse_path(const char **sp, char path[COMMAND_MAX + 1])
 	return 0;
 }
 
-/* Is the word of len bytes at s this one, whatever its case? */
-static bool
-is_word(const char *s, size_t len, const char *word)
+bool
+word_is(const char *s, size_t len, const char *word)
 {
 	return strlen(word) == len && strncasecmp(s, word, len) == 0;
 }
@@ -335,18 +334,18 @@ parse_param(const char *s, size_t len, bool rcpt, struct params *p)
 		vlen = len - key - 1;
 	}
 	if (rcpt) {
-		if (is_word(s, key, "IGNOREQUOTA"))
+		if (word_is(s, key, "IGNOREQUOTA"))
 			return parse_flag(value, &p->ignorequota);
 		return PARAM_UNKNOWN;
 	}
-	if (is_word(s, key, "SIZE"))
+	if (word_is(s, key, "SIZE"))
 		return parse_size_param(value, vlen, p);
-	if (is_word(s, key, "SMTPUTF8"))
+	if (word_is(s, key, "SMTPUTF8"))
 		return parse_flag(value, &p->smtputf8);
-	if (!is_word(s, key, "BODY"))
+	if (!word_is(s, key, "BODY"))
 		return PARAM_UNKNOWN;
-	if (p->has_body || value == NULL || (!is_word(value, vlen, "7BIT") &&
-	    !is_word(value, vlen, "8BITMIME")))
+	if (p->has_body || value == NULL || (!word_is(value, vlen, "7BIT") &&
+	    !word_is(value, vlen, "8BITMIME")))
 		return PARAM_VALUE;
 	p->has_body = true;
 	return PARAM_OK;
@@ -425,7 +424,7 @@ parse_xforward(const char *s, char *ident, size_t size)
 		if (key == 0 || s[key] != '=' || parse_xtext(s + key + 1,
 		    len - key - 1, value, sizeof(value)) == -1)
 			return -1;
-		if (!is_word(s, key, "IDENT"))
+		if (!word_is(s, key, "IDENT"))
 			continue;
 		has_ident = true;
 		snprintf(id, sizeof(id), "%s",
@@ -448,7 +447,7 @@ list_word(const char **s, const char *const names[], size_t n)
 	size_t i, len = strcspn(*s, ",");
 
 	for (i = 0; i < n; i++)
-		if (is_word(*s, len, names[i]))
+		if (word_is(*s, len, names[i]))
 			break;
 	*s = (*s)[len] == ',' ? *s + len + 1 : NULL;
 	return i;

@@ -192,8 +192,10 @@ say_result(struct session *s, const struct reply *r, const char *id)
 	text_init(&code, digits, sizeof(digits));
 	text_number(&code, (uint64_t)r->code, 10, 3);
 	text_add(&code, " ", NULL);
-	say(s, digits, r->esc, r->text, id == NULL ? NULL : ", id=", id,
-	    NULL);
+	if (id == NULL)
+		say(s, digits, r->esc, r->text, NULL);
+	else
+		say(s, digits, r->esc, r->text, ", id=", id, NULL);
 }
 
 static void
@@ -449,8 +451,13 @@ static const struct reply *
 cmd_lhlo(struct session *s, char *args)
 {
 	char limits[48], size[32];
+	/* The last ones, of which CHUNKING is wanted most, if they fit. */
+	const char *const offers[] = {
+		s->cfg->host, "PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME",
+		"SMTPUTF8", "IGNOREQUOTA", "CHUNKING", "XFORWARD IDENT", limits
+	};
 	struct text t;
-	size_t len;
+	size_t i, len;
 
 	transaction_reset(s);
 	s->phase = PHASE_HELLO;
@@ -461,23 +468,13 @@ cmd_lhlo(struct session *s, char *args)
 	text_init(&t, size, sizeof(size));
 	text_add(&t, "SIZE ", NULL);
 	text_number(&t, s->cfg->maxsize, 10, 0);
-	len = strlen("250-\r\n" "250-PIPELINING\r\n"
-	    "250-ENHANCEDSTATUSCODES\r\n" "250-8BITMIME\r\n"
-	    "250-SMTPUTF8\r\n" "250-IGNOREQUOTA\r\n" "250-\r\n") +
-	    strlen(s->cfg->host) + strlen(size);
-	say(s, "250-", NULL, s->cfg->host, NULL);
-	say(s, "250-", NULL, "PIPELINING", NULL);
-	say(s, "250-", NULL, "ENHANCEDSTATUSCODES", NULL);
-	say(s, "250-", NULL, "8BITMIME", NULL);
-	say(s, "250-", NULL, "SMTPUTF8", NULL);
-	/* As many of the rest as fit: CHUNKING is wanted most. */
-	if ((len += strlen("250-CHUNKING\r\n")) <= LHLO_MAX)
-		say(s, "250-", NULL, "CHUNKING", NULL);
-	if ((len += strlen("250-XFORWARD IDENT\r\n")) <= LHLO_MAX)
-		say(s, "250-", NULL, "XFORWARD IDENT", NULL);
-	if (len + strlen("250-\r\n") + strlen(limits) <= LHLO_MAX)
-		say(s, "250-", NULL, limits, NULL);
-	say(s, "250-", NULL, "IGNOREQUOTA", NULL);
+	len = strlen("250 \r\n") + strlen(size);
+	for (i = 0; i < nitems(offers); i++) {
+		len += strlen("250-\r\n") + strlen(offers[i]);
+		if (len > LHLO_MAX)
+			break;
+		say(s, "250-", NULL, offers[i], NULL);
+	}
 	say(s, "250 ", NULL, size, NULL);
 	return NULL;
 }
