@@ -309,40 +309,43 @@ set_process(struct options *o)
 		cannot_start(o, "sigaction");
 }
 
-/* Its options would let anybody write where another may. */
+/*
+ * Our own ids.  False if they are borrowed: with the options that there are
+ * anybody could write where another may.
+ */
 static bool
-is_setid(struct options *o, bool *root)
+find_identity(struct options *o, struct config *cfg)
 {
-	uid_t ruid, euid, suid;
-	gid_t rgid, egid, sgid;
+	uid_t ruid, suid;
+	gid_t rgid, sgid;
 
-	if (getresuid(&ruid, &euid, &suid) == -1 ||
-	    getresgid(&rgid, &egid, &sgid) == -1) {
+	if (getresuid(&ruid, &cfg->uid, &suid) == -1 ||
+	    getresgid(&rgid, &cfg->gid, &sgid) == -1) {
 		cannot_start(o, "getresuid and getresgid");
-		return true;
-	}
-	*root = euid == 0;
-	/* sendmail, as root, leaves us a group of its own. */
-	if (ruid == euid && suid == euid &&
-	    (*root || (rgid == egid && sgid == egid)))
 		return false;
+	}
+	/* sendmail, as root, leaves us a group of its own. */
+	if (ruid == cfg->uid && suid == cfg->uid &&
+	    (cfg->uid == 0 || (rgid == cfg->gid && sgid == cfg->gid)))
+		return true;
 	wrong(o, "lmtpd must not be set-user-ID or set-group-ID");
-	return true;
+	return false;
 }
 
 /* Who we are from here on. */
 static void
 set_identity(struct options *o, struct config *cfg)
 {
-	uid_t uid = geteuid();
-	gid_t gid = getegid();
-	bool root;
 	char *name = NULL;
+	uid_t uid;
+	gid_t gid;
+	bool root;
 
-	cfg->uid = uid;
-	cfg->gid = gid;
-	if (is_setid(o, &root))
+	if (!find_identity(o, cfg))
 		return;
+	uid = cfg->uid;
+	gid = cfg->gid;
+	root = uid == 0;
 	cfg->switches = root && o->user == NULL;
 	if (cfg->switches && identity_drop_groups() == -1)
 		cannot_start(o, "setgroups and setresgid");

@@ -206,13 +206,15 @@ examine_locked(struct delivery *d, struct stat *st)
 static int
 lock_path(const struct delivery *d, const char *unique, char path[PATH_MAX])
 {
-	int n = snprintf(path, PATH_MAX, "%s.lock%s%s",
-	    d->rcpt->mailbox.path, unique[0] == '\0' ? "" : ".", unique);
+	const char *mailbox = d->rcpt->mailbox.path;
 
-	if (n < 0 || n >= PATH_MAX) {
+	if (strlen(mailbox) + strlen(".lock.") + strlen(unique) >= PATH_MAX) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
+	strlcpy(path, mailbox, PATH_MAX);
+	strlcat(path, unique[0] == '\0' ? ".lock" : ".lock.", PATH_MAX);
+	strlcat(path, unique, PATH_MAX);
 	return 0;
 }
 
