@@ -133,6 +133,7 @@ owned() {
 @test "a copy that is set-group-ID is refused" {
   install -g mail -m 2755 "$LMTPD" "$D/lmtpd"
   STATUS=0
+  # shellcheck disable=SC2034 # exits looks at it
   setpriv --reuid nobody --regid nogroup --clear-groups "$D/lmtpd" -U any \
     -d "mbox:$D/m/%n" </dev/null >"$D/out" 2>"$D/log" || STATUS=$?
   exits 64
