@@ -350,7 +350,10 @@ scan_file(const struct lookup *l, struct scan *s, int fd)
 				return -1;
 			rest = lf == NULL;
 		}
-		have = i < have ? have - i : 0;
+		/* A line that ends with the block has no LF behind it. */
+		if (i > have)
+			i = have;
+		have -= i;
 		memmove(buf, buf + i, have);
 	} while (n != 0 && s->key > 0);
 	return 0;

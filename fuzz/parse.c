@@ -117,6 +117,7 @@ option(const char *s)
 	size_t nlocks;
 	struct log_line l;
 	const char *p;
+	char dir[32];
 
 	if (parse_size(s, true, &n) == 0)
 		need(n <= INT64_MAX);
@@ -127,8 +128,10 @@ option(const char *s)
 	(void)parse_trace(s, &bits);
 	if (parse_maildirsize(s, &m) == 0)
 		need(m.used.bytes <= INT64_MAX);
-	if (template_check(s, USERS_PASSWD) == NULL)
+	if (template_check(s, FORMAT_MBOX, USERS_PASSWD) == NULL)
 		need(template_fixed(s) <= strlen(s));
+	if (template_directory(s, dir, sizeof(dir)))
+		need(strlen(dir) <= template_fixed(s));
 	log_begin(&l);
 	log_add(&l, "k", s);
 	for (p = l.buf; *p != '\0'; p++)
