@@ -91,7 +91,7 @@ full\t452 4.2.2 Mailbox is full\tmaildir:$D/m/full\t$(id -u):$(id -g)\t5/5,1/9\n
 # checks WANT ADDRESS: -c says so, and a delivery answers so.
 checks() {
   "$LMTPD" -c "${OPTIONS[@]}" "$2" 2>"$D/log" | cut -f 2 >"$D/said" || :
-  send "${2/#<>/x}" hello
+  send "$2" hello
   if [[ $1 == ok ]]; then
     codes 220 250 250 250 354 250 221
   else

@@ -25,7 +25,8 @@ ERRORS = {
     'utimensat': 'EIO EROFS', 'pread64': 'EIO EINTR', 'read': 'EIO',
     'faccessat2': 'EIO EACCES', 'unlink': 'EACCES EIO', 'unlinkat': 'EACCES',
     'ftruncate': 'EIO', 'mmap': 'ENOMEM', 'fstatfs': 'EIO',
-    'getdents64': 'EIO', 'readlink': 'EIO', 'sendto': 'EPIPE', 'getpeername': 'ENOTCONN',
+    'getdents64': 'EIO', 'readlink': 'EIO', 'sendto': 'EPIPE',
+    'getpeername': 'ENOTCONN',
 }
 
 Scenario = collections.namedtuple('Scenario', 'format rcpts bdat quota')
