@@ -16,8 +16,8 @@ last_is_cr(const struct data_parser *p, const char *out, const char *o)
 }
 
 /*
- * Text up to the next LF, or all that is there; returns what was used.  Of
- * the CR and LF that end a line only the LF is put out.  A lone LF is
+ * Text, through as many lines as begin with no dot; returns what was used.
+ * Of the CR and LF that end a line only the LF is put out.  A lone LF is
  * content in a session of CRLF and begins no line there, or a message
  * could be smuggled in; a CR that ends the piece waits for the next one.
  */
@@ -25,33 +25,38 @@ static size_t
 data_text(struct data_parser *p, const char *in, size_t inlen, char *out,
     char **op)
 {
-	const char *lf = memchr(in, '\n', inlen);
-	size_t n = lf == NULL ? inlen : (size_t)(lf - in);
+	const char *s = in, *end = in + inlen, *lf;
 	char *o = *op;
-	bool ends = p->lf && !p->chunks;
+	size_t n;
+	bool ends;
 
-	memcpy(o, in, n);
-	o += n;
-	if (!ends && n > 0 && o[-1] == '\r') {
-		o--;
-		if (lf == NULL) {
-			p->state = DATA_CR;
-			*op = o;
-			return n;
+	do {
+		lf = memchr(s, '\n', (size_t)(end - s));
+		n = (size_t)((lf == NULL ? end : lf) - s);
+		memcpy(o, s, n);
+		o += n;
+		s += n;
+		ends = p->lf && !p->chunks;
+		if (!ends && n > 0 && o[-1] == '\r') {
+			o--;
+			if (lf == NULL) {
+				p->state = DATA_CR;
+				break;
+			}
+			p->crlfs++;
+			ends = true;
 		}
-		p->crlfs++;
-		ends = true;
-	}
-	if (lf != NULL) {
+		if (lf == NULL)
+			break;
 		if (!last_is_cr(p, out, o))
 			p->lines++;
 		*o++ = '\n';
-		n++;
-		if (ends)
-			p->state = DATA_BOL;
-	}
+		s++;
+	} while (s < end && (!ends || *s != '.' || p->chunks));
+	if (lf != NULL && ends)
+		p->state = DATA_BOL;
 	*op = o;
-	return n;
+	return (size_t)(s - in);
 }
 
 size_t
