@@ -261,11 +261,10 @@ void	 text_add(struct text *t, ...) __attribute__((__sentinel__));
 void	 text_number(struct text *t, uint64_t n, unsigned int base,
 	    size_t width);
 /*
- * Adds len bytes, a backslash before those of the string also, control
- * characters as a backslash and three octal digits.
+ * Adds len bytes, control characters as a backslash and three octal digits,
+ * and where they are to be quoted a backslash before " and \.
  */
-void	 text_escape(struct text *t, const char *s, size_t len,
-	    const char *also);
+void	 text_escape(struct text *t, const char *s, size_t len, bool quoted);
 
 /*
  * log.c: what is said to the operator, in syslog or on standard error.

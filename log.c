@@ -44,7 +44,7 @@ log_format(const struct config *cfg, int priority, const char *fmt,
 
 	vsnprintf(raw, sizeof(raw), fmt, ap);
 	text_init(&t, clean, sizeof(clean));
-	text_escape(&t, raw, strlen(raw), "");
+	text_escape(&t, raw, strlen(raw), false);
 	log_text(cfg, priority, clean);
 	errno = save;
 }
@@ -94,15 +94,17 @@ log_begin(struct log_line *l)
 void
 log_add(struct log_line *l, const char *key, const char *value)
 {
-	size_t len = strnlen(value, VALUE_MAX);
+	size_t len = strlen(value);
 
+	if (len > VALUE_MAX)
+		len = VALUE_MAX;
 	text_add(&l->text, l->text.len > 0 ? " " : "", key, "=", NULL);
 	if (len > 0 && plain_bytes(value, len) == len) {
 		text_bytes(&l->text, value, len);
 		return;
 	}
 	text_bytes(&l->text, "\"", 1);
-	text_escape(&l->text, value, len, "\"\\");
+	text_escape(&l->text, value, len, true);
 	text_bytes(&l->text, "\"", 1);
 }
 

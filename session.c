@@ -871,7 +871,7 @@ session_refuse(const struct config *cfg, const char *why)
 	memset(&s, 0, offsetof(struct session, in));
 	s.cfg = cfg;
 	text_init(&t, clean, sizeof(clean));
-	text_escape(&t, why, strlen(why), "");
+	text_escape(&t, why, strlen(why), false);
 	say(&s, "421 ", "4.3.5", clean, NULL);
 	output_flush(&s);
 }

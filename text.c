@@ -56,7 +56,7 @@ text_number(struct text *t, uint64_t n, unsigned int base, size_t width)
 }
 
 void
-text_escape(struct text *t, const char *s, size_t len, const char *also)
+text_escape(struct text *t, const char *s, size_t len, bool quoted)
 {
 	const char *plain = s, *end = s + len;
 
@@ -64,7 +64,7 @@ text_escape(struct text *t, const char *s, size_t len, const char *also)
 		unsigned char c = (unsigned char)*s;
 		bool control = c < ' ' || c == 0x7f;
 
-		if (!control && strchr(also, c) == NULL)
+		if (!control && !(quoted && (c == '"' || c == '\\')))
 			continue;
 		text_bytes(t, plain, (size_t)(s - plain));
 		plain = s + 1;

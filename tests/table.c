@@ -33,7 +33,7 @@ row(int line, bool good, const char *fmt, ...)
 	vsnprintf(raw, sizeof(raw), fmt, ap);
 	va_end(ap);
 	text_init(&t, clean, sizeof(clean));
-	text_escape(&t, raw, strlen(raw), "\\");
+	text_escape(&t, raw, strlen(raw), true);
 	printf("%s:%d: got %s\n", __FILE__, line, clean);
 }
 
@@ -1565,14 +1565,14 @@ test_text(void)
 	text_add(&t, "a", NULL);
 	row(AT, same(buf, "") && t.len == 0, "%s", buf);
 	text_init(&t, buf, sizeof(buf));
-	text_escape(&t, LEN("a\"\\\0\x01\t\n\x1f \x7f\xc3\xa9z"), "");
+	text_escape(&t, LEN("a\"\\\0\x01\t\n\x1f \x7f\xc3\xa9z"), false);
 	row(AT, same(buf, "a\"\\\\000\\001\\011\\012\\037 \\177"
 	    "\xc3\xa9z"), "%s", buf);
 	text_init(&t, buf, sizeof(buf));
-	text_escape(&t, LEN("\"a\\b=\""), "\"\\");
+	text_escape(&t, LEN("\"a\\b=\""), true);
 	row(AT, same(buf, "\\\"a\\\\b=\\\""), "%s", buf);
 	text_init(&t, buf, sizeof(buf));
-	text_escape(&t, LEN(""), "\"");
+	text_escape(&t, LEN(""), true);
 	row(AT, same(buf, ""), "%s", buf);
 }
 
