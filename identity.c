@@ -12,6 +12,8 @@
 
 #include "lmtpd.h"
 
+#define KEEP	((uid_t)-1)	/* to setresuid(2): as it is */
+
 int
 identity_assume(struct credentials *c, const struct identity *id)
 {
@@ -28,7 +30,8 @@ identity_assume(struct credentials *c, const struct identity *id)
 			goto fail;
 		c->groups = id->ngroups > 0;
 	}
-	if (setegid(id->gid) == -1 || seteuid(id->uid) == -1)
+	if (setresgid(KEEP, id->gid, KEEP) == -1 ||
+	    setresuid(KEEP, id->uid, KEEP) == -1)
 		goto fail;
 	c->uid = id->uid;
 	c->gid = id->gid;
@@ -45,7 +48,7 @@ identity_resume(struct credentials *c)
 {
 	if (!c->assumed)
 		return;
-	if (seteuid(0) == -1) {
+	if (setresuid(KEEP, 0, KEEP) == -1) {
 		log_warn(c->cfg, "cannot become root again: %s",
 		    strerror(errno));
 		_exit(EX_OSERR);
@@ -89,13 +92,20 @@ identity_drop_groups(void)
 int
 identity_become(const char *name, uid_t uid, gid_t gid)
 {
-	if (name != NULL ? initgroups(name, gid) == -1 :
-	    setgroups(1, &gid) == -1)
+	struct identity id = { .uid = uid, .gid = gid, .name = name };
+	int r;
+
+	if (name != NULL && identity_groups(&id) == -1)
+		return -1;
+	r = name == NULL ? setgroups(1, &gid) :
+	    setgroups((size_t)id.ngroups, id.groups);
+	free(id.groups);
+	if (r == -1)
 		return -1;
 	if (setresgid(gid, gid, gid) == -1 || setresuid(uid, uid, uid) == -1)
 		return -1;
 	/* If this is to be for good, the way back must be shut. */
-	if (uid != 0 && setuid(0) != -1) {
+	if (uid != 0 && setresuid(KEEP, 0, KEEP) != -1) {
 		errno = EPERM;
 		return -1;
 	}

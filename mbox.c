@@ -222,9 +222,10 @@ lock_path(const struct delivery *d, const char *unique, char path[PATH_MAX])
 static bool
 is_orphan(const char *path, const char *node)
 {
-	char text[512], host[256];
+	char text[512], *rest = text;
+	const char *name, *error;
 	ssize_t n;
-	long pid;
+	pid_t pid;
 	int fd;
 
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -235,9 +236,10 @@ is_orphan(const char *path, const char *node)
 	if (n <= 0)
 		return false;
 	text[n] = '\0';
-	return sscanf(text, "%9ld\n%255s", &pid, host) == 2 && pid > 0 &&
-	    strcmp(host, node) == 0 && kill((pid_t)pid, 0) == -1 &&
-	    errno == ESRCH;
+	pid = (pid_t)strtonum(strsep(&rest, "\n"), 1, INT_MAX, &error);
+	name = strsep(&rest, "\n");
+	return error == NULL && name != NULL && strcmp(name, node) == 0 &&
+	    kill(pid, 0) == -1 && errno == ESRCH;
 }
 
 static bool
@@ -282,11 +284,12 @@ break_lock(struct delivery *d, const char *path)
 {
 	char aside[PATH_MAX];
 
-	if (lock_path(d, d->unique, aside) == -1 || rename(path, aside) == -1)
+	if (lock_path(d, d->unique, aside) == -1 ||
+	    renameat(AT_FDCWD, path, AT_FDCWD, aside) == -1)
 		return;
 	if (is_stale(d, aside))
 		log_warn(d->cfg, "broke the stale lock %s", path);
-	else if (link(aside, path) == -1)
+	else if (linkat(AT_FDCWD, aside, AT_FDCWD, path, 0) == -1)
 		failure_log(d->cfg, "link", "%s", path);
 	(void)unlink(aside);
 }
@@ -325,7 +328,8 @@ dotlock_create(struct delivery *d, const char *path)
 		save = errno;
 		r = -1;
 	}
-	if (r == 0 && (r = link(aside, path)) == -1)
+	if (r == 0 && (r = linkat(AT_FDCWD, aside, AT_FDCWD,
+	    path, 0)) == -1)
 		save = errno;
 	(void)unlink(aside);
 	if (r == -1) {

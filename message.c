@@ -47,7 +47,7 @@ grow(struct message *m, size_t need)
 		room *= 2;
 	if (room == m->room)
 		return 0;
-	if ((mem = realloc(m->mem, room)) == NULL)
+	if ((mem = reallocarray(m->mem, room, 1)) == NULL)
 		return -1;
 	m->mem = mem;
 	m->room = room;
@@ -66,7 +66,7 @@ message_append(struct message *m, const char *dir, const char *buf,
 		n = len;
 	if (n > 0) {
 		if (grow(m, m->len + n) == -1)
-			return failure_errno(f, "realloc", "message");
+			return failure_errno(f, "reallocarray", "message");
 		memcpy(m->mem + m->len, buf, n);
 		m->len += n;
 	}

@@ -427,12 +427,12 @@ parse_xforward(const char *s, char *ident, size_t size)
 		if (!word_is(s, key, "IDENT"))
 			continue;
 		has_ident = true;
-		snprintf(id, sizeof(id), "%s",
-		    strcmp(value, "[UNAVAILABLE]") == 0 ? "" : value);
+		strlcpy(id, strcmp(value, "[UNAVAILABLE]") == 0 ? "" : value,
+		    sizeof(id));
 	}
 	/* What is malformed is refused whole. */
 	if (has_ident)
-		snprintf(ident, size, "%s", id);
+		strlcpy(ident, id, size);
 	return 0;
 }
 

@@ -92,7 +92,7 @@ passwd_get(const char *name, struct passwd *pw, char **buf,
 	int err;
 
 	for (*buf = NULL; ; size *= 2) {
-		if ((p = realloc(*buf, size)) == NULL)
+		if ((p = reallocarray(*buf, size, 1)) == NULL)
 			return -1;
 		*buf = p;
 		err = getpwnam_r(name, pw, *buf, size, found);
