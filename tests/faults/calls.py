@@ -20,22 +20,27 @@ ERRORS = {
     'fsync': 'EIO ENOSPC EDQUOT', 'sync_file_range': 'EIO ENOSPC',
     'renameat2': 'EACCES EIO ENOSPC EDQUOT EROFS ESTALE EINVAL',
     'linkat': 'EIO ENOSPC EPERM', 'close': 'EIO EINTR',
-    'mkdir': 'EACCES ENOSPC EDQUOT EROFS', 'mkdirat': 'EACCES ENOSPC',
+    'renameat': 'EACCES EIO ENOSPC',
+    'mkdirat': 'EACCES ENOSPC EDQUOT EROFS',
     'newfstatat': 'EIO EACCES ENOMEM ESTALE', 'fcntl': 'ENOLCK EIO EAGAIN',
     'utimensat': 'EIO EROFS', 'pread64': 'EIO EINTR', 'read': 'EIO',
     'faccessat2': 'EIO EACCES', 'unlink': 'EACCES EIO', 'unlinkat': 'EACCES',
     'ftruncate': 'EIO', 'mmap': 'ENOMEM', 'fstatfs': 'EIO',
     'getdents64': 'EIO', 'readlink': 'EIO', 'sendto': 'EPIPE',
-    'getpeername': 'ENOTCONN',
+    'getpeername': 'ENOTCONN', 'setresuid': 'EAGAIN EPERM',
+    'setresgid': 'EPERM',
 }
 
-Scenario = collections.namedtuple('Scenario', 'format rcpts bdat quota')
+Scenario = collections.namedtuple('Scenario', 'format rcpts bdat quota root')
 
 
 def scenarios():
     every = [Scenario(*s) for s in itertools.product(
-        ('maildir', 'mbox'), (1, 3), (False, True), (False, True))]
-    return [s for s in every if s.bdat == s.quota] if QUICK else every
+        ('maildir', 'mbox'), (1, 3), (False, True), (False, True), (False,))]
+    if QUICK:
+        every = [s for s in every if s.bdat == s.quota]
+    return every + [Scenario(f, 3, False, False, True)
+                    for f in ('maildir', 'mbox')]
 
 
 class Trial:
@@ -63,17 +68,30 @@ class Trial:
         for top, dirs, files in os.walk(self.dir):
             for name in dirs + files + ['.']:
                 os.chown(os.path.join(top, name), UID, UID)
+        if scenario.root:
+            self.make_users()
+
+    def make_users(self):
+        """As root each recipient is somebody else."""
+        os.chmod(self.dir + '/m', 0o1777)
+        with open(self.dir + '/users', 'w', encoding='ascii') as f:
+            for k in range(self.s.rcpts):
+                f.write('u%d:x:%d:%d::/:/bin/sh\n' % (k, UID - k, UID - k))
+                if os.path.exists(self.path(k)):
+                    os.chown(self.path(k), UID - k, UID - k)
 
     def path(self, k):
         return '%s/m/u%d' % (self.dir, k)
 
     def run(self, *strace):
         # Standard output is a pipe, as an MTA's would be.
-        command = ['setpriv', '--reuid', str(UID), '--regid', str(UID),
-                   '--clear-groups', 'strace', '-qq', '-o',
-                   self.dir + '/trace', *strace, LMTPD, '-e', '-t', '5',
-                   '-H', 'h', '-U', 'any', '-d',
-                   '%s:%s/m/%%n' % (self.s.format, self.dir)]
+        command = [] if self.s.root else [
+            'setpriv', '--reuid', str(UID), '--regid', str(UID),
+            '--clear-groups']
+        command += ['strace', '-qq', '-o', self.dir + '/trace', *strace, LMTPD,
+                    '-e', '-t', '5', '-H', 'h', '-d',
+                    '%s:%s/m/%%n' % (self.s.format, self.dir), '-U',
+                    'file:%s/users' % self.dir if self.s.root else 'any']
         if self.s.quota:
             command += ['-q', '1M']
         with open(self.dir + '/in', 'rb') as stdin, \
@@ -157,7 +175,7 @@ def judge_injected(trial, call):
     """What is wrong after one call failed, or None."""
     text = injected(trial)
     dialogue = re.match(r'(write|read|sendto|close)\([01],', text) or \
-        call == 'sendto'
+        call in ('sendto', 'setresuid')
     for k in range(trial.s.rcpts):
         n, result = trial.found(k), trial.results.get(k, '')
         if n is None or n > 1:
@@ -176,8 +194,9 @@ def judge_injected(trial, call):
     if good < len(trial.accepted) - 1 and not dialogue and \
             call != 'mmap':
         return 'more than one recipient suffered'
-    # An unlink that fails is what leaves a file; nothing else may.
-    if trial.left_over() and call not in ('unlink', 'unlinkat'):
+    # An unlink that fails is what leaves a file; nothing else may, but the
+    # end of a process that cannot be root again, which is as a kill.
+    if trial.left_over() and call not in ('unlink', 'unlinkat', 'setresuid'):
         return 'left over: %s' % trial.left_over()
     return None
 

@@ -212,7 +212,7 @@ def both_break(where):
             f.write('999999999\n%s\n' % os.uname().nodename)
         own(lock)
         second = Client(lmtpd(
-            *options, inject='rename:delay_enter=60000:when=1').sock)
+            *options, inject='renameat:delay_enter=60000:when=1').sock)
         first = Client(lmtpd(
             *options, inject='fsync:error=EIO:delay_enter=150000:when=1').sock)
         for client, name in ((second, 'b'), (first, 'a')):
