@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <asm/sockios.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
@@ -82,7 +83,8 @@ no_new_privs(void)
 /*
  * What root needs, and no more: to become each recipient, to give a mailbox
  * away, and to look and write where a directory is another's: a passwd-file,
- * -T, a mailbox with -U dir.  NIS asks from a reserved port.  What is gone
+ * -T, a mailbox with -U dir.  contrib's unit lends the power to look without
+ * that to write.  NIS asks from a reserved port.  What is gone
  * from the permitted set no seteuid brings back; nor does an exec, as there
  * are no new privileges, so the bounding set can stay as it is.
  */
@@ -95,7 +97,8 @@ drop_capabilities(const struct config *cfg)
 		.version = _LINUX_CAPABILITY_VERSION_3
 	};
 	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
-	uint32_t keep = CAP_BIT(CAP_DAC_OVERRIDE);
+	uint32_t keep = CAP_BIT(CAP_DAC_OVERRIDE) |
+	    CAP_BIT(CAP_DAC_READ_SEARCH);
 
 	if (cfg->uid != 0)
 		return false;
@@ -172,6 +175,7 @@ forbid_calls(const struct config *cfg)
 		NEVER(io_uring_setup), NEVER(bpf), NEVER(perf_event_open),
 		NEVER(userfaultfd), NEVER(keyctl), NEVER(add_key),
 		NEVER(request_key), NEVER(unshare), NEVER(personality),
+		NEVER(open_by_handle_at),
 		/* What mail is not, and modes and owners it never gets. */
 		NEVER(mknodat), NEVER(symlinkat), NEVER(fchmod),
 		NEVER(fchmodat), NEVER(fchownat), NEVER(setxattr),
@@ -192,6 +196,15 @@ forbid_calls(const struct config *cfg)
 		/* abort(3), to oneself. */
 		IS(SYS_tgkill, 0, 4),
 		LOAD(args[0]), IS(cfg->pid, 0, 1), ALLOW, FAIL(EPERM),
+		/* Nor may a descriptor send one when it is ready. */
+		IS(SYS_fcntl, 0, 6),
+		LOAD(args[1]),
+		IS(F_SETOWN, 2, 0), IS(F_SETOWN_EX, 1, 0),
+		IS(F_SETSIG, 0, 1), FAIL(EPERM), ALLOW,
+		IS(SYS_ioctl, 0, 5),
+		LOAD(args[1]),
+		IS(FIOSETOWN, 1, 0), IS(SIOCSPGRP, 0, 1),
+		FAIL(EPERM), ALLOW,
 		/* The log; LDAP, the DNS, and which addresses we have. */
 		IS(SYS_socket, 0, 7),
 		LOAD(args[0]),

@@ -182,8 +182,9 @@ expand_path(const struct lookup *l, size_t i, size_t *fixed,
 	return copy;
 }
 
-static bool
-is_maildir(const char *path)
+/* 1, 0 or -1 with the failure. */
+static int
+is_maildir(const char *path, struct failure *f)
 {
 	static const char *const parts[] = { "cur", "new", "tmp" };
 	char sub[PATH_MAX + 8];
@@ -192,10 +193,13 @@ is_maildir(const char *path)
 
 	for (i = 0; i < nitems(parts); i++) {
 		snprintf(sub, sizeof(sub), "%s/%s", path, parts[i]);
-		if (stat(sub, &st) == 0 && S_ISDIR(st.st_mode))
-			return true;
+		if (stat(sub, &st) == 0) {
+			if (S_ISDIR(st.st_mode))
+				return 1;
+		} else if (errno != ENOENT && errno != ENOTDIR)
+			return failure_errno(f, "stat", "%s", sub);
 	}
-	return false;
+	return 0;
 }
 
 /* Is there a mailbox at path?  Its owner is the user. */
@@ -205,6 +209,7 @@ dir_owner(const struct config *cfg, const char *path, struct identity *id,
 {
 	bool maildir = cfg->format == FORMAT_MAILDIR;
 	struct stat st;
+	int r;
 
 	if (lstat(path, &st) == -1)
 		return errno == ENOENT ? 0 : failure_errno(f, "lstat", "%s",
@@ -215,7 +220,10 @@ dir_owner(const struct config *cfg, const char *path, struct identity *id,
 		f->reply = &reply_wrong_mailbox;
 		return -1;
 	}
-	if (maildir ? !is_maildir(path) : !S_ISREG(st.st_mode))
+	r = maildir ? is_maildir(path, f) : S_ISREG(st.st_mode);
+	if (r == -1)
+		return -1;
+	if (r == 0)
 		return failure_set(f, &reply_wrong_mailbox, "%s is no %s",
 		    path, maildir ? "Maildir" : "mbox");
 	id->uid = st.st_uid;

@@ -4,11 +4,15 @@
  * outside is a directory with a file f in it; free shows that each attempt
  * would succeed.
  */
+#include <sys/ioctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <asm/sockios.h>
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -187,6 +191,18 @@ try_signal(void)
 }
 
 static int
+try_fcntl_owner(void)
+{
+	return fcntl(STDERR_FILENO, F_SETOWN, other);
+}
+
+static int
+try_ioctl_owner(void)
+{
+	return ioctl(socket(AF_UNIX, SOCK_DGRAM, 0), FIOSETOWN, &other);
+}
+
+static int
 try_tgkill(void)
 {
 	return (int)syscall(SYS_tgkill, other, other, SIGCONT);
@@ -247,6 +263,22 @@ try_host_name(void)
 	    sethostname(name, strlen(name));
 }
 
+/* What the kernel has, whether it was used or not. */
+static int
+kernel_landlock(void)
+{
+	return (int)syscall(SYS_landlock_create_ruleset, NULL, 0,
+	    LANDLOCK_CREATE_RULESET_VERSION);
+}
+
+static int
+kernel_seccomp(void)
+{
+	uint32_t action = SECCOMP_RET_ERRNO;
+
+	return (int)syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action);
+}
+
 static const struct {
 	const char	*name;
 	int		 (*run)(void);
@@ -266,6 +298,8 @@ static const struct {
 	{ "namespace", try_namespace },
 	{ "alive", try_alive },
 	{ "signal", try_signal },
+	{ "fcntl-owner", try_fcntl_owner },
+	{ "ioctl-owner", try_ioctl_owner },
 	{ "tgkill", try_tgkill },
 	{ "raise", try_raise },
 	{ "unix", try_unix },
@@ -274,6 +308,8 @@ static const struct {
 	{ "listen", listen_somewhere },
 	{ "become", try_become },
 	{ "host-name", try_host_name },
+	{ "landlock", kernel_landlock },
+	{ "seccomp", kernel_seccomp },
 };
 
 int
@@ -312,7 +348,7 @@ main(int argc, char *argv[])
 		confine(&cfg);
 	for (i = 0; i < nitems(attempts); i++)
 		printf("%s %s\n", attempts[i].name,
-		    attempts[i].run() == 0 ? "done" : strerrorname_np(errno));
+		    attempts[i].run() >= 0 ? "done" : strerrorname_np(errno));
 	fflush(stdout);
 	return 0;
 }

@@ -90,6 +90,31 @@ owned() {
   owned "$(only x/anna)" 1234:1235
 }
 
+@test 'a root that may look everywhere and write nowhere, as by the unit' {
+  install -d -m 700 -o 1234 -g 1235 "$D/m/anna"{,/cur,/new,/tmp} "$D/home"
+  install -d -m 700 -o daemon "$D/private"
+  printf '%s\n' "anna::1234:1235::$D/home" >"$D/private/users"
+  printf '#!/bin/sh\nexec setpriv --bounding-set=%s %s "$@"\n' \
+    -all,+setuid,+setgid,+chown,+dac_read_search "$LMTPD" >"$D/lent"
+  chmod 755 "$D/lent"
+  LMTPD=$D/lent
+  with -U dir -d "maildir:$D/m/%n"
+  send anna Subject:x '' x
+  codes 220 250 250 250 354 250 221
+  owned "$(only anna)" 1234:1235
+  with -U "file:$D/private/users" -d 'maildir:~/Maildir'
+  send anna Subject:x '' x
+  codes 220 250 250 250 354 250 221
+}
+
+@test 'dir: a Maildir that cannot be looked into is no mailbox gone wrong' {
+  install -d -m 700 -o daemon "$D/m/anna"{,/cur}
+  with -U dir -u 1234:1235 -d "maildir:$D/m/%n"
+  send anna Subject:x '' x
+  codes 220 250 250 '451 4.3.0' 503 500 500 500 500 221
+  logged "stat $D/m/anna/cur: Permission denied.*$D/m/anna"
+}
+
 @test 'any, as one user for good' {
   chown 1234:1235 "$D/m"
   with -U any -u 1234:1235 -d "maildir:$D/m/%n" -v
