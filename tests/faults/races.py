@@ -282,15 +282,15 @@ NAMES = {resource.RLIMIT_AS: 'memory', resource.RLIMIT_NOFILE: 'descriptors',
          resource.RLIMIT_FSIZE: 'file size'}
 
 
-def limited(where, fmt, what, value):
-    """What is wrong when that little is left, or None."""
-    fresh(where)
+def three(where, fmt, text, refusal, what=resource.RLIMIT_AS, value=-1):
+    """What is wrong after a message to three with that little left, or None;
+    what is not delivered must get that refusal."""
     argv = [LMTPD, '-H', 'h', '-U', 'any', '-d',
             '%s:%s/m/%%n' % (fmt, where), '-T', where + '/m']
     rcpts = ['u0', 'u1', 'u2']
     text = b'LHLO c\r\nMAIL FROM:<a@x>\r\n' + b''.join(
         b'RCPT TO:<%s>\r\n' % r.encode() for r in rcpts) + b'DATA\r\n' + \
-        BIG + b'.\r\nQUIT\r\n'
+        text + b'.\r\nQUIT\r\n'
     done = subprocess.run(
         argv, input=text, capture_output=True, user=UID, group=UID,
         extra_groups=[], check=False, timeout=120,
@@ -309,7 +309,7 @@ def limited(where, fmt, what, value):
                 crashed and result == '' and n == 1):
             return '%s was answered %s and has %s' % (r, result or 'nothing',
                                                       n)
-        if result and not re.match(r'250 2\.1\.5|45[12] 4\.3\.', result):
+        if result and not re.match('250 2[.]1[.]5|' + refusal, result):
             return '%s was answered %s' % (r, result)
     if done.returncode not in (0, 71, 127, -9) and not crashed:
         return 'it ended with %d' % done.returncode
@@ -323,5 +323,6 @@ def limited(where, fmt, what, value):
 def limit(where):
     for fmt in ('maildir', 'mbox'):
         for what, value in limits():
+            fresh(where)
             yield '%s, %s %d' % (fmt, NAMES[what], value), \
-                limited(where, fmt, what, value)
+                three(where, fmt, BIG, '45[12] 4[.]3[.]', what, value)
