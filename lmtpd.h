@@ -408,7 +408,9 @@ int	 os_write(int fd, const void *buf, size_t len);
 /*
  * message.c: one message while it waits.
  */
+#ifndef MESSAGE_MEMORY	/* fuzz/run has another, which inputs reach */
 #define MESSAGE_MEMORY	(1024 * 1024)	/* bytes; more goes to a file */
+#endif
 
 struct message {
 	char			*mem;
