@@ -186,7 +186,8 @@ course_three() {
   else
     mail send -f "bob@$domain" text three "${three[@]}"
     step="bounce of the unknown recipient"
-    wait_for 60 mail has "${mta_refuses:-5\.1\.1}" "$(box bob)"
+    wait_for 60 mail has \
+      "${mta_refuses:-550 5\.1\.1\s+No\s+such\s+user}" "$(box bob)"
     [ -n "$mta_refuses" ] || log_says 'to="?<ghost[@>].*status=refused'
   fi
   step="recipient that can be written"
