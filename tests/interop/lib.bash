@@ -229,6 +229,12 @@ course_fifty() {
   done
 }
 
+# Of an MTA that passes all fifty on in one transaction.
+together() {
+  step="fifty recipients in one transaction"
+  log_says 'session=.* messages=1 delivered=50 deferred=0 refused=0 '
+}
+
 course() {
   course_three
   course_texts
