@@ -261,6 +261,36 @@ listener_course() {
   arrived big big alice
 }
 
+# waits_for LOCK MBOX COMMAND ...: while somebody else has the lock, of fcntl or
+# a dotlock, the command does not end, and when it is released it does.
+waits_for() {
+  local lock=$1 mbox=$2 holder
+
+  shift 2
+  step="$lock of ${mbox##*/}, awaited by $*"
+  rm -f /tmp/held /tmp/released
+  python3 - "$lock" "$mbox" <<'END' &
+import fcntl, os, sys, time
+kind, path = sys.argv[1:]
+if kind == "fcntl":
+    mbox = open(path, "r+b")
+    fcntl.lockf(mbox, fcntl.LOCK_EX)
+else:
+    with open(path + ".lock", "x") as lock:
+        lock.write("%d\n%s\n" % (os.getpid(), os.uname().nodename))
+open("/tmp/held", "w").close()
+time.sleep(2)
+open("/tmp/released", "w").close()
+if kind == "dotlock":
+    os.unlink(path + ".lock")
+END
+  holder=$!
+  wait_for 10 test -e /tmp/held
+  "$@"
+  [ -e /tmp/released ] || fail "did not wait"
+  wait $holder
+}
+
 # Three hundred connections, as fast as they come, are all greeted.
 rush() {
   step="three hundred connections"
