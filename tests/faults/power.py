@@ -6,9 +6,11 @@ then what the disk was not told to flush is lost too, as with a disk that
 keeps writes in its own memory."""
 
 import collections
+import glob
 import itertools
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -18,6 +20,9 @@ import time
 from common import BODY, END, HERE, LMTPD, QUICK, UID, Client, own, write
 
 MAIL_GID = 8
+OLD = b'From old@x Thu Jan  1 00:00:00 1970\nSubject: old\n\nold\n\n'
+# Mailboxes that are there before the first power cut.
+FIXED = ['fixed%d' % k for k in range(50)]
 CACHE = os.path.expanduser('~/.cache/lmtpd-bench')
 
 # options are those of mkfs; disk: cut at the disk, not at the file system.
@@ -84,6 +89,11 @@ class Volume:
         if '^has_journal' in self.kind.options:
             quiet('e2fsck', '-fy', self.image)
         self.mount_inner()
+        # As a boot script would: nobody holds a lock any more.  One that the
+        # cut left empty, for it is not synced, does not name its process, and
+        # would be waited for in vain and answered 450.
+        for lock in glob.glob(self.at + '/v/*.lock*'):
+            os.unlink(lock)
 
     def umount(self):
         subprocess.run(['umount', self.at], check=True)
@@ -114,10 +124,10 @@ def lmtpd(volume, fmt, env=None):
                    '-d', '%s:%s/v/%%n' % (fmt, volume.at)], env)
 
 
-def trial(volume, server, rcpts, early):
+def trial(volume, server, rcpts, early, body=BODY):
     """Delivers and cuts the power.  Who was answered 250 before."""
     client = Client(server.sock)
-    accepted = client.begin(rcpts, BODY)
+    accepted = client.begin(rcpts, body)
     if early:
         # At any moment between the last byte and the replies.
         server.sock.settimeout(random.random() * 0.004)
@@ -166,26 +176,115 @@ def read(path):
         return None
 
 
+def body_of(cycle):
+    """A message like no other, so that each can be told to be there."""
+    return BODY.replace(b'0123456789', b'0123%06d' % cycle)
+
+
+HEAD = re.compile(rb'(?:\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}\n)?'
+                  rb'(?:[\w-]+: .*\n(?:\t.*\n)*)*Subject: fault\n'
+                  rb'(?=\n0123(\d{6}))')
+
+
+class Mailboxes:
+    """All of a file system: what was sent to each, and acknowledged."""
+
+    def __init__(self, volume, fmt):
+        self.top, self.fmt = volume.at + '/v/', fmt
+        self.sent = collections.Counter()
+        self.acknowledged = collections.defaultdict(set)
+        for path in [self.top + name for name in FIXED]:
+            if fmt == 'mbox':
+                write(path, OLD.decode())
+                own(path)
+            else:
+                for part in ('', '/tmp', '/new', '/cur'):
+                    os.mkdir(path + part, 0o700)
+                    own(path + part)
+        os.sync()
+
+    def note(self, cycle, rcpts, acknowledged):
+        self.sent.update(rcpts)
+        for name in acknowledged:
+            self.acknowledged[name].add(cycle)
+
+    def pieces(self, name):
+        """Messages, whole or not; None for one that cannot be read."""
+        path = self.top + name
+        if self.fmt == 'maildir':
+            return [read(file) for part in ('new', 'cur')
+                    for file in glob.glob('%s/%s/*' % (path, part))]
+        text = read(path)
+        if text is None:
+            return [None]
+        # A torn end has a blank line behind it before the next message.
+        first, *rest = re.split(rb'(?:^|(?<=\n\n))From a@x ', text)
+        first = first[len(OLD):] if first.startswith(OLD) else first
+        return [first] * (first != b'') + rest
+
+    def look(self, name):
+        """The cycles whose message is there, and how many are torn."""
+        whole, torn = [], 0
+        for text in self.pieces(name):
+            match = HEAD.match(text or b'')
+            cycle = int(match[1]) if match else -1
+            body = body_of(cycle).replace(b'\r', b'')
+            tail = match and text[match.end():]
+            rest = body[body.index(b'\n\n') + 1:] + \
+                b'\n' * (self.fmt == 'mbox')
+            if match and tail.startswith(rest):
+                whole.append(cycle)
+            torn += not match or tail != rest
+        return whole, torn
+
+    def wrong(self, name):
+        """What is wrong with a mailbox, or None."""
+        try:
+            whole, torn = self.look(name)
+        except OSError as e:
+            return str(e)
+        acknowledged = self.acknowledged[name]
+        if lost := sorted(acknowledged - set(whole)):
+            return '%s: acknowledged in cycle %d and lost' % (name, lost[0])
+        if len(set(whole)) < len(whole):
+            return '%s has a message twice' % name
+        # A mbox may have a torn end, one for each that got no answer.
+        allowed = 0 if self.fmt == 'maildir' else \
+            self.sent[name] - len(acknowledged)
+        return '%s: %d torn' % (name, torn) if torn > allowed else None
+
+    def first_wrong(self, names):
+        return next(filter(None, map(self.wrong, names)), None)
+
+
+def choose(cycle):
+    """Recipients, about half of them with a mailbox already."""
+    n = random.choice((1, 3, 100))
+    old = random.sample(FIXED, (n + random.randrange(2)) // 2)
+    rcpts = old + ['c%d-u%d' % (cycle, k) for k in range(n - len(old))]
+    # Old or new last: that is the one whose sync is for all.
+    random.shuffle(rcpts)
+    return rcpts
+
+
 def power(where):
     cycles = 20 if QUICK else int(os.environ.get('CYCLES', '200'))
     for kind, fmt in itertools.product(KINDS, ('maildir', 'mbox')):
         volume = Volume(where, kind)
+        mailboxes = Mailboxes(volume, fmt)
         for cycle in range(cycles):
-            rcpts = ['c%d-u%d' % (cycle, k)
-                     for k in range(random.choice((1, 3, 100)))]
-            early = cycle % 2 == 1
-            acknowledged = trial(volume, lmtpd(volume, fmt), rcpts, early)
-            wrong = None
-            for r in rcpts:
-                n = found(volume.at + '/v/' + r)
-                if r in acknowledged and n != 1:
-                    wrong = '%s was acknowledged and is lost' % r
-                elif n is None and fmt == 'maildir' and \
-                        '^has_journal' not in kind.options:
-                    wrong = '%s has a message that is not whole' % r
+            rcpts, early = choose(cycle), cycle % 2 == 1
+            acknowledged = trial(volume, lmtpd(volume, fmt), rcpts, early,
+                                 body_of(cycle))
+            mailboxes.note(cycle, rcpts, acknowledged)
+            wrong = mailboxes.first_wrong(rcpts)
+            if wrong is None and not early and acknowledged != rcpts:
+                wrong = '%d were answered 250' % len(acknowledged)
             yield '%s %s, cycle %d, %d recipients%s' % (
                 title(kind), fmt, cycle, len(rcpts),
                 ', early' if early else ''), wrong
+        yield '%s %s, all cycles' % (title(kind), fmt), \
+            mailboxes.first_wrong({*FIXED, *mailboxes.sent})
         volume.umount()
 
 
