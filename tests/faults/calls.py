@@ -8,8 +8,11 @@ import re
 import shutil
 import subprocess
 
-from common import BODY, END, LMTPD, QUICK, UID
+from common import BODY, LMTPD, QUICK, UID, write
 
+# More than is kept in memory: the rest waits in -T, and the kernel copies it.
+BIG = b'Subject: fault\r\n\r\n' + b''.join(b'%062d\r\n' % k
+                                            for k in range(22000))
 OLD = b'From old@x Thu Jan  1 00:00:00 1970\nSubject: old\n\nold\n\n'
 
 # What each call can fail with; a call that is not here cannot usefully fail.
@@ -28,19 +31,36 @@ ERRORS = {
     'ftruncate': 'EIO', 'mmap': 'ENOMEM', 'fstatfs': 'EIO',
     'getdents64': 'EIO', 'readlink': 'EIO', 'sendto': 'EPIPE',
     'getpeername': 'ENOTCONN', 'setresuid': 'EAGAIN EPERM',
-    'setresgid': 'EPERM',
+    'setresgid': 'EPERM', 'copy_file_range': 'EXDEV EIO ENOSPC EDQUOT EINTR',
 }
 
-Scenario = collections.namedtuple('Scenario', 'format rcpts bdat quota root')
+# The calls that change a file, or tell of it, and where signals are let in.
+CHANGES = {'openat', 'write', 'copy_file_range', 'mkdirat', 'renameat2',
+           'linkat', 'unlink', 'unlinkat', 'ftruncate', 'utimensat', 'fcntl',
+           'fsync', 'ppoll', 'exit_group'}
+
+# What may be where the trace is: the mbox's date, then our fields.
+TRACE = re.compile(rb'(?:\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}\n)?'
+                   rb'Return-Path: <a@x>\nDelivered-To: u\d\n'
+                   rb'Received: .*\n(?:\t.*\n)+')
+
+# there: the mailboxes are; big: the message is; root: each is another user's.
+Scenario = collections.namedtuple(
+    'Scenario', 'format rcpts bdat quota there root big', defaults=[False] * 2)
 
 
 def scenarios():
-    every = [Scenario(*s) for s in itertools.product(
-        ('maildir', 'mbox'), (1, 3), (False, True), (False, True), (False,))]
+    # A Maildir is made, as it takes many calls; a mbox is appended to.
+    every = [Scenario(f, *s, f == 'mbox') for f, *s in itertools.product(
+        ('maildir', 'mbox'), (1, 3), (False, True), (False, True))]
+    # One recipient is the first of three.
     if QUICK:
-        every = [s for s in every if s.bdat == s.quota]
-    return every + [Scenario(f, 3, False, False, True)
-                    for f in ('maildir', 'mbox')]
+        every = [s for s in every if s.bdat == s.quota and s.rcpts > 1]
+    for f in ('maildir', 'mbox'):
+        plain = Scenario(f, 3, False, False, f == 'mbox')
+        every += [plain._replace(root=True), plain._replace(big=True),
+                  plain._replace(there=not plain.there)]
+    return every
 
 
 class Trial:
@@ -51,10 +71,14 @@ class Trial:
         self.dir = os.path.join(where, 'trial')
         shutil.rmtree(self.dir, ignore_errors=True)
         os.makedirs(self.dir + '/m')
-        for k in range(scenario.rcpts):
+        os.mkdir(self.dir + '/spool')
+        for k in range(scenario.rcpts if scenario.there else 0):
             if scenario.format == 'mbox':
                 with open(self.path(k), 'wb') as f:
                     f.write(OLD)
+            else:
+                for part in ('cur', 'new', 'tmp'):
+                    os.makedirs('%s/%s' % (self.path(k), part))
         text = b'LHLO c\r\nMAIL FROM:<a@x>\r\n' + b''.join(
             b'RCPT TO:<u%d>\r\n' % k for k in range(scenario.rcpts))
         if scenario.bdat:
@@ -62,7 +86,7 @@ class Trial:
             text += b'BDAT %d\r\n%sBDAT %d LAST\r\n%s' % (
                 half, BODY[:half], len(BODY) - half, BODY[half:])
         else:
-            text += b'DATA\r\n' + BODY + b'.\r\n'
+            text += b'DATA\r\n' + (BIG if scenario.big else BODY) + b'.\r\n'
         with open(self.dir + '/in', 'wb') as f:
             f.write(text + b'QUIT\r\n')
         for top, dirs, files in os.walk(self.dir):
@@ -88,8 +112,10 @@ class Trial:
         command = [] if self.s.root else [
             'setpriv', '--reuid', str(UID), '--regid', str(UID),
             '--clear-groups']
-        command += ['strace', '-qq', '-o', self.dir + '/trace', *strace, LMTPD,
-                    '-e', '-t', '5', '-H', 'h', '-d',
+        # With -y it says which file a descriptor is of.
+        command += ['strace', '-qq', '-y', '-o', self.dir + '/trace', *strace,
+                    LMTPD, '-e', '-t', '5', '-H', 'h', '-T',
+                    self.dir + '/spool', '-d',
                     '%s:%s/m/%%n' % (self.s.format, self.dir), '-U',
                     'file:%s/users' % self.dir if self.s.root else 'any']
         if self.s.quota:
@@ -113,37 +139,45 @@ class Trial:
         self.results = dict(zip(self.accepted, results))
         return self
 
-    def found(self, k):
-        """How many whole messages recipient k has; None: something else."""
+    def pieces(self, k):
+        """Recipient k's messages, whole or not; None: what was is harmed."""
         if self.s.format == 'mbox':
             try:
                 with open(self.path(k), 'rb') as f:
                     text = f.read()
             except FileNotFoundError:
-                return 0
-            if not text.startswith(OLD):
+                return None if self.s.there else []
+            if self.s.there and not text.startswith(OLD):
                 return None
-            text = text[len(OLD):]
-            if not text:
-                return 0
-            whole = text.startswith(b'From a@x ') and \
-                text.endswith(END + b'\n')
-            return text.count(END) if whole and \
-                text.count(b'\nSubject: fault\n') == text.count(END) else None
-        names = []
+            # Each begins a line behind a blank one, or the file.
+            first, *rest = re.split(rb'(?:^|(?<=\n\n))From a@x ', text)
+            first = first[len(OLD):] if self.s.there else first
+            return [first] * (first != b'') + rest
+        texts = []
         for part in ('new', 'cur'):
             try:
-                names += ['%s/%s/%s' % (self.path(k), part, n) for n in
-                          os.listdir('%s/%s' % (self.path(k), part))]
+                names = os.listdir('%s/%s' % (self.path(k), part))
             except FileNotFoundError:
-                pass
-        for name in names:
-            with open(name, 'rb') as f:
-                text = f.read()
-            if not text.endswith(END) or \
-                    'S=%d,' % len(text) not in name:
-                return None
-        return len(names)
+                continue
+            for name in names:
+                with open('%s/%s/%s' % (self.path(k), part, name), 'rb') as f:
+                    texts.append(f.read())
+                if ',S=%d,' % len(texts[-1]) not in name:
+                    return None
+        return texts
+
+    def is_whole(self, piece):
+        """The trace, and then the message byte for byte."""
+        want = (BIG if self.s.big else BODY).replace(b'\r', b'') + \
+            b'\n' * (self.s.format == 'mbox')
+        return piece.endswith(want) and \
+            TRACE.fullmatch(piece[:-len(want)]) is not None
+
+    def found(self, k):
+        """How many whole messages recipient k has; None: something else."""
+        pieces = self.pieces(k)
+        return len(pieces) if pieces is not None and \
+            all(map(self.is_whole, pieces)) else None
 
     def left_over(self):
         return [os.path.join(top, f) for top, _, files in
@@ -171,28 +205,64 @@ def injected(trial):
         return next((line for line in f if 'INJECTED' in line), '')
 
 
-def judge_injected(trial, call):
+def codes(trial, error, line):
+    """What a failure may be answered with, by what it was that failed."""
+    if trial.dir + '/users' in line:
+        return '451 4.3.5'
+    if error in ('ENOSPC', 'EFBIG'):
+        return '452 4.3.1'
+    if error == 'EDQUOT':
+        return '452 4.3.1' if trial.dir + '/spool' in line else '452 4.2.2'
+    return '451 4.3.0'
+
+
+def judge_replies(trial, code):
+    """Each recipient's answers: good, or the right code."""
+    n = trial.s.rcpts
+    # 421: nobody is there to answer, or told to end.
+    rcpts, chunk = trial.replies[3:3 + n], trial.replies[3 + n:4 + n]
+    for what, good, replies in (
+            ('RCPT', '250 2.', rcpts), ('the message', ('250 2.', '354 '),
+                                        chunk),
+            ('a recipient', '250 2.1.5 ', trial.results.values())):
+        for reply in replies:
+            if not reply.startswith((code + ' ', '421 4.3.2 ')) and \
+                    not reply.startswith(good):
+                return '%s was answered %s, not %s' % (what, reply, code)
+    return None
+
+
+def judge_mailbox(trial, call, k):
+    """Is recipient k's mailbox as the answer says?"""
+    n, result = trial.found(k), trial.results.get(k, '')
+    if n is None or n > 1:
+        return 'u%d has a message that is not whole, or two' % k
+    if result.startswith('250') and n != 1:
+        return 'u%d was answered 250 and has nothing' % k
+    # Its removal is what failed: then the message cannot but stay.
+    if result.startswith('4') and n != 0 and \
+            call not in ('unlink', 'unlinkat', 'ftruncate'):
+        return 'u%d was answered %s and has it' % (k, result)
+    return None
+
+
+def judge_injected(trial, call, error=''):
     """What is wrong after one call failed, or None."""
-    text = injected(trial)
-    dialogue = re.match(r'(write|read|sendto|close)\([01],', text) or \
+    line = injected(trial)
+    dialogue = re.match(r'(write|read|sendto|close)\([01]<', line) or \
         call in ('sendto', 'setresuid')
+    if wrong := judge_replies(trial, codes(trial, error, line)):
+        return wrong
     for k in range(trial.s.rcpts):
-        n, result = trial.found(k), trial.results.get(k, '')
-        if n is None or n > 1:
-            return 'u%d has a message that is not whole, or two' % k
-        if result.startswith('250') and n != 1:
-            return 'u%d was answered 250 and has nothing' % k
-        if result and not re.match(r'250 2\.1\.5|45[012] 4\.', result):
-            return 'u%d was answered %s' % (k, result)
-        # Its removal is what failed: then the message cannot but stay.
-        if result.startswith('4') and n != 0 and \
-                call not in ('unlink', 'unlinkat', 'ftruncate'):
-            return 'u%d was answered %s and has it' % (k, result)
-        if not result and not dialogue and k in trial.accepted:
+        if wrong := judge_mailbox(trial, call, k):
+            return wrong
+        if k not in trial.results and not dialogue and k in trial.accepted:
             return 'u%d was not answered' % k
     good = sum(r.startswith('250') for r in trial.results.values())
-    if good < len(trial.accepted) - 1 and not dialogue and \
-            call != 'mmap':
+    # All that is kept in memory or in -T is everybody's.
+    shared = call == 'mmap' or (call in ('openat', 'write') and
+                                trial.dir + '/spool' in line)
+    if good < len(trial.accepted) - 1 and not dialogue and not shared:
         return 'more than one recipient suffered'
     # An unlink that fails is what leaves a file; nothing else may, but the
     # end of a process that cannot be root again, which is as a kill.
@@ -201,34 +271,106 @@ def judge_injected(trial, call):
     return None
 
 
+# Every write to a file does half of what it was asked for.
+SHORT = '''#define _GNU_SOURCE
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static size_t
+half(int fd, size_t n)
+{
+        struct stat st;
+
+        return n > 1 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ?
+            n / 2 : n;
+}
+
+ssize_t
+write(int fd, const void *buf, size_t n)
+{
+        return syscall(SYS_write, fd, buf, half(fd, n));
+}
+
+ssize_t
+pwrite(int fd, const void *buf, size_t n, off_t at)
+{
+        return syscall(SYS_pwrite64, fd, buf, half(fd, n), at);
+}
+
+ssize_t
+copy_file_range(int from, off64_t *a, int to, off64_t *b, size_t n,
+    unsigned int flags)
+{
+        return syscall(SYS_copy_file_range, from, a, to, b, half(to, n),
+            flags);
+}
+'''
+
+
+def make_short(where):
+    shim = where + '/short.so'
+    write(where + '/short.c', SHORT)
+    subprocess.run(['cc', '-shared', '-fPIC', '-o', shim, where + '/short.c'],
+                   check=True)
+    return shim
+
+
+def judge_short(trial, before):
+    """All must be delivered all the same; before: the calls without."""
+    def count(seen):
+        return sum(call == 'write' for call, _ in seen)
+    if count(calls(trial)) <= count(before):
+        return 'no write was short: the test sees nothing'
+    if any(trial.results.get(k, '')[:3] != '250'
+           for k in range(trial.s.rcpts)):
+        return 'not all were answered 250: %s' % trial.replies
+    return judge_injected(trial, '')
+
+
+def some(scenario, points):
+    """In a quick run a large message fails at a few points, but all calls."""
+    if not QUICK or not scenario.big:
+        return points
+    last = dict(points)
+    first = dict(reversed(points))
+    return [p for p in points if p[1] in (first[p[0]], last[p[0]])]
+
+
+def steps(scenario, points):
+    """Where to end it; between two changes one place is as good as another,
+    and a quick run has only that before each."""
+    return [p for p in some(scenario, points) if not QUICK or p[0] in CHANGES]
+
+
 def inject(where):
+    shim = make_short(where)
     for s in scenarios():
-        for call, number in calls(Trial(where, s).run()):
+        points = calls(Trial(where, s).run())
+        trial = Trial(where, s).run('-E', 'LD_PRELOAD=' + shim)
+        yield '%s short writes' % (s,), judge_short(trial, points)
+        for call, number in some(s, points):
             errors = ERRORS.get(call, '').split()
             for error in errors[:2] if QUICK else errors:
                 what = '%s:error=%s:when=%d' % (call, error, number)
                 trial = Trial(where, s).run('-e', 'inject=' + what)
-                yield '%s %s' % (s, what), judge_injected(trial, call)
+                yield '%s %s' % (s, what), judge_injected(trial, call, error)
 
 
 def judge_killed(trial, again):
     for k in range(trial.s.rcpts):
         if again.results.get(k, '')[:3] != '250':
             return 'the next delivery to u%d: %s' % (k, again.replies)
-        if trial.s.format == 'mbox':
-            with open(trial.path(k), 'rb') as f:
-                text = f.read()
-            # A torn end is allowed; what comes next begins a line behind a
-            # blank one, and is whole.
-            last = text.rfind(b'\n\nFrom a@x ')
-            n = text.count(END)
-            if not text.startswith(OLD) or last == -1 or \
-                    not text.endswith(END + b'\n'):
-                return 'u%d: the next message melted into a torn one' % k
-        else:
-            n = again.found(k)
-            if n is None:
-                return 'u%d has a message that is not whole' % k
+        pieces = again.pieces(k)
+        if pieces is None:
+            return 'u%d has lost what was there' % k
+        whole = [again.is_whole(piece) for piece in pieces]
+        # A mbox may have a torn end; what comes next is whole.
+        torn = trial.s.format == 'mbox' and whole.count(False) == 1 and \
+            whole[-1]
+        if not all(whole) and not torn:
+            return 'u%d has a message that is not whole' % k
+        n = whole.count(True)
         acknowledged = trial.results.get(k, '').startswith('250')
         if n > 2 or n < 1 + acknowledged:
             return 'u%d has %d messages' % (k, n)
@@ -237,7 +379,7 @@ def judge_killed(trial, again):
 
 def kill(where):
     for s in scenarios():
-        for call, number in calls(Trial(where, s).run()):
+        for call, number in steps(s, calls(Trial(where, s).run())):
             what = '%s:signal=KILL:when=%d' % (call, number)
             trial = Trial(where, s).run('-e', 'inject=' + what)
             again = Trial.__new__(Trial)
@@ -249,7 +391,7 @@ def kill(where):
 def term(where):
     """SIGTERM: what was committed is answered so, the rest 451, then 421."""
     for s in scenarios():
-        for call, number in calls(Trial(where, s).run()):
+        for call, number in steps(s, calls(Trial(where, s).run())):
             what = '%s:signal=TERM:when=%d' % (call, number)
             trial = Trial(where, s).run('-e', 'inject=' + what)
             wrong = judge_injected(trial, 'sendto')
