@@ -291,12 +291,12 @@ END
   wait $holder
 }
 
-# Three hundred connections, as fast as they come, are all greeted.
+# rush ADDRESS [N]: 300 connections, as fast as they come, are all greeted.
 rush() {
-  step="three hundred connections"
-  python3 - "$1" <<'END'
+  step="${2:-300} connections"
+  python3 - "$1" "${2:-300}" <<'END'
 import socket, sys
-for i in range(300):
+for i in range(int(sys.argv[2])):
     if sys.argv[1].startswith("/"):
         s = socket.socket(socket.AF_UNIX)
         s.connect(sys.argv[1])
