@@ -261,7 +261,7 @@ listener_course() {
   arrived big big alice
 }
 
-# waits_for LOCK MBOX COMMAND ...: while somebody else has the lock, of fcntl or
+# waits_for LOCK MBOX COMMAND ...: while somebody has the lock, of fcntl or
 # a dotlock, the command does not end, and when it is released it does.
 waits_for() {
   local lock=$1 mbox=$2 holder
