@@ -269,9 +269,9 @@ waits_for() {
   shift 2
   step="$lock of ${mbox##*/}, awaited by $*"
   rm -f /tmp/held /tmp/released
-  python3 - "$lock" "$mbox" <<'END' &
+  python3 - "$lock" "$mbox" "${hold:-2}" <<'END' &
 import fcntl, os, sys, time
-kind, path = sys.argv[1:]
+kind, path = sys.argv[1:3]
 if kind == "fcntl":
     mbox = open(path, "r+b")
     fcntl.lockf(mbox, fcntl.LOCK_EX)
@@ -279,8 +279,10 @@ else:
     with open(path + ".lock", "x") as lock:
         lock.write("%d\n%s\n" % (os.getpid(), os.uname().nodename))
 open("/tmp/held", "w").close()
-time.sleep(2)
-open("/tmp/released", "w").close()
+size = os.path.getsize(path)
+time.sleep(int(sys.argv[3]))
+if os.path.getsize(path) == size:
+    open("/tmp/released", "w").close()
 if kind == "dotlock":
     os.unlink(path + ".lock")
 END
