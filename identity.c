@@ -23,6 +23,10 @@ identity_assume(struct credentials *c, const struct identity *id)
 	    c->gid == id->gid && !c->groups && id->ngroups == 0))
 		return 0;
 	identity_resume(c);
+	if (id->uid == KEEP || id->gid == KEEP) {
+		errno = EINVAL;
+		return -1;
+	}
 	c->assumed = true;
 	/* Groups and gid while still root: the uid alone allows it. */
 	if (c->groups || id->ngroups > 0) {
@@ -95,6 +99,10 @@ identity_become(const char *name, uid_t uid, gid_t gid)
 	struct identity id = { .uid = uid, .gid = gid, .name = name };
 	int r;
 
+	if (uid == KEEP || gid == KEEP) {
+		errno = EINVAL;
+		return -1;
+	}
 	if (name != NULL && identity_groups(&id) == -1)
 		return -1;
 	r = name == NULL ? setgroups(1, &gid) :

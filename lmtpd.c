@@ -286,9 +286,13 @@ set_signals(void)
 	for (i = 0; i < nitems(ends); i++)
 		if (sigaction(ends[i], &sa, NULL) == -1)
 			return -1;
-	/* A client that has gone is EPIPE, a file too large EFBIG. */
+	/*
+	 * A client that has gone is EPIPE, a file too large EFBIG; an alarm
+	 * is one of who started us.
+	 */
 	sa.sa_handler = SIG_IGN;
-	if (sigaction(SIGPIPE, &sa, NULL) == -1 ||
+	if (sigaction(SIGALRM, &sa, NULL) == -1 ||
+	    sigaction(SIGPIPE, &sa, NULL) == -1 ||
 	    sigaction(SIGXFSZ, &sa, NULL) == -1)
 		return -1;
 	return 0;

@@ -20,6 +20,7 @@
 #define COMMAND_MAX	2048	/* bytes in a command line, its end aside */
 #define REPLY_MAX	254	/* with CRLF: Exim's buffer */
 #define NAME_BYTES	200	/* of a user name or domain in a path */
+#define FOLDER_BYTES	250	/* of a folder name, and its NUL */
 #define HOST_BYTES	100
 #define ID_SIZE		48	/* a delivery's id, with its NUL */
 
@@ -387,7 +388,7 @@ int	 os_tmpfile(const char *dir);
  * that something was made in it, only if no later sync is for that too.
  */
 int	 os_sync_dir(int at, const char *path, bool made);
-/* Opens the directory path below the open one at, which is no link. */
+/* Opens the directory path below the open one at. */
 DIR	*os_open_dir(int at, const char *path);
 /* The next name in it; NULL at its end, or if it cannot be read. */
 const char *os_read_dir(DIR *dir);
@@ -551,7 +552,7 @@ struct delivery {
 	const char		*unique;	/* for a file's name */
 	/* A Maildir's: */
 	int			 dir;		/* or -1 */
-	char			 folder[256];	/* "" or ".name/" */
+	char			 folder[FOLDER_BYTES + 6]; /* "" or ".name/" */
 	char			 tmp[512];	/* below the Maildir */
 	char			 new[512];
 	bool			 named;		/* it is in new/ */
@@ -565,6 +566,7 @@ struct delivery {
 	struct dotlock		 seen;		/* another's, in the way, */
 	struct timespec		 since;		/* seen so from then on */
 	struct timespec		 atime;
+	struct timespec		 before[2];	/* atime and mtime found */
 };
 
 /*

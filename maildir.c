@@ -80,7 +80,7 @@ is_folder_name(const char *detail)
 {
 	size_t len = strlen(detail);
 
-	return len > 0 && len < 250 && detail[0] != '.' &&
+	return len > 0 && len < FOLDER_BYTES && detail[0] != '.' &&
 	    detail[len - 1] != '.' && strstr(detail, "..") == NULL &&
 	    strchr(detail, '/') == NULL;
 }
@@ -219,8 +219,9 @@ maildir_commit(struct delivery *d)
 {
 	int r;
 
-	d->counts = true;
-	if (!d->rcpt->ignorequota && quota_maildir(d->cfg,
+	/* What is in the trash is not counted, see count_maildir. */
+	d->counts = strcmp(d->folder, ".Trash/") != 0;
+	if (d->counts && !d->rcpt->ignorequota && quota_maildir(d->cfg,
 	    &d->rcpt->mailbox, d->dir, d->size, &d->counts,
 	    &d->failure) == -1)
 		return -1;
@@ -329,13 +330,13 @@ check_part(const struct delivery *d, const char *part, struct failure *f)
 	char path[512];
 	int r;
 
-	snprintf(path, sizeof(path), "%s%s", d->folder, part);
+	snprintf(path, sizeof(path), "%s%s/.", d->folder, part);
 	r = faccessat(d->dir, path, W_OK | X_OK, AT_EACCESS);
 	if (r == -1 && errno == ENOENT)
 		r = faccessat(d->dir, d->folder[0] == '\0' ? "." : d->folder,
 		    W_OK | X_OK, AT_EACCESS);
-	return r == 0 ? 0 : failure_errno(f, "access", "%s/%s",
-	    d->rcpt->mailbox.path, path);
+	return r == 0 ? 0 : failure_errno(f, "access", "%s/%s%s",
+	    d->rcpt->mailbox.path, d->folder, part);
 }
 
 static int
@@ -343,6 +344,7 @@ maildir_check(struct delivery *d, struct usage *u)
 {
 	const struct mailbox *mb = &d->rcpt->mailbox;
 	struct failure *f = &d->failure;
+	struct stat st;
 	int r;
 
 	memset(u, 0, sizeof(*u));
@@ -350,7 +352,9 @@ maildir_check(struct delivery *d, struct usage *u)
 	if ((d->dir = open(mb->path, DIR_FLAGS)) == -1) {
 		if (errno == ENOTDIR)
 			return wrong_kind(f, mb->path);
+		/* A link that leads nowhere is in the way of it. */
 		if (errno != ENOENT || !mailbox_may_be_made(d->cfg, mb) ||
+		    lstat(mb->path, &st) == 0 ||
 		    os_may_make(mb->path, mb->fixed) == -1)
 			return failure_errno(f, "open", "%s", mb->path);
 		return quota_check(u, 1, f);

@@ -344,11 +344,18 @@ dotlock_create(struct delivery *d, const char *path)
 static int
 dotlock(struct delivery *d)
 {
+	const struct mailbox *mb = &d->rcpt->mailbox;
 	char path[PATH_MAX];
+	int r;
 
 	if (lock_path(d, "", path) == -1 || assume_directory(d) == -1)
 		return fail(d, "dotlock");
-	if (dotlock_create(d, path) == 0)
+	r = dotlock_create(d, path);
+	/* It comes before the mailbox, and may need the same directories. */
+	if (r == -1 && errno == ENOENT && mailbox_may_be_made(d->cfg, mb) &&
+	    os_make_dirs(mb->path, mb->fixed, false) == 0)
+		r = dotlock_create(d, path);
+	if (r == 0)
 		return identity_assume(d->cred, &d->id) == -1 ?
 		    fail(d, "dotlock") : 0;
 	if (errno != EEXIST)
@@ -485,6 +492,8 @@ note_time(struct delivery *d, const struct stat *st)
 {
 	struct timespec now;
 
+	d->before[0] = st->st_atim;
+	d->before[1] = st->st_mtim;
 	clock_gettime(CLOCK_REALTIME, &now);
 	now.tv_sec--;
 	d->atime = timespeccmp(&st->st_atim, &now, <) ? st->st_atim : now;
@@ -594,7 +603,8 @@ static void
 mbox_undo(struct delivery *d)
 {
 	if (d->appended && d->fd != -1 &&
-	    (ftruncate(d->fd, d->end) == -1 || fsync(d->fd) == -1))
+	    (ftruncate(d->fd, d->end) == -1 ||
+	    futimens(d->fd, d->before) == -1 || fsync(d->fd) == -1))
 		failure_log(d->cfg, "truncate", "%s",
 		    d->rcpt->mailbox.path);
 	if (d->fd != -1)

@@ -304,7 +304,7 @@ os_open_dir(int at, const char *path)
 	int fd, save;
 	DIR *dir;
 
-	fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
 		return NULL;
 	if ((dir = fdopendir(fd)) == NULL) {

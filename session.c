@@ -322,12 +322,15 @@ transaction_reset(struct session *s)
 		free(env->rcpts[i].address);
 	}
 	env->nrcpt = 0;
-	env->sender[0] = env->qid[0] = env->msgid[0] = '\0';
+	env->sender[0] = env->msgid[0] = '\0';
 	message_reset(&s->message);
 	s->refusal.reply = NULL;
 	s->refused = 0;
-	if (s->phase > PHASE_HELLO)
+	/* XFORWARD names the next transaction, whatever comes before it. */
+	if (s->phase > PHASE_HELLO) {
 		s->phase = PHASE_HELLO;
+		env->qid[0] = '\0';
+	}
 }
 
 static void

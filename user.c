@@ -154,6 +154,16 @@ find_passwd(struct lookup *l, struct mailbox *mb, struct failure *f)
 	return 0;
 }
 
+/* A mbox of that name would be the dotlock of another. */
+static bool
+is_lock(const struct config *cfg, const char *path)
+{
+	size_t len = strlen(path);
+
+	return cfg->format == FORMAT_MBOX && len >= 5 &&
+	    strcmp(path + len - 5, ".lock") == 0;
+}
+
 /* A path for one of the names, NULL and the failure if there is none. */
 static char *
 expand_path(const struct lookup *l, size_t i, size_t *fixed,
@@ -175,6 +185,11 @@ expand_path(const struct lookup *l, size_t i, size_t *fixed,
 		failure_set(f, errno == EINVAL ? &reply_wrong_setup :
 		    &reply_trouble, "template %s for user %s: %s",
 		    l->cfg->template, l->names[i], strerror(errno));
+		return NULL;
+	}
+	if (is_lock(l->cfg, path)) {
+		failure_set(f, &reply_bad_name, "%s is a dotlock's name",
+		    path);
 		return NULL;
 	}
 	if ((copy = strdup(path)) == NULL)
@@ -485,6 +500,10 @@ mailbox_set_identity(struct lookup *l, struct mailbox *mb, struct failure *f)
 		mb->id.gid = cfg->gid;
 		return 0;
 	}
+	/* To setresuid(2) it means «as it is»: root. */
+	if (mb->id.uid == (uid_t)-1 || mb->id.gid == (gid_t)-1)
+		return failure_set(f, &reply_wrong_setup,
+		    "user %s has an id that is none", name);
 	if (cfg->users == USERS_PASSWD)
 		mb->id.name = mb->name;
 	else if (mb->id.uid == 0)
@@ -505,7 +524,8 @@ mailbox_set(struct lookup *l, const struct address *a, struct mailbox *mb,
 		return -1;
 	mb->name = strdup(l->names[l->match]);
 	/* A thousand long ones would be much to keep for nothing. */
-	split = l->split[l->match] && l->cfg->folders;
+	split = l->split[l->match] && l->cfg->folders &&
+	    strlen(a->local + user + 1) < FOLDER_BYTES;
 	if (split)
 		mb->detail = strdup(a->local + user + 1);
 	if (mb->name == NULL || (split && mb->detail == NULL))

@@ -270,6 +270,13 @@ LIMITS\nPIPELINING\nSIZE\nSMTPUTF8\nXFORWARD\n'
   finish
 }
 
+@test "XFORWARD is for the next transaction, whatever comes between" {
+  say 'XFORWARD IDENT=Q1' 'LHLO c' RSET 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x . \
+    'MAIL FROM:<>' 'RCPT TO:<b>' DATA x . QUIT
+  logged ' qid=Q1 .* to=<a>'
+  unlogged ' qid=Q1 .* to=<b>'
+}
+
 @test "XFORWARD takes any attributes outside a transaction" {
   say 'LHLO c' 'XFORWARD IDENT=4F2A' \
     'XFORWARD NAME=a.example ADDR=192.0.2.1 PORT=25' \

@@ -100,6 +100,25 @@ checks() {
   grep -q "^$1" "$D/said" || fail "-c: $(cat "$D/said")"
 }
 
+@test "-c: a link that leads nowhere, a file where a directory should be" {
+  ln -s nowhere "$D/m/a"
+  mkdir -p "$D/m/b/"{cur,tmp}
+  : >"$D/m/b/new"
+  chmod 700 "$D/m/b/new"
+  STATUS=0
+  # shellcheck disable=SC2034 # exits looks at it
+  "$LMTPD" -c -U any -d "maildir:$D/m/%n" a b >"$D/out" 2>"$D/log" ||
+    STATUS=$?
+  exits 1
+  grep -q $'^a\t451 4.3.0 ' "$D/out"
+  grep -q $'^b\t451 4.3.0 ' "$D/out"
+  logged "b: access $D/m/b/new: Not a directory"
+  send a x
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  send b x
+  codes 220 250 250 250 354 '451 4.3.0' 221
+}
+
 @test "-c says what a delivery would" {
   with -U any -d "maildir:$D/m/fixed"
   checks '451 4.3.0' a

@@ -65,6 +65,38 @@ body() {
   (($(stat -c %X "$D/m/a") < $(stat -c %Y "$D/m/a")))
 }
 
+@test "what is refused leaves the times of the mailbox as they were" {
+  send a old
+  touch -a -d '2020-01-01 00:00' "$D/m/a"
+  touch -m -d '2020-01-02 00:00' "$D/m/a"
+  stat -c '%X %Y %s' "$D/m/a" >"$D/before"
+  also -q 200
+  send a "$(printf '%0300d' 0)"
+  codes 220 250 250 250 354 '452 4.2.2' 221
+  stat -c '%X %Y %s' "$D/m/a" | diff "$D/before" -
+}
+
+@test "no mailbox has a dotlock's name" {
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a.lock>' 'RCPT TO:<A.LOCK>' QUIT
+  codes 220 250 250 '550 5.1.3' '550 5.1.3' 221
+  : >"$D/m/b.lock"
+  also -U dir
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<b.lock>' QUIT
+  codes 220 250 250 '550 5.1.3' 221
+  rm "$D/m/b.lock"
+  with -U any -d "maildir:$D/m/%n"
+  send a.lock x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  mv "$D/m/a.lock" "$D/m/maildir"
+}
+
+@test "a dotlock that comes first has its directories made" {
+  with -U any -d "mbox:$D/m/%d/%n" -k dotlock,fcntl
+  send a@b.example x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  [[ -s $D/m/b.example/a ]]
+}
+
 @test "links, pipes and directories are 451 4.2.0, and not touched" {
   local kind
   echo untouched >"$D/other"

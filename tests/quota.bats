@@ -81,6 +81,28 @@ maildir() {
   same "$D/m/a/maildirsize" '1024S,7C\n8 2\n10 1\n'
 }
 
+@test "what goes to the Trash is not counted, nor is it refused" {
+  maildir a
+  maildir a/.Trash
+  also -f -q 1K
+  send a 123456789
+  send a+Trash "$(printf '%01500d' 0)"
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  same "$D/m/a/maildirsize" '1024S\n0 0\n10 1\n'
+}
+
+@test "new/ and cur/ that are links are counted" {
+  mkdir -p "$D/m/a/tmp" "$D/elsewhere/"{new,cur}
+  ln -s "$D/elsewhere/"{new,cur} "$D/m/a/"
+  also -q 25
+  send a 123456789
+  send a 123456789
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  rm "$D/m/a/maildirsize"
+  send a 123456789
+  codes 220 250 250 250 354 '452 4.2.2' 221
+}
+
 @test "another limit than ours has it counted anew" {
   maildir a
   printf '5S\n5 1\n' >"$D/m/a/maildirsize"

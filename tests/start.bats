@@ -125,6 +125,14 @@ dialogue() {
   logged '^lmtpd\[[0-9]+\]: cannot start: chdir /: Input/output error$'
 }
 
+@test "an alarm that was set before does not end it" {
+  { sleep 2; printf 'NOOP\r\nQUIT\r\n'; } |
+    /usr/bin/python3 -c 'import os, signal, sys
+signal.alarm(1)
+os.execv(sys.argv[1], sys.argv[1:])' "$LMTPD" "${OPTIONS[@]}" >"$D/out"
+  grep -q '^221 ' "$D/out"
+}
+
 @test "few descriptors: small groups, all are served" {
   local i lines=('LHLO c' 'MAIL FROM:<>')
   for i in {1..40}; do

@@ -92,6 +92,22 @@ owned() {
   codes '421 4.3.5'
 }
 
+@test "never as a user whose id is minus one, which would be root" {
+  mkdir "$D/home"
+  printf 'minus:x:4294967295:1000::%s/home:/bin/sh\n' "$D" >"$D/passwd"
+  with -U passwd -d "maildir:~/Maildir"
+  printf '#!/bin/sh\nexec unshare --mount sh -c %s sh "$@"\n' \
+    "'mount --bind $D/passwd /etc/passwd && exec $LMTPD \"\$@\"'" \
+    >"$D/other"
+  chmod 755 "$D/other"
+  LMTPD=$D/other
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<minus>' QUIT
+  codes 220 250 250 '451 4.3.5' 221
+  with -u minus -U any -d "maildir:$D/m/%n"
+  say 'LHLO c'
+  codes '421 4.3.5'
+}
+
 @test "a user's group opens what its gid does not" {
   install -d -m 750 -o root -g mail "$D/closed"
   install -d -m 700 -o games "$D/closed/games"
