@@ -276,6 +276,24 @@ begin_waiting(struct deliverer *dv, struct delivery *d)
 	dv->waited += waited;
 }
 
+/* As whom it is written: the group of a directory of mboxes may be lent. */
+static struct identity
+writer(struct deliverer *dv, const struct mailbox *mb)
+{
+	struct identity id = mb->id;
+
+	if (dv->cfg->format != FORMAT_MBOX)
+		return id;
+	if (!dv->knows_lend) {
+		identity_resume(dv->cred);
+		dv->lend = mbox_lends(dv->cfg, &dv->lend_gid);
+		dv->knows_lend = true;
+	}
+	if (dv->lend == LEND_GROUP)
+		id.gid = dv->lend_gid;
+	return id;
+}
+
 static void
 prepare(struct deliverer *dv, const struct envelope *env,
     const struct message *m, struct delivery *d, struct rcpt *r)
@@ -288,17 +306,8 @@ prepare(struct deliverer *dv, const struct envelope *env,
 	d->sender = env->sender;
 	d->group = dv->group;
 	d->fd = d->dir = -1;
-	d->id = r->mailbox.id;
-	if (dv->cfg->format != FORMAT_MBOX)
-		return;
-	if (!dv->knows_lend) {
-		identity_resume(dv->cred);
-		dv->lend = mbox_lends(dv->cfg, &dv->lend_gid);
-		dv->knows_lend = true;
-	}
+	d->id = writer(dv, &r->mailbox);
 	d->lend = dv->lend;
-	if (d->lend == LEND_GROUP)
-		d->id.gid = dv->lend_gid;
 }
 
 /*
@@ -567,13 +576,15 @@ int
 deliver_quota(struct deliverer *dv, const struct mailbox *mb, uint64_t bytes,
     struct failure *f)
 {
+	struct identity id;
 	struct quota limit;
 
 	/* A mbox without a limit need not be looked at. */
 	if (dv->cfg->format == FORMAT_MBOX &&
 	    (!quota_limit(dv->cfg, mb, &limit) || limit.bytes == 0))
 		return 0;
-	if (identity_assume(dv->cred, &mb->id) == -1)
+	id = writer(dv, mb);
+	if (identity_assume(dv->cred, &id) == -1)
 		return failure_errno(f, "seteuid", "%s", mb->path);
 	return formats[dv->cfg->format]->quota(dv->cfg, mb, bytes, f);
 }

@@ -29,6 +29,15 @@ owned() {
   rm /var/mail/games
 }
 
+@test "a directory of a group that others may not enter: its quota at RCPT" {
+  chgrp mail "$D/m"
+  chmod 2770 "$D/m"
+  with -U passwd -d "mbox:$D/m/%n" -q 1K
+  send games x
+  say 'LHLO c' 'MAIL FROM:<> SIZE=1000' 'RCPT TO:<games>' QUIT
+  codes 220 250 250 '452 4.2.2' 221
+}
+
 @test "writable by root alone: root makes file and lock, and gives the file away" {
   send games x
   send games y
