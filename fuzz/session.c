@@ -226,14 +226,15 @@ static int
 hear(size_t at, size_t n)
 {
 	const char *lf;
-	int code = 0;
+	int code = 0, next;
 
 	need(at == 0 || said[at - 1] == heard);
 	while (n > 0) {
 		lf = memchr(out + heard, '\n', outlen - heard);
 		need(lf != NULL);
-		need(code == 0 || atoi(out + heard) == code);
-		code = atoi(out + heard);
+		next = (int)strtol(out + heard, NULL, 10);
+		need(code == 0 || next == code);
+		code = next;
 		if (out[heard + 3] == ' ')
 			n--;
 		heard = (size_t)(lf - out) + 1;
