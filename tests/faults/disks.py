@@ -6,7 +6,7 @@ import os
 import subprocess
 
 from common import END, LMTPD, QUICK, UID, own, write
-from power import Client, Server, found
+from power import Client, Server, found, read
 from races import fresh, three
 
 TEXT = b'Subject: fault\r\n\r\n' + (b'x' * 70 + b'\r\n') * 400 + \
@@ -169,19 +169,11 @@ def swapped(where, fmt):
     os.kill(swapper, 9)
     os.waitpid(swapper, 0)
     # What was tmp/ when it was written may be elsewhere when it is undone.
-    there = sum(read(os.path.join(top, f)).count(END)
+    there = sum((read(os.path.join(top, f)) or b'').count(END)
                 for top, _, files in os.walk(home) for f in files
                 if fmt == 'mbox' or ',S=' in f)
     yield 'a user who swaps, %s, all' % fmt, None if there == delivered else \
         '%d delivered, %d there' % (delivered, there)
-
-
-def read(path):
-    try:
-        with open(path, 'rb') as f:
-            return f.read()
-    except OSError:
-        return b''
 
 
 def state(tree):
