@@ -58,7 +58,7 @@ uses_nss(const struct config *cfg)
 static bool
 mail_directory(const struct config *cfg, char dir[PATH_MAX])
 {
-	return cfg->format == FORMAT_MBOX &&
+	return cfg->format == &mbox_format &&
 	    template_directory(cfg->template, dir, PATH_MAX);
 }
 
@@ -338,7 +338,7 @@ forbid_calls(const struct config *cfg)
 
 	snprintf(promises, sizeof(promises),
 	    "stdio rpath wpath cpath fattr inet%s%s%s",
-	    cfg->format == FORMAT_MBOX ? " flock proc" : "",
+	    cfg->format == &mbox_format ? " flock proc" : "",
 	    cfg->switches ? " id chown" : "",
 	    uses_nss(cfg) ? " getpw" : "");
 	return pledge(promises, NULL) == 0;

@@ -318,7 +318,7 @@ main(int argc, char *argv[])
 	char template[4096];
 	struct config cfg = {
 		.template = template,
-		.format = FORMAT_MBOX,
+		.format = &mbox_format,
 		.log_stderr = true,
 		.verbose = true
 	};
