@@ -193,6 +193,28 @@ begin_waiting(struct deliverer *dv, struct delivery *d,
 	dv->waited += waited;
 }
 
+/* Begins with what it is to be called, waiting for a lock if it may. */
+static void
+begin_named(struct deliverer *dv, struct delivery *d,
+    const struct envelope *env, bool may_wait)
+{
+	char head[HEAD_MAX], unique[96];
+	struct draft draft = { .sender = env->sender, .unique = unique };
+	struct text name;
+
+	text_init(&name, unique, sizeof(unique));
+	trace_names(&dv->tracer, dv->cfg, d->rcpt->id, &name);
+	text_init(&draft.head, head, sizeof(head));
+	draft.headlines = trace_headers(dv->cfg, env, d->rcpt, &draft.head);
+	if (delivery_begin(d, &draft) == -1 && d->busy && may_wait)
+		begin_waiting(dv, d, &draft);
+	if (!d->ok)
+		return;
+	/* Let the disk work while the next one is written. */
+	(void)os_write_out(d->fd, false);
+	d->volume = os_volume(&dv->volumes, d->fd, d->dev);
+}
+
 /*
  * The group.
  */
@@ -250,9 +272,6 @@ static void
 group_begin(struct deliverer *dv, struct envelope *env,
     const struct message *m, size_t first)
 {
-	char head[HEAD_MAX], unique[96];
-	struct draft draft = { .sender = env->sender, .unique = unique };
-	struct text name;
 	size_t left = env->nrcpt - first;
 	size_t max = group_room(dv, left, m->size);
 
@@ -263,22 +282,13 @@ group_begin(struct deliverer *dv, struct envelope *env,
 		if ((d->first = first_of_mailbox(dv->cfg, env,
 		    d->rcpt)) != NULL)
 			continue;
-		text_init(&name, unique, sizeof(unique));
-		trace_names(&dv->tracer, dv->cfg, d->rcpt->id, &name);
-		text_init(&draft.head, head, sizeof(head));
-		draft.headlines = trace_headers(dv->cfg, env, d->rcpt,
-		    &draft.head);
-		if (delivery_begin(d, &draft) == -1 && d->busy) {
-			if (dv->n > 0)
-				break;
-			begin_waiting(dv, d, &draft);
+		begin_named(dv, d, env, dv->n == 0);
+		if (d->busy && dv->n > 0)
+			break;
+		if (d->busy)
 			max = 1;
-		}
 		if (!d->ok)
 			continue;
-		/* Let the disk work while the next one is written. */
-		(void)os_write_out(d->fd, false);
-		d->volume = os_volume(&dv->volumes, d->fd, d->dev);
 		if (d->volume->policy != SYNC_JOURNAL && max > GROUP_EACH)
 			max = GROUP_EACH;
 	}
@@ -401,6 +411,43 @@ group_finish(struct deliverer *dv)
 	}
 }
 
+void
+deliver_early(struct deliverer *dv, struct envelope *env, struct message *m)
+{
+	struct delivery *d;
+
+	if (env->nrcpt != 1 || !dv->cfg->format->takes_more ||
+	    dv->cfg->scripts != NULL || !message_has_body(m))
+		goto ours;
+	d = delivery_prepare(dv, 0, m, env->rcpts);
+	begin_named(dv, d, env, false);
+	if (!d->ok)
+		goto ours;
+	message_lend(m, d->fd, d->rcpt->mailbox.path);
+	dv->begun = true;
+	return;
+ours:
+	/* It waits in -T, which is ours and nobody else's. */
+	identity_resume(dv->cred);
+}
+
+void
+deliver_abandon(struct deliverer *dv)
+{
+	if (dv->begun)
+		delivery_undo(&dv->group[0]);
+	dv->begun = false;
+}
+
+/* What was begun early has got all the rest by now. */
+static void
+group_go_on(struct deliverer *dv, const struct message *m)
+{
+	dv->n = 1;
+	dv->begun = false;
+	dv->group[0].size += m->size - m->len;
+}
+
 size_t
 deliver_group(struct deliverer *dv, struct envelope *env,
     const struct message *m, size_t first)
@@ -408,7 +455,10 @@ deliver_group(struct deliverer *dv, struct envelope *env,
 	if (first == 0)
 		dv->waited = 0;
 	dv->over = NULL;
-	group_begin(dv, env, m, first);
+	if (dv->begun)
+		group_go_on(dv, m);
+	else
+		group_begin(dv, env, m, first);
 	group_write_out(dv);
 	if (dv->over == NULL && !is_over(dv, 0)) {
 		group_commit(dv);

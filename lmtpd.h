@@ -475,6 +475,8 @@ struct message {
 	size_t			 len;		/* in mem */
 	size_t			 room;
 	int			 fd;		/* the rest, or -1 */
+	bool			 lent;		/* fd: a delivery's own file */
+	const char		*place;		/* where fd is, for the log */
 	uint64_t		 size;		/* as stored: lines end in LF */
 	char			 last;		/* its last byte */
 	struct data_parser	 data;
@@ -484,9 +486,15 @@ void	 message_init(struct message *m);
 /* For the next one: frees all but the memory, which it keeps. */
 void	 message_reset(struct message *m);
 void	 message_free(struct message *m);
+/* How many bytes more fit into memory. */
+size_t	 message_room(const struct message *m);
+/* Is the end of its header in memory? */
+bool	 message_has_body(const struct message *m);
+/* What comes from now on is written to fd, in place, whoever closes it. */
+void	 message_lend(struct message *m, int fd, const char *place);
 /*
- * Adds bytes; what does not fit in memory goes to a file in dir.  0, or -1
- * and the failure.
+ * Adds bytes; what does not fit in memory goes to a file in dir, or to the
+ * one that was lent.  0, or -1 and the failure.
  */
 int	 message_append(struct message *m, const char *dir, const char *buf,
 	    size_t len, struct failure *f);
@@ -655,6 +663,8 @@ struct format {
 	/* sync makes the data safe too: a mailbox has its name already. */
 	bool		 syncs_itself;
 	bool		 keeps_quota;	/* a mailbox can have its own limit */
+	/* More may be written to fd between begin and commit. */
+	bool		 takes_more;
 	/* NULL, or what is wrong with a template. */
 	const char	*(*check_template)(const char *template);
 	/* Is there a mailbox at path, and whose?  1, 0 or -1. */
@@ -734,6 +744,7 @@ struct deliverer {
 	struct tracer		 tracer;
 	long			 waited;	/* ms for locks, this message */
 	const char		*over;		/* why nothing more is begun */
+	bool			 begun;		/* by deliver_early */
 };
 
 /* 0, or -1 and errno; deliver_free in both cases. */
@@ -747,6 +758,14 @@ void	 deliver_free(struct deliverer *dv);
  */
 size_t	 deliver_group(struct deliverer *dv, struct envelope *env,
 	    const struct message *m, size_t first);
+/*
+ * Begins the delivery of a message that is not whole yet, so that what comes
+ * is written once: to its only recipient, if the mailbox can take it so.
+ * deliver_group goes on with it, deliver_abandon takes it back.
+ */
+void	 deliver_early(struct deliverer *dv, struct envelope *env,
+	    struct message *m);
+void	 deliver_abandon(struct deliverer *dv);
 /* Their lines in the log; to be called when they have been answered. */
 void	 deliver_log(struct deliverer *dv, const struct envelope *env);
 /* Is there room at RCPT?  As the recipient.  0, or -1 and the failure. */

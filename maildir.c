@@ -25,6 +25,7 @@ struct maildir {
 	char	 folder[FOLDER_PATH];	/* "" or ".name/" */
 	char	 tmp[FILE_PATH];
 	char	 new[FILE_PATH];
+	uint64_t lines;			/* LF with no CR before them */
 	bool	 named;			/* it has its place */
 	bool	 counted;		/* in maildirsize */
 };
@@ -331,9 +332,7 @@ write_tmp(struct delivery *d, const struct draft *draft)
 	if (message_write(d->message, d->fd, &filter, &draft->head, "",
 	    &d->size) == -1)
 		return maildir_fail(d, "write", m->tmp);
-	name_new(m, d->size, draft->headlines + d->message->data.lines -
-	    filter.lines);
-	d->file = m->new;
+	m->lines = draft->headlines - filter.lines;
 	return 0;
 }
 
@@ -405,6 +404,8 @@ maildir_commit(struct delivery *d, const struct step_args *a)
 	int r;
 
 	(void)a;
+	name_new(m, d->size, m->lines + d->message->data.lines);
+	d->file = m->new;
 	r = os_rename(d->volume, m->dir, d->fd, m->tmp, m->new);
 	if (r == -1 && errno == ENOENT &&
 	    make_parts(m, &d->rcpt->mailbox) == 0)
@@ -592,6 +593,7 @@ const struct format maildir_format = {
 	.name = "maildir",
 	.state_size = sizeof(struct maildir),
 	.keeps_quota = true,
+	.takes_more = true,
 	.owner = maildir_owner,
 	.begin = maildir_begin,
 	.room = maildir_room,

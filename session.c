@@ -123,6 +123,7 @@ transaction_reset(struct session *s)
 	}
 	env->nrcpt = 0;
 	env->sender[0] = env->msgid[0] = '\0';
+	deliver_abandon(&s->deliverer);
 	message_reset(&s->message);
 	s->refusal.reply = NULL;
 	s->refused = 0;
@@ -224,6 +225,7 @@ add_bytes(struct session *s, const char *buf, size_t len)
 {
 	struct message *m = &s->message;
 	struct failure *f = &s->refusal;
+	size_t n = 0;
 
 	if (f->reply != NULL)
 		return;
@@ -233,11 +235,15 @@ add_bytes(struct session *s, const char *buf, size_t len)
 		    (unsigned long long)s->cfg->maxsize);
 		return;
 	}
-	/* The spool is ours, not that of the recipient we may still be. */
-	if (m->len + len > MESSAGE_MEMORY && m->fd == -1)
-		identity_resume(&s->cred);
-	if (message_append(m, s->cfg->spool, buf, len, f) == -1 &&
-	    f->err == EDQUOT)
+	if (m->fd == -1 && len > message_room(m)) {
+		n = message_room(m);
+		if (message_append(m, s->cfg->spool, buf, n, f) == -1)
+			return;
+		deliver_early(&s->deliverer, &s->env, m);
+	}
+	/* -T is ours, and not full because of the recipient's quota. */
+	if (message_append(m, s->cfg->spool, buf + n, len - n, f) == -1 &&
+	    f->err == EDQUOT && !m->lent)
 		f->reply = &reply_no_space;
 }
 
@@ -721,7 +727,8 @@ session_run(const struct config *cfg)
 		r = deliver_init(&s->deliverer, cfg, &s->cred, &watch);
 	if (r == 0)
 		session_talk(s);
-	transaction_reset(s);
+	if (r == 0)
+		transaction_reset(s);
 	message_free(&s->message);
 	deliver_free(&s->deliverer);
 	client_free(&s->client);
