@@ -107,7 +107,7 @@ load test_helper
 # large: a message of 3 MB, its last line is "end".
 large() {
   head -c 3000000 /dev/zero | tr '\0' x | fold -w 70 | sed 's/$/\r/'
-  printf '\r\nend\r\n'
+  printf '\nend\r\n'
 }
 
 @test "the only recipient's large message needs no place to wait" {
