@@ -83,7 +83,7 @@ enum match { MATCH_IS, MATCH_CONTAINS, MATCH_MATCHES, MATCH_REGEX,
     MATCH_VALUE, MATCH_COUNT };
 enum relation { REL_GT, REL_GE, REL_LT, REL_LE, REL_EQ, REL_NE };
 
-#define CAPTURES	10	/* ${0} to ${9} */
+#define CAPTURES	32	/* ${0} to ${31}, as many as Pigeonhole has */
 
 struct captures {
 	size_t		 n;

@@ -58,7 +58,7 @@ struct sieve_view {
 	void		*arg;
 };
 
-enum sieve_kind { SIEVE_KEEP, SIEVE_FILEINTO, SIEVE_DISCARD, SIEVE_REJECT };
+enum sieve_kind { SIEVE_KEEP, SIEVE_FILEINTO, SIEVE_REJECT };
 
 struct sieve_action {
 	enum sieve_kind	 kind;
