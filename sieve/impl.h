@@ -142,9 +142,33 @@ int	 body_parts(struct arena *a, const struct str *msg,
 	    struct budget *b, struct body_part **list);
 
 /*
+ * mime.c: transfer encodings and charsets.  The decoders write at most len
+ * bytes at out and return how many.
+ */
+/* Up to the first byte that is not base64; blanks and line ends may be in it. */
+size_t	 mime_base64(const char *s, size_t len, char *out);
+/* The Q of RFC 2047. */
+size_t	 mime_q(const char *s, size_t len, char *out);
+/* The quoted-printable of RFC 2045. */
+size_t	 mime_quoted_printable(const char *s, size_t len, char *out);
+
+/* NULL if lmtpd does not know it; "" is US-ASCII. */
+struct charset;
+const struct charset *mime_charset(const struct str *name);
+/*
+ * Appends in as UTF-8 to the len bytes at out, where there must be room for
+ * three times in's; returns the new length.  A run of what is no character is
+ * one U+FFFD.  With cs NULL only ASCII is.
+ */
+size_t	 mime_utf8(const struct charset *cs, const struct str *in, char *out,
+	    size_t len);
+
+/*
  * utf8.c
  */
 bool	 utf8_is_valid(const struct str *s);
+/* Bytes of the well-formed character at s; 0 if there is none. */
+size_t	 utf8_valid(const char *s, size_t len);
 /* Bytes of the character at s (1 for a byte that begins none). */
 size_t	 utf8_length(const char *s, size_t len);
 /* Appends one character at out (4 bytes of room); returns its bytes. */
