@@ -140,6 +140,11 @@ mime_q(const char *s, size_t len, char *out)
 	int c;
 
 	for (i = 0; i < len; i++) {
+		/* As with Dovecot, nothing is special in a torn escape. */
+		if (s[i] == '=' && len - i < 3) {
+			memcpy(out + n, s + i, len - i);
+			return n + len - i;
+		}
 		if (s[i] == '_') {
 			out[n++] = ' ';
 		} else if (s[i] == '=' && (c = escape(s + i, len - i)) != -1) {
