@@ -31,15 +31,13 @@ is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* atext of RFC 5321; and of RFC 6532 if eight is. */
+/* atext of RFC 6532. */
 static bool
-is_atext(char c, bool eight)
+is_atext(char c)
 {
 	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9'))
+	    (c >= '0' && c <= '9') || (unsigned char)c >= 0x80)
 		return true;
-	if ((unsigned char)c >= 0x80)
-		return eight;
 	return c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL;
 }
 
@@ -111,9 +109,9 @@ read_quoted(struct reader *r, struct str *out)
 static enum piece
 read_atom(struct reader *r, struct str *out)
 {
-	if (r->s == r->end || !is_atext(*r->s, true))
+	if (r->s == r->end || !is_atext(*r->s))
 		return WRONG;
-	while (r->s < r->end && is_atext(*r->s, true))
+	while (r->s < r->end && is_atext(*r->s))
 		append(r, out, *r->s++);
 	return skip(r);
 }
@@ -131,11 +129,11 @@ skip_phrase(struct reader *r)
 			p = read_quoted(r, &ignored);
 		} else {
 			while (r->s < r->end &&
-			    (is_atext(*r->s, true) || *r->s == '.'))
+			    (is_atext(*r->s) || *r->s == '.'))
 				r->s++;
 			p = skip(r);
 		}
-	} while (p == GOES_ON && (is_atext(*r->s, true) || *r->s == '"' ||
+	} while (p == GOES_ON && (is_atext(*r->s) || *r->s == '"' ||
 	    *r->s == '.'));
 	r->text = text;
 	return p;
@@ -214,7 +212,7 @@ is_dot_atom(const struct str *s)
 	size_t i;
 
 	for (i = 0; i < s->len; i++) {
-		if (is_atext(s->s[i], false))
+		if (is_atext(s->s[i]))
 			continue;
 		if (s->s[i] != '.' || i == 0 || i + 1 == s->len ||
 		    s->s[i - 1] == '.')
@@ -429,4 +427,107 @@ address_parse(struct arena *a, const struct str *field, struct addr **list)
 		return -1;
 	*list = r.first;
 	return r.no_memory ? -1 : 0;
+}
+
+/* The parts of a path: what is before the last "@", unquoted, and behind. */
+static void
+path_split(struct reader *r, struct addr *ad)
+{
+	const char *at = memrchr(r->s, '@', (size_t)(r->end - r->s));
+
+	if (at == NULL)
+		at = r->end;
+	ad->localpart.s = ad->domain.s = "";
+	if (at < r->end) {
+		ad->domain.s = at + 1;
+		ad->domain.len = (size_t)(r->end - at) - 1;
+	}
+	if (*r->s != '"') {
+		ad->localpart.s = r->s;
+		ad->localpart.len = (size_t)(at - r->s);
+		return;
+	}
+	r->end = at;
+	(void)read_quoted(r, &ad->localpart);
+}
+
+int
+address_envelope(struct arena *a, const char *path, struct addr **out)
+{
+	struct str text = { path, strlen(path) };
+	struct reader r;
+	const char *colon;
+
+	if (text.len == 0)
+		return (*out = addr_raw(a, &text)) == NULL ? -1 : 0;
+	memset(&r, 0, sizeof(r));
+	/* A source route has been obsolete since RFC 1123, and is ignored. */
+	r.s = path;
+	if (*path == '@' && (colon = strchr(path, ':')) != NULL)
+		r.s = colon + 1;
+	r.end = path + text.len;
+	if ((*out = arena_take(a, sizeof(**out))) == NULL ||
+	    (r.text = arena_take(a, text.len)) == NULL)
+		return -1;
+	path_split(&r, *out);
+	return addr_spell(a, *out);
+}
+
+bool
+address_is_field(const struct str *name)
+{
+	static const char *const fields[] = { "abuse-reports-to",
+	    "apparently-to", "bcc", "cc", "delivered-to", "errors-to",
+	    "for-approval", "for-comment", "for-handling", "from",
+	    "mail-followup-to", "mail-reply-to", "read-receipt-to",
+	    "registered-mail-reply-requested-by", "reply-to", "resent-bcc",
+	    "resent-cc", "resent-from", "resent-reply-to", "resent-sender",
+	    "resent-to", "return-path", "return-receipt-requested",
+	    "return-receipt-to", "sender", "to", "x-admin", "x-beenthere",
+	    "x-complaints-to", "x-confirm-reading-to", "x-original-from",
+	    "x-original-to", "x-report-abuse-to", "envelope-to" };
+	size_t i;
+
+	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (strlen(fields[i]) == name->len &&
+		    strncasecmp(fields[i], name->s, name->len) == 0)
+			return true;
+	return false;
+}
+
+/* Bytes of the local part before the first delimiter. */
+static size_t
+user_length(const struct addr *ad, const char *delimiters)
+{
+	size_t i;
+
+	for (i = 0; i < ad->localpart.len; i++)
+		if (ad->localpart.s[i] != '\0' &&
+		    strchr(delimiters, ad->localpart.s[i]) != NULL)
+			break;
+	return i;
+}
+
+bool
+address_user(const struct addr *ad, const char *delimiters, struct str *user)
+{
+	user->s = ad->localpart.s;
+	user->len = user_length(ad, delimiters);
+	return ad->has_parts;
+}
+
+bool
+address_detail(const struct addr *ad, const char *delimiters,
+    struct str *detail)
+{
+	size_t n = user_length(ad, delimiters);
+
+	*detail = ad->localpart;
+	if (!ad->has_parts || ad->all.len == 0)
+		return ad->has_parts;
+	if (n == ad->localpart.len)
+		return false;
+	detail->s += n + 1;
+	detail->len -= n + 1;
+	return true;
 }
