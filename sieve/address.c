@@ -25,15 +25,8 @@ enum piece {
 	GOES_ON
 };
 
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* atext of RFC 6532. */
-static bool
-is_atext(char c)
+bool
+address_is_atext(char c)
 {
 	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
 	    (c >= '0' && c <= '9') || (unsigned char)c >= 0x80)
@@ -47,39 +40,17 @@ is_at(const struct reader *r, char c)
 	return r->s < r->end && *r->s == c;
 }
 
-/* Passes over a comment, with those in it. */
-static bool
-skip_comment(struct reader *r)
-{
-	size_t depth = 0;
-
-	r->commented = true;
-	for (; r->s < r->end; r->s++) {
-		if (*r->s == '(') {
-			depth++;
-		} else if (*r->s == ')' && --depth == 0) {
-			r->s++;
-			return true;
-		} else if (*r->s == '\\' && ++r->s == r->end) {
-			return false;
-		}
-	}
-	return false;
-}
-
 /* Passes over blanks and comments; WRONG is a comment without its end. */
 static enum piece
 skip(struct reader *r)
 {
-	while (r->s < r->end) {
-		if (is_blank(*r->s))
-			r->s++;
-		else if (*r->s != '(')
-			return GOES_ON;
-		else if (!skip_comment(r))
-			return WRONG;
-	}
-	return ENDS;
+	const char *start = r->s;
+	bool ended;
+
+	r->s = header_skip(start, r->end, &ended);
+	if (memchr(start, '(', (size_t)(r->s - start)) != NULL)
+		r->commented = true;
+	return !ended ? WRONG : r->s == r->end ? ENDS : GOES_ON;
 }
 
 static void
@@ -109,9 +80,9 @@ read_quoted(struct reader *r, struct str *out)
 static enum piece
 read_atom(struct reader *r, struct str *out)
 {
-	if (r->s == r->end || !is_atext(*r->s))
+	if (r->s == r->end || !address_is_atext(*r->s))
 		return WRONG;
-	while (r->s < r->end && is_atext(*r->s))
+	while (r->s < r->end && address_is_atext(*r->s))
 		append(r, out, *r->s++);
 	return skip(r);
 }
@@ -129,11 +100,11 @@ skip_phrase(struct reader *r)
 			p = read_quoted(r, &ignored);
 		} else {
 			while (r->s < r->end &&
-			    (is_atext(*r->s) || *r->s == '.'))
+			    (address_is_atext(*r->s) || *r->s == '.'))
 				r->s++;
 			p = skip(r);
 		}
-	} while (p == GOES_ON && (is_atext(*r->s) || *r->s == '"' ||
+	} while (p == GOES_ON && (address_is_atext(*r->s) || *r->s == '"' ||
 	    *r->s == '.'));
 	r->text = text;
 	return p;
@@ -212,7 +183,7 @@ is_dot_atom(const struct str *s)
 	size_t i;
 
 	for (i = 0; i < s->len; i++) {
-		if (is_atext(s->s[i]))
+		if (address_is_atext(s->s[i]))
 			continue;
 		if (s->s[i] != '.' || i == 0 || i + 1 == s->len ||
 		    s->s[i - 1] == '.')
@@ -482,10 +453,9 @@ address_is_field(const struct str *name)
 	    "mail-followup-to", "mail-reply-to", "read-receipt-to",
 	    "registered-mail-reply-requested-by", "reply-to", "resent-bcc",
 	    "resent-cc", "resent-from", "resent-reply-to", "resent-sender",
-	    "resent-to", "return-path", "return-receipt-requested",
-	    "return-receipt-to", "sender", "to", "x-admin", "x-beenthere",
-	    "x-complaints-to", "x-confirm-reading-to", "x-original-from",
-	    "x-original-to", "x-report-abuse-to", "envelope-to" };
+	    "resent-to", "return-receipt-requested", "return-receipt-to",
+	    "sender", "to", "x-admin", "x-beenthere", "x-complaints-to",
+	    "x-confirm-reading-to", "x-original-to", "x-report-abuse-to" };
 	size_t i;
 
 	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)

@@ -262,3 +262,39 @@ header_decode(struct arena *a, const struct str *in, struct str *out)
 		out->len--;
 	return 0;
 }
+
+/* Behind the comment at s, with those in it; NULL if it has no end. */
+static const char *
+skip_comment(const char *s, const char *end)
+{
+	size_t depth = 0;
+
+	for (; s < end; s++) {
+		if (*s == '(')
+			depth++;
+		else if (*s == ')' && --depth == 0)
+			return s + 1;
+		else if (*s == '\\' && ++s == end)
+			break;
+	}
+	return NULL;
+}
+
+const char *
+header_skip(const char *s, const char *end, bool *ended)
+{
+	*ended = true;
+	while (s < end) {
+		if (*s == '(') {
+			if ((s = skip_comment(s, end)) == NULL) {
+				*ended = false;
+				return end;
+			}
+		} else if (is_blank(*s) || *s == '\r' || *s == '\n') {
+			s++;
+		} else {
+			break;
+		}
+	}
+	return s;
+}

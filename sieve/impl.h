@@ -52,6 +52,12 @@ int	 header_unfold(struct arena *a, const struct str *raw, struct str *out);
 int	 header_decode(struct arena *a, const struct str *in, struct str *out);
 
 /*
+ * Behind the blanks and comments at s, which ends at end.  *ended is false,
+ * and the end returned, if a comment has no end.
+ */
+const char *header_skip(const char *s, const char *end, bool *ended);
+
+/*
  * address.c: addresses of a field, RFC 5322 with its obsolete forms.
  */
 struct addr {
@@ -69,6 +75,8 @@ int	 address_parse(struct arena *a, const struct str *field,
 int	 address_envelope(struct arena *a, const char *path, struct addr **out);
 /* Fields in which Pigeonhole looks for addresses. */
 bool	 address_is_field(const struct str *name);
+/* May it be in an atom?  Letters, digits, some marks, and 8-bit ones. */
+bool	 address_is_atext(char c);
 /* :user and :detail.  False: there is no detail. */
 bool	 address_user(const struct addr *ad, const char *delimiters,
 	    struct str *user);
@@ -120,11 +128,14 @@ struct sieve_date {
 	int		 zone;		/* minutes east */
 };
 
+/* Of a field, or of what stands behind its last ";", as in Received. */
 bool	 date_parse(const struct str *field, struct sieve_date *d);
 /* "+0130"; false if malformed. */
 bool	 date_zone(const struct str *s, int *zone);
-/* The part ("year", "iso8601", ...) of d in its zone; false: no such part. */
-bool	 date_part(struct arena *a, const struct sieve_date *d,
+/* "year", "iso8601", ...: is there such a part? */
+bool	 date_is_part(const struct str *part);
+/* That part of d in its zone, "" if there is none.  0, or -1: memory. */
+int	 date_part(struct arena *a, const struct sieve_date *d,
 	    const struct str *part, struct str *out);
 
 /*
