@@ -13,6 +13,7 @@ struct arena {
 	struct block	*blocks;
 	size_t		 used;		/* bytes in all blocks */
 	size_t		 limit;
+	bool		 failed;	/* something was more than there is */
 };
 
 void	*arena_take(struct arena *a, size_t n);	/* aligned, zeroed */
@@ -117,6 +118,7 @@ bool	 match_wildcard(enum comparator c, const struct str *value,
 /* NULL and *wrong (a constant sentence) if it cannot be; or NULL and *wrong NULL: memory. */
 struct regex *regex_compile(struct arena *a, const struct str *pattern,
 	    bool fold, const char **wrong);
+/* Fills cap on a match; without cap only whether.  a is for its own use. */
 bool	 regex_match(struct arena *a, const struct regex *r,
 	    const struct str *value, struct captures *cap, struct budget *b);
 
