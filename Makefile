@@ -28,7 +28,7 @@ OBJS =		session.o parse.o template.o data.o message.o user.o \
 # Of libc alone.
 SIEVE_OBJS =	sieve/action.o sieve/address.o sieve/arena.o sieve/body.o \
 		sieve/check.o sieve/compile.o sieve/date.o sieve/flags.o \
-		sieve/header.o sieve/lexer.o sieve/match.o sieve/mime.o \
+		sieve/header.o sieve/html.o sieve/lexer.o sieve/match.o sieve/mime.o \
 		sieve/parser.o sieve/regex.o sieve/run.o sieve/test.o \
 		sieve/utf8.o sieve/value.o sieve/verb.o
 

@@ -162,7 +162,7 @@ int	 body_parts(struct arena *a, const struct str *msg,
 size_t	 mime_base64(const char *s, size_t len, char *out);
 /* The Q of RFC 2047. */
 size_t	 mime_q(const char *s, size_t len, char *out);
-/* The quoted-printable of RFC 2045. */
+/* The quoted-printable of RFC 2045; lines end in CRLF, so it is 2 len bytes. */
 size_t	 mime_quoted_printable(const char *s, size_t len, char *out);
 
 /* NULL if lmtpd does not know it; "" is US-ASCII. */
@@ -175,6 +175,9 @@ const struct charset *mime_charset(const struct str *name);
  */
 size_t	 mime_utf8(const struct charset *cs, const struct str *in, char *out,
 	    size_t len);
+
+/* html.c: the text of HTML, no longer than it; returns the length. */
+size_t	 html_text(const char *s, size_t len, char *out);
 
 /*
  * utf8.c

@@ -200,13 +200,10 @@ mime_quoted_printable(const char *s, size_t len, char *out)
 			line = n;
 			i += skip;
 		} else if (s[i] == '\n') {
-			if (n > line && out[n - 1] == '\r') {
+			if (n > line && out[n - 1] == '\r')
 				n--;
-				n -= trailing_blanks(out + line, n - line);
-				out[n++] = '\r';
-			} else {
-				n -= trailing_blanks(out + line, n - line);
-			}
+			n -= trailing_blanks(out + line, n - line);
+			out[n++] = '\r';
 			out[n++] = '\n';
 			line = n;
 		} else {
