@@ -134,6 +134,7 @@ action_fileinto(struct run *r, const struct node *n)
 {
 	struct str *s = run_expand(r, &n->list[0]);
 	char folder[SIEVE_FOLDER];
+	size_t before = r->result->n;
 	struct sieve_action *a;
 	const char *wrong;
 
@@ -153,7 +154,8 @@ action_fileinto(struct run *r, const struct node *n)
 		return;
 	if ((n->tags & TAG_CREATE) != 0)
 		a->create = true;
-	if ((n->tags & TAG_COPY) == 0)
+	/* As in Pigeonhole, the first for a folder says if it is a copy. */
+	if ((n->tags & TAG_COPY) == 0 && r->result->n > before)
 		r->keeps = false;
 }
 

@@ -368,7 +368,9 @@ check_arguments(struct compiler *c, struct node *n)
 {
 	struct argument *a = n->arguments;
 
-	n->comparator = COMPARE_CASEMAP;
+	/* As in Pigeonhole, strings of the script are no headers. */
+	n->comparator = n->verb->test == test_string ? COMPARE_OCTET :
+	    COMPARE_CASEMAP;
 	n->transform = BODY_TEXT;
 	while (a != NULL && a->kind == ARGUMENT_TAG)
 		if (!check_tag(c, n, &a))
@@ -384,8 +386,10 @@ check_arguments(struct compiler *c, struct node *n)
 /*
  * Commands and tests.
  */
+
+/* What is before the nodes within it. */
 static bool
-check_node(struct compiler *c, struct node *n, bool is_test)
+check_form(struct compiler *c, struct node *n, bool is_test)
 {
 	const struct verb *v = verb_find(&n->name, is_test);
 
@@ -411,7 +415,14 @@ check_node(struct compiler *c, struct node *n, bool is_test)
 		return FAIL(n, "\"%s\" wants a block", v->name);
 	if (!v->has_block && n->has_block)
 		return FAIL(n, "\"%s\" has no block", v->name);
-	return v->check == NULL || v->check(c, n);
+	return true;
+}
+
+static bool
+check_node(struct compiler *c, struct node *n, bool is_test)
+{
+	return check_form(c, n, is_test) &&
+	    (n->verb->check == NULL || n->verb->check(c, n));
 }
 
 /* Keeps the block, which is left alone where it cannot be reached. */
@@ -431,7 +442,8 @@ check_commands(struct compiler *c, struct node **first)
 			c->may_require = false;
 		if (!follows)
 			decided = false;
-		if (!decided && !check_node(c, n, false))
+		if (decided ? !check_form(c, n, false) :
+		    !check_node(c, n, false))
 			return false;
 		if (n->truth == TRUTH_FALSE)
 			n->block = NULL;

@@ -33,22 +33,26 @@ is_flag(const struct str *s)
 	return s->len > 0;
 }
 
+/* What stands between blanks at the start of s, which begins behind it. */
+static bool
+next_word(struct str *s, struct str *word)
+{
+	for (; s->len > 0 && *s->s == ' '; s->len--)
+		s->s++;
+	word->s = s->s;
+	for (word->len = 0; s->len > 0 && *s->s != ' '; s->len--) {
+		s->s++;
+		word->len++;
+	}
+	return word->len > 0;
+}
+
 bool
 flags_next(struct str *s, struct str *flag)
 {
-	while (s->len > 0) {
-		while (s->len > 0 && *s->s == ' ') {
-			s->s++;
-			s->len--;
-		}
-		flag->s = s->s;
-		for (flag->len = 0; s->len > 0 && *s->s != ' '; s->len--) {
-			s->s++;
-			flag->len++;
-		}
+	while (next_word(s, flag))
 		if (is_flag(flag))
 			return true;
-	}
 	return false;
 }
 
@@ -71,7 +75,8 @@ own(struct run *r, struct str *set)
 
 	if (buf == NULL)
 		return NULL;
-	memcpy(buf, set->s, set->len);
+	if (set->len > 0)
+		memcpy(buf, set->s, set->len);
 	set->s = buf;
 	return buf;
 }
@@ -91,20 +96,19 @@ add(struct run *r, struct str *set, char *buf, const struct str *flag)
 	return true;
 }
 
-/* What is no flag goes with it. */
 static bool
 cut(struct run *r, struct str *set, char *buf, const struct str *flag)
 {
-	struct str rest = *set, f;
+	struct str rest = *set, word;
 
 	(void)r;
-	for (set->len = 0; flags_next(&rest, &f);) {
-		if (str_same(&f, flag))
+	for (set->len = 0; next_word(&rest, &word);) {
+		if (str_same(&word, flag))
 			continue;
 		if (set->len > 0)
 			buf[set->len++] = ' ';
-		memmove(buf + set->len, f.s, f.len);
-		set->len += f.len;
+		memmove(buf + set->len, word.s, word.len);
+		set->len += word.len;
 	}
 	return true;
 }

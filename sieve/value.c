@@ -75,9 +75,9 @@ decode_numbers(const char *s, size_t i, size_t len, bool unicode, char **out,
 {
 	char *at = *out;
 	uint32_t n;
-	size_t start;
+	size_t start, found = 0;
 
-	for (i = skip_blanks(s, i, len); i < len && s[i] != '}';) {
+	for (i = skip_blanks(s, i, len); i < len && s[i] != '}'; found++) {
 		for (start = i, n = 0; i < len && hex_digit(s[i]) != -1; i++)
 			n = n > UINT32_MAX >> 4 ? UINT32_MAX :
 			    n << 4 | (uint32_t)hex_digit(s[i]);
@@ -94,7 +94,7 @@ decode_numbers(const char *s, size_t i, size_t len, bool unicode, char **out,
 		if (i < len && i == start && s[i] != '}')
 			return 0;
 	}
-	if (i == len || at == *out)
+	if (i == len || found == 0)
 		return 0;
 	*out = at;
 	return i;

@@ -131,17 +131,32 @@ wire_size(const char *s, size_t len)
 	return n;
 }
 
+static void
+put_result(const struct sieve_result *r)
+{
+	size_t i;
+
+	if (r->failed) {
+		put_error("error", &r->error);
+		return;
+	}
+	for (i = 0; i < r->n; i++)
+		put_action(&r->actions[i]);
+	if (r->n == 0)
+		printf("discard\n");
+}
+
+/* What it takes is the process's, which ends. */
 static int
-run(const char *script, const char *message, struct sieve_view *v)
+run(char *script, const char *message, struct sieve_view *v)
 {
 	static struct sieve_result result;
-	struct sieve_library library = { library_get, NULL };
+	struct sieve_library library = { library_get, script };
 	struct sieve_program *p;
 	struct sieve_error e;
-	char *text, *msg;
-	size_t len, i;
+	static char *text, *msg;
+	size_t len;
 
-	library.arg = strdup(script);
 	if ((text = slurp(script, &len)) == NULL ||
 	    (msg = slurp(message, &v->len)) == NULL) {
 		fprintf(stderr, "sieve-try: a file cannot be read\n");
@@ -151,19 +166,11 @@ run(const char *script, const char *message, struct sieve_view *v)
 		put_error("compile", &e);
 		return 0;
 	}
-	free(text);
 	v->message = msg;
 	v->size = wire_size(msg, v->len);
 	sieve_run(p, v, &result);
 	sieve_free(p);
-	if (result.failed)
-		put_error("error", &result.error);
-	for (i = 0; i < result.n && !result.failed; i++)
-		put_action(&result.actions[i]);
-	if (result.n == 0 && !result.failed)
-		printf("discard\n");
-	free(msg);
-	free(library.arg);
+	put_result(&result);
 	return 0;
 }
 
