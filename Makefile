@@ -63,7 +63,7 @@ tests/sieve: tests/sieve.o ${SIEVE_OBJS}
 # A script, a message, what comes of it.
 tests/sieve-try: tests/sieve-try.o ${SIEVE_OBJS}
 	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ tests/sieve-try.o \
-	    ${SIEVE_OBJS}
+	    ${SIEVE_OBJS} ${BSD_LIBS}
 
 tests/sieve.o tests/sieve-try.o: sieve/sieve.h
 

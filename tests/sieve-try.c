@@ -1,16 +1,26 @@
 /*
  * A script and a message, and what comes of it: for tests only.
  *
- * sieve-try [-a recipient] [-d delimiters] [-f sender] [-m folder]...
+ * sieve-try [-b folder]... [-d delimiters] [-f sender] [-r recipient]
  *     [-t seconds] SCRIPT MESSAGE
  *
- * Prints a line for each action, "discard" if there is none, "error" for an
- * error at run time, or "compile" for one of the script.  include finds
- * NAME.sieve beside the script.  -t is the time for currentdate, in UTC.
+ * Prints a line for each action, of words with tabs between them, in which
+ * tab, line end and backslash are \t, \n and \\:
+ *
+ *	keep FLAGS [implicit]
+ *	fileinto FLAGS [create] FOLDER
+ *	reject TEXT
+ *	discard
+ *	run PLACE: WORDS	an error at run time, alone
+ *	compile PLACE: WORDS	the script is wrong
+ *
+ * -b names a folder that exists, as `a.b`.  include finds NAME.sieve beside
+ * the script.  -t is the time for currentdate.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "../sieve/sieve.h"
@@ -61,41 +71,52 @@ library_get(void *arg, const char *name, size_t *len)
 	return kept[n++] = slurp(path, len);
 }
 
+/* `/` and `.` both separate, and INBOX may stand before a folder. */
 static bool
 has_folder(void *arg, const char *name)
 {
 	const struct folders *f = arg;
+	char dotted[SIEVE_FOLDER];
 	size_t i;
+	int way;
 
-	for (i = 0; i < f->n; i++)
-		if (strcmp(f->name[i], name) == 0)
-			return true;
+	for (i = 0; name[i] != '\0'; i++)
+		dotted[i] = name[i] == '/' ? '.' : name[i];
+	dotted[i] = '\0';
+	for (way = 0; way < 2; way++) {
+		if (way == 1 && strncasecmp(dotted, "INBOX.", 6) == 0)
+			memmove(dotted, dotted + 6, i - 6 + 1);
+		for (i = 0; i < f->n; i++)
+			if (strcmp(f->name[i], dotted) == 0)
+				return true;
+		i = strlen(dotted);
+	}
 	return false;
 }
 
-/* On one line, whatever is in it. */
 static void
-put_string(const char *s)
+put_word(const char *s)
 {
-	putchar('"');
 	for (; *s != '\0'; s++) {
 		if (*s == '\n')
 			printf("\\n");
-		else if (*s == '"' || *s == '\\')
-			printf("\\%c", *s);
-		else if ((unsigned char)*s < ' ')
-			printf("\\x%02x", (unsigned char)*s);
+		else if (*s == '\t')
+			printf("\\t");
+		else if (*s == '\\')
+			printf("\\\\");
 		else
 			putchar(*s);
 	}
-	putchar('"');
 }
 
 static void
 put_error(const char *what, const struct sieve_error *e)
 {
-	printf("%s %s:%u:%u: %s\n", what, e->script, e->line, e->column,
-	    e->text);
+	printf("%s\t", what);
+	put_word(e->script);
+	printf(":%u:%u: ", e->line, e->column);
+	put_word(e->text);
+	putchar('\n');
 }
 
 static void
@@ -103,20 +124,20 @@ put_action(const struct sieve_action *a)
 {
 	switch (a->kind) {
 	case SIEVE_KEEP:
-		printf("%skeep", a->implicit ? "implicit " : "");
+		printf("keep\t%s\t%s", a->flags,
+		    a->implicit ? "implicit" : "");
 		break;
 	case SIEVE_FILEINTO:
-		printf("fileinto ");
-		put_string(a->folder);
+		printf("fileinto\t%s\t%s\t", a->flags,
+		    a->create ? "create" : "");
+		put_word(a->folder);
 		break;
 	case SIEVE_REJECT:
-		printf("reject ");
-		put_string(a->reason);
+		printf("reject\t");
+		put_word(a->reason);
 		break;
 	}
-	if (a->flags[0] != '\0')
-		printf(" flags=%s", a->flags);
-	printf("%s\n", a->create ? " create" : "");
+	putchar('\n');
 }
 
 /* Octets of the message with CRLF at the ends of its lines. */
@@ -137,7 +158,7 @@ put_result(const struct sieve_result *r)
 	size_t i;
 
 	if (r->failed) {
-		put_error("error", &r->error);
+		put_error("run", &r->error);
 		return;
 	}
 	for (i = 0; i < r->n; i++)
@@ -186,10 +207,11 @@ main(int argc, char *argv[])
 	};
 	int c;
 
-	while ((c = getopt(argc, argv, "a:d:f:m:t:")) != -1)
+	while ((c = getopt(argc, argv, "b:d:f:r:t:")) != -1)
 		switch (c) {
-		case 'a':
-			v.recipient = optarg;
+		case 'b':
+			if (folders.n < FOLDERS)
+				folders.name[folders.n++] = optarg;
 			break;
 		case 'd':
 			v.delimiters = optarg;
@@ -197,9 +219,8 @@ main(int argc, char *argv[])
 		case 'f':
 			v.sender = optarg;
 			break;
-		case 'm':
-			if (folders.n < FOLDERS)
-				folders.name[folders.n++] = optarg;
+		case 'r':
+			v.recipient = optarg;
 			break;
 		case 't':
 			v.now.tv_sec = strtoll(optarg, NULL, 10);
@@ -208,9 +229,9 @@ main(int argc, char *argv[])
 			return 1;
 		}
 	if (argc - optind != 2) {
-		fprintf(stderr, "usage: sieve-try [-a recipient] "
-		    "[-d delimiters] [-f sender] [-m folder] [-t seconds] "
-		    "script message\n");
+		fprintf(stderr, "usage: sieve-try [-b folder] [-d delimiters] "
+		    "[-f sender] [-r recipient] [-t seconds] script "
+		    "message\n");
 		return 1;
 	}
 	return run(argv[optind], argv[optind + 1], &v);
