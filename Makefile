@@ -28,8 +28,8 @@ OBJS =		session.o parse.o template.o data.o message.o user.o \
 # Of libc alone.
 SIEVE_OBJS =	sieve/action.o sieve/address.o sieve/arena.o sieve/body.o \
 		sieve/check.o sieve/compile.o sieve/date.o sieve/flags.o \
-		sieve/header.o sieve/html.o sieve/lexer.o sieve/match.o sieve/mime.o \
-		sieve/parser.o sieve/regex.o sieve/run.o sieve/test.o \
+		sieve/header.o sieve/html.o sieve/lexer.o sieve/match.o \
+		sieve/mime.o sieve/parser.o sieve/regex.o sieve/run.o sieve/test.o \
 		sieve/utf8.o sieve/value.o sieve/verb.o
 
 all: lmtpd
@@ -67,8 +67,15 @@ tests/sieve-try: tests/sieve-try.o ${SIEVE_OBJS}
 
 tests/sieve.o tests/sieve-try.o: sieve/sieve.h
 
-check: lmtpd tests/table tests/hole tests/sieve
+tests/sievetext: tests/sievetext.o ${SIEVE_OBJS}
+	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ tests/sievetext.o \
+	    ${SIEVE_OBJS}
+
+tests/sievetext.o: sieve/sieve.h sieve/impl.h
+
+check: lmtpd tests/table tests/hole tests/sieve tests/sievetext
 	tests/table
+	tests/sievetext
 	tests/sieve
 	tests/run
 
@@ -109,7 +116,7 @@ dist:
 
 clean:
 	rm -f lmtpd *.o sieve/*.o tests/table tests/hole tests/sieve \
-	    tests/sieve-try tests/*.o lmtpd-${VERSION}.tar.gz
+	    tests/sievetext tests/sieve-try tests/*.o lmtpd-${VERSION}.tar.gz
 	rm -rf fuzz/build
 
 .PHONY: all check demo interop faults bench fuzz lint install uninstall \

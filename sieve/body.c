@@ -387,18 +387,17 @@ add_header(struct walk *w, const struct entity *e, const struct str *header)
 	return add(w, &text);
 }
 
-/* Reads the header of an entity. */
+/* Reads the header of an entity; is_message is what it is if it is silent. */
 static int
-read_entity(struct walk *w, struct entity *e, struct str *header)
+read_entity(struct walk *w, struct entity *e, bool is_message,
+    struct str *header)
 {
 	static const struct str plain = { "text/plain", 10 }, none = { "", 0 };
 
 	memset(e, 0, sizeof(*e));
 	e->type = plain;
 	e->boundary = e->charset = none;
-	/* RFC 2046, 5.1.5: what is in a digest is a message. */
-	e->is_message = w->depth > 0 &&
-	    is(&w->open[w->depth - 1].type, "multipart/digest");
+	e->is_message = is_message;
 	*header = header_at(w, &e->has_body);
 	return parse_fields(w->arena, header, e);
 }
@@ -412,11 +411,14 @@ read_part(struct walk *w)
 	size_t level;
 	bool multipart;
 
-	if (read_entity(w, &e, &header) == -1)
+	/* RFC 2046, 5.1.5: what is in a digest is a message. */
+	if (read_entity(w, &e, w->depth > 0 &&
+	    is(&w->open[w->depth - 1].type, "multipart/digest"),
+	    &header) == -1)
 		return -1;
 	while (e.has_body && e.is_message) {
 		outer = e;
-		if (read_entity(w, &e, &header) == -1 ||
+		if (read_entity(w, &e, false, &header) == -1 ||
 		    add_header(w, &outer, &header) == -1)
 			return -1;
 	}
