@@ -582,20 +582,21 @@ check_require(struct compiler *c, struct node *n)
 	return add_extensions(c, n, bits);
 }
 
-/* What is there is as good as required from here on. */
+/*
+ * What is there is as good as required from here on; but not what changes the
+ * meaning of strings, as those of the script have been read by then.
+ */
 bool
 check_ihave(struct compiler *c, struct node *n)
 {
+	static const unsigned int strings = EXT_ENCODED | EXT_VARIABLES;
 	unsigned int bits = 0, bit;
-	struct str name;
 	size_t i;
 
 	n->truth = TRUTH_FALSE;
 	for (i = 0; i < n->list[0].n; i++) {
-		if (!value_is_constant(&n->list[0].values[i], &name))
-			return FAIL(n, "\"ihave\" wants names without "
-			    "variables");
-		if (!find_extension(&name, &bit))
+		if (!find_extension(&n->list[0].values[i].source, &bit) ||
+		    (bit & strings) != 0)
 			return true;
 		bits |= bit;
 	}
