@@ -25,6 +25,13 @@ OBJS =		session.o client.o trace.o parse.o template.o data.o message.o user.o \
 		deliver.o mbox.o maildir.o quota.o identity.o failure.o \
 		os.o log.o text.o confine.o
 
+# Of libc alone.
+SIEVE_OBJS =	sieve/action.o sieve/address.o sieve/arena.o sieve/body.o \
+		sieve/check.o sieve/compile.o sieve/date.o sieve/flags.o \
+		sieve/header.o sieve/html.o sieve/lexer.o sieve/match.o \
+		sieve/mime.o sieve/parser.o sieve/regex.o sieve/run.o sieve/test.o \
+		sieve/utf8.o sieve/value.o sieve/verb.o
+
 all: lmtpd
 
 lmtpd: lmtpd.o ${OBJS}
@@ -47,8 +54,29 @@ tests/hole: tests/hole.o ${OBJS}
 
 tests/table.o tests/hole.o: lmtpd.h
 
-check: lmtpd tests/table tests/hole
+${SIEVE_OBJS}: sieve/sieve.h sieve/impl.h sieve/program.h
+
+tests/sieve: tests/sieve.o ${SIEVE_OBJS}
+	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ tests/sieve.o \
+	    ${SIEVE_OBJS}
+
+# A script, a message, what comes of it.
+tests/sieve-try: tests/sieve-try.o ${SIEVE_OBJS}
+	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ tests/sieve-try.o \
+	    ${SIEVE_OBJS} ${BSD_LIBS}
+
+tests/sieve.o tests/sieve-try.o: sieve/sieve.h
+
+tests/sievetext: tests/sievetext.o ${SIEVE_OBJS}
+	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ tests/sievetext.o \
+	    ${SIEVE_OBJS}
+
+tests/sievetext.o: sieve/sieve.h sieve/impl.h
+
+check: lmtpd tests/table tests/hole tests/sieve tests/sievetext
 	tests/table
+	tests/sievetext
+	tests/sieve
 	tests/run
 
 # A message before the reader's eyes: no root, nothing but a shell.
@@ -87,7 +115,8 @@ dist:
 	    >lmtpd-${VERSION}.tar.gz
 
 clean:
-	rm -f lmtpd *.o tests/table tests/hole tests/*.o lmtpd-${VERSION}.tar.gz
+	rm -f lmtpd *.o sieve/*.o tests/table tests/hole tests/sieve \
+	    tests/sievetext tests/sieve-try tests/*.o lmtpd-${VERSION}.tar.gz
 	rm -rf fuzz/build
 
 .PHONY: all check demo interop faults bench fuzz lint install uninstall \
