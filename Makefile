@@ -21,7 +21,7 @@ BSD_LIBS !=	a=$$(${CC} -print-file-name=libbsd.a) && test -f "$$a" && \
 PIE_ =		-pie
 PIE_1 =		-static-pie
 
-OBJS =		session.o client.o trace.o parse.o template.o data.o message.o user.o \
+OBJS =		session.o client.o trace.o filter.o parse.o template.o data.o message.o user.o \
 		deliver.o mbox.o maildir.o quota.o identity.o failure.o \
 		os.o log.o text.o confine.o
 
@@ -34,8 +34,9 @@ SIEVE_OBJS =	sieve/action.o sieve/address.o sieve/arena.o sieve/body.o \
 
 all: lmtpd
 
-lmtpd: lmtpd.o ${OBJS}
-	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ lmtpd.o ${OBJS} ${BSD_LIBS}
+lmtpd: lmtpd.o ${OBJS} ${SIEVE_OBJS}
+	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ lmtpd.o ${OBJS} \
+	    ${SIEVE_OBJS} ${BSD_LIBS}
 
 lmtpd.o ${OBJS}: lmtpd.h
 
@@ -44,13 +45,13 @@ lmtpd.o ${OBJS}: lmtpd.h
 	    ${BSD_CPP} ${CPPFLAGS} ${WARNINGS} ${HARDEN} ${CFLAGS} -c -o $@ $<
 
 # Everything that needs no root and no servers.
-tests/table: tests/table.o ${OBJS}
+tests/table: tests/table.o ${OBJS} ${SIEVE_OBJS}
 	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ tests/table.o ${OBJS} \
-	    ${BSD_LIBS}
+	    ${SIEVE_OBJS} ${BSD_LIBS}
 
-tests/hole: tests/hole.o ${OBJS}
+tests/hole: tests/hole.o ${OBJS} ${SIEVE_OBJS}
 	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ tests/hole.o ${OBJS} \
-	    ${BSD_LIBS}
+	    ${SIEVE_OBJS} ${BSD_LIBS}
 
 tests/table.o tests/hole.o: lmtpd.h
 

@@ -210,6 +210,29 @@ write_spooled(const struct message *m, struct out *o, struct filter *f,
 	    o->fd, left, o->written);
 }
 
+size_t
+message_view(const struct message *m, struct filter *f,
+    const struct text *head, char *buf, size_t size)
+{
+	const char *piece;
+	size_t n, plen, len, used = 0;
+
+	len = head->len < size ? head->len : size;
+	memcpy(buf, head->buf, len);
+	while (used < m->len) {
+		n = filter_next(f, m->mem + used, m->len - used,
+		    m->fd == -1, &piece, &plen);
+		if (n == 0 && plen == 0)
+			break;
+		if (plen > size - len)
+			plen = size - len;
+		memcpy(buf + len, piece, plen);
+		len += plen;
+		used += n;
+	}
+	return len;
+}
+
 int
 message_write(const struct message *m, int fd, struct filter *f,
     const struct text *head, const char *tail, uint64_t *written)

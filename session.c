@@ -110,6 +110,8 @@ rcpt_free(struct rcpt *r)
 	mailbox_free(&r->mailbox);
 	free(r->address);
 	free(r->orcpt);
+	free(r->sieve);
+	free(r->refusal_text);
 }
 
 static void
@@ -148,7 +150,7 @@ refuse_all(struct session *s, size_t first, const struct failure *f)
 
 	for (i = first; i < s->env.nrcpt; i++) {
 		s->env.rcpts[i].reply = f->reply;
-		trace_log(s->cfg, &s->env, &s->env.rcpts[i], NULL,
+		trace_log(s->cfg, &s->env, &s->env.rcpts[i], NULL, 0,
 		    f->reason);
 		count_result(s, f->reply);
 	}
@@ -378,7 +380,7 @@ static const struct reply *
 rcpt_refuse(struct session *s, struct rcpt *r, const struct failure *f)
 {
 	r->reply = failure_reply(f, s->cfg);
-	trace_log(s->cfg, &s->env, r, NULL, f->reason);
+	trace_log(s->cfg, &s->env, r, NULL, 0, f->reason);
 	count_result(s, r->reply);
 	s->refused++;
 	rcpt_free(r);
