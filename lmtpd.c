@@ -374,7 +374,7 @@ static int
 refuse(const struct options *o, const struct config *cfg)
 {
 	if (!cfg->log_stderr)
-		dprintf(STDERR_FILENO, "lmtpd: %s\n", o->wrong);
+		log_stderr(cfg, o->wrong);
 	log_warn(cfg, "%s", o->wrong);
 	if (!o->check && !isatty(STDOUT_FILENO))
 		session_refuse(cfg, o->wrong);
@@ -493,6 +493,7 @@ main(int argc, char *argv[])
 	};
 	char node[256] = "localhost", host[HOST_BYTES + 1];
 	bool shielded = false;
+	struct log log;
 
 	open_standard(&o);
 	read_options(&o, &cfg, argc, argv);
@@ -505,13 +506,13 @@ main(int argc, char *argv[])
 	}
 	cfg.log_stderr = (o.log_stderr || o.check) && !shielded;
 	set_process(&o);
-	log_open(&cfg);
+	cfg.pid = getpid();
+	log_open(&log, &cfg, !shielded);
 	if (o.log_stderr && shielded)
 		log_warn(&cfg, "-e: standard error is the client's");
 	(void)gethostname(node, sizeof(node) - 1);
 	node[sizeof(node) - 1] = '\0';
 	cfg.node = node;
-	cfg.pid = getpid();
 	strlcpy(host, node, sizeof(host));
 	if (cfg.host == NULL)
 		cfg.host = host;

@@ -199,8 +199,10 @@ maildir_begin(struct delivery *d)
 	    "") == -1)
 		return failure_errno(&d->failure, "write", "%s/%s", mb->path,
 		    d->tmp);
-	d->size = d->headlen + d->message->size - filter.dropped;
-	name_new(d, d->headlines + d->message->data.lines - filter.lines);
+	d->size = d->headlen + d->message->size - filter.dropped +
+	    filter.quoted;
+	name_new(d, d->headlines + d->message->data.lines - filter.lines +
+	    filter.blanks);
 	return 0;
 }
 

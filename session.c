@@ -742,7 +742,7 @@ static const struct command {
 	{ "BDAT",	NEED_NOTHING,	ARGS_ANY,	cmd_bdat, NULL },
 	{ "RSET",	NEED_NOTHING,	ARGS_NONE,	cmd_rset, NULL },
 	{ "QUIT",	NEED_NOTHING,	ARGS_NONE,	cmd_quit, NULL },
-	{ "XFORWARD",	NEED_NO_MAIL,	ARGS_SOME,	cmd_xforward, NULL },
+	{ "XFORWARD",	NEED_NO_MAIL,	ARGS_ANY,	cmd_xforward, NULL },
 	{ "NOOP",	NEED_NOTHING,	ARGS_ANY,	NULL, &ok },
 	{ "VRFY",	NEED_NOTHING,	ARGS_ANY,	NULL, &cannot_verify },
 	{ "EXPN",	NEED_NOTHING,	ARGS_ANY,	NULL, &no_expand },
