@@ -230,7 +230,9 @@ struct filter {
 	enum filter_state {
 		FILTER_BOL, FILTER_QUOTE, FILTER_TEXT, FILTER_DROP
 	} state;
-	bool		 begun;	/* the first line that stays was seen */
+	bool		 begun;	/* the first line that stays was seen; set by
+				 * the caller if it follows no trace headers,
+				 * and may be anything */
 	bool		 body;	/* the header is over */
 	bool		 dropping;	/* the last field, and its folds */
 	bool		 cr;	/* the last byte dropped was a CR */
@@ -358,8 +360,9 @@ const struct reply *reply_errno(int err);
 const struct reply *failure_reply(const struct failure *f,
 	    const struct config *cfg);
 /*
- * Notes that call(path) failed with errno, as the one we are now: with EACCES
- * it looks for what denies in an absolute path.  Returns -1, errno kept.
+ * Notes that call(path) failed with errno, as the one we are now: with EACCES,
+ * ENOENT, ENOTDIR and ELOOP it looks for the component of an absolute path
+ * that is at fault.  Returns -1, errno kept.
  */
 int	 failure_errno(struct failure *f, const char *call,
 	    const char *pathfmt, ...)

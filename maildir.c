@@ -183,7 +183,8 @@ maildir_begin(struct delivery *d)
 	const struct mailbox *mb = &d->rcpt->mailbox;
 	struct stat st;
 	struct filter filter = {
-		.return_path = (d->cfg->trace & TRACE_RETURN_PATH) != 0
+		.return_path = (d->cfg->trace & TRACE_RETURN_PATH) != 0,
+		.begun = d->headlen == 0
 	};
 
 	if ((d->dir = open_maildir(d->cfg, mb, &d->failure)) == -1)

@@ -459,7 +459,8 @@ append(struct delivery *d)
 {
 	struct filter filter = {
 		.return_path = (d->cfg->trace & TRACE_RETURN_PATH) != 0,
-		.mbox = true
+		.mbox = true,
+		.begun = d->headlen == 0
 	};
 	const char *missing, *tail;
 	struct text head;

@@ -1288,6 +1288,7 @@ test_data(void)
 #define RP	0x1u	/* Return-Path is dropped */
 #define MB	0x2u	/* an mbox */
 #define BL	0x4u	/* it gets an empty line */
+#define NT	0x8u	/* no trace headers stand before it */
 
 /* As message.c does it: what is undecided is carried over. */
 static size_t
@@ -1439,6 +1440,10 @@ test_filter(void)
 		{ AT, 0, LEN("a:"), "a:", 0 },
 		{ AT, 0, LEN("\r\na\n"), "\r\na\n", 0 },
 		{ AT, 0, LEN("\na\n"), "\na\n", 0 },
+		/* Without trace headers it is what the sender made of it. */
+		{ AT, NT, LEN("From a\nb\n"), "From a\nb\n", 0 },
+		{ AT, NT | MB, LEN("From a\nb\n"), ">From a\nb\n", 0 },
+		{ AT, NT | MB, LEN("a\nStatus: b\n"), "a\n", 1 },
 		/* A long name is one; a line of base64 is none. */
 		{ AT, 0, many("", 'a', 200, ": b\n"), 204,
 		    many("", 'a', 200, ": b\n"), 0 },
@@ -1467,6 +1472,7 @@ test_filter(void)
 			memset(&f, 0, sizeof(f));
 			f.return_path = (rows[i].flags & RP) != 0;
 			f.mbox = (rows[i].flags & MB) != 0;
+			f.begun = (rows[i].flags & NT) != 0;
 			n = filter_decode(&f, rows[i].in, len,
 			    cut <= len ? cut : cut - len,
 			    cut <= len ? len : 1, out);
