@@ -98,6 +98,24 @@ text_control(const char *s, size_t len)
 	    (second == 0x81 && third >= 0xa6 && third <= 0xa9) ? 3 : 0;
 }
 
+/*
+ * Are these eight bytes printable ASCII, and none of them a quote or a
+ * backslash?  All at once, as most text is so: in a byte the highest bit says
+ * that it is not.
+ */
+static bool
+eight_are_plain(const char *s)
+{
+	const uint64_t ones = UINT64_MAX / 0xff, high = ones * 0x80;
+	uint64_t word, quote, backslash;
+
+	memcpy(&word, s, sizeof(word));
+	quote = word ^ ones * '"';
+	backslash = word ^ ones * '\\';
+	return (((word - ones * ' ') | (word + ones) | word | (quote - ones) |
+	    (backslash - ones)) & high) == 0;
+}
+
 size_t
 text_plain(const char *s, size_t len, bool quoted)
 {
@@ -106,6 +124,10 @@ text_plain(const char *s, size_t len, bool quoted)
 	while (i < len) {
 		unsigned char c = (unsigned char)s[i];
 
+		if (len - i >= sizeof(uint64_t) && eight_are_plain(s + i)) {
+			i += sizeof(uint64_t);
+			continue;
+		}
 		if (quoted && (c == '"' || c == '\\'))
 			break;
 		if (c >= ' ' && c < 0x7f) {

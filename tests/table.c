@@ -1757,6 +1757,26 @@ test_escape(void)
 	}
 }
 
+/* Each byte, at each place of a text, ends what is plain or does not. */
+static void
+test_plain(void)
+{
+	char s[20];
+	size_t at, want[2];
+	int c;
+
+	for (c = 0; c < 256; c++)
+		for (at = 0; at < sizeof(s); at++) {
+			memset(s, at % 2 == 0 ? ' ' : '~', sizeof(s));
+			s[at] = (char)c;
+			want[0] = c < ' ' || c >= 0x7f ? at : sizeof(s);
+			want[1] = c == '"' || c == '\\' ? at : want[0];
+			row(AT, text_plain(s, sizeof(s), false) == want[0] &&
+			    text_plain(s, sizeof(s), true) == want[1],
+			    "%d at %zu", c, at);
+		}
+}
+
 static void
 test_log(void)
 {
@@ -1843,6 +1863,7 @@ main(void)
 	test_errno();
 	test_text();
 	test_escape();
+	test_plain();
 	test_log();
 	printf("%zu passed, %zu failed\n", passed, failed);
 	return failed > 0;
