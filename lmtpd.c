@@ -450,7 +450,7 @@ static int
 refuse(const struct options *o, const struct config *cfg)
 {
 	if (!cfg->log_stderr)
-		dprintf(STDERR_FILENO, "lmtpd: %s\n", o->wrong);
+		log_stderr(cfg, o->wrong);
 	log_warn(cfg, "%s", o->wrong);
 	if (!o->check && !isatty(STDOUT_FILENO))
 		session_refuse(cfg, o->wrong);
@@ -566,6 +566,7 @@ main(int argc, char *argv[])
 	};
 	char node[256] = "";
 	bool shielded = false;
+	struct log log;
 
 	open_standard(&o);
 	read_options(&o, &cfg, argc, argv);
@@ -578,14 +579,14 @@ main(int argc, char *argv[])
 	}
 	cfg.log_stderr = (o.log_stderr || o.check) && !shielded;
 	set_process(&o);
-	log_open(&cfg);
+	cfg.pid = getpid();
+	log_open(&log, &cfg, !shielded);
 	if (o.log_stderr && shielded)
 		log_warn(&cfg, "-e: standard error is the client's");
 	/* The system's own name may be anything. */
 	if (gethostname(node, sizeof(node) - 1) == -1 || !host_is_good(node))
 		strlcpy(node, "localhost", sizeof(node));
 	cfg.node = node;
-	cfg.pid = getpid();
 	if (cfg.host == NULL)
 		cfg.host = node;
 	if (o.status == 0)

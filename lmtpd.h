@@ -22,10 +22,12 @@
 #define NAME_BYTES	200	/* of a user name or domain in a path */
 #define FOLDER_BYTES	250	/* of a folder name, and its NUL */
 #define HOST_BYTES	100
+#define ORCPT_SIZE	512	/* RFC 3461: at most 500 bytes, and its NUL */
 #define ID_SIZE		48	/* a delivery's id, with its NUL */
 
 struct failure;
 struct stat;
+struct log;
 
 /* What a client is told; esc is NULL where no enhanced code belongs. */
 struct reply {
@@ -61,6 +63,7 @@ struct config {
 	const char	*scripts;	/* templates of -S, or NULL */
 	const char	*peer;		/* the client's address, of -p, or NULL */
 	const struct format *format;	/* of mailboxes */
+	struct log	*log;
 	enum users	 users;
 	enum lock	 locks[3];
 	size_t		 nlocks;
@@ -104,6 +107,8 @@ struct params {
 	bool		 has_body;
 	bool		 smtputf8;
 	bool		 ignorequota;
+	unsigned int	 ignored;	/* which of those came, a bit each */
+	char		 orcpt[ORCPT_SIZE];	/* decoded, cut; or empty */
 };
 
 struct passwd_line {
@@ -126,7 +131,7 @@ bool	 word_is(const char *s, size_t len, const char *word);
 /*
  * Splits a command of len bytes, NUL behind it, in place at its first space.
  * Returns what follows the verb, spaces around it gone, or NULL if there is
- * a control character in it.
+ * a control character in it, as text_control says.
  */
 char	*parse_command(char *line, size_t len);
 /*
@@ -135,9 +140,15 @@ char	*parse_command(char *line, size_t len);
  */
 int	 parse_forward_path(const char **s, struct address *a);
 int	 parse_reverse_path(const char **s, char path[COMMAND_MAX + 1]);
-/* Parameters of MAIL, or with rcpt those of RCPT. */
+/*
+ * Parameters of MAIL, or with rcpt those of RCPT.  One that comes twice is
+ * PARAM_VALUE.
+ */
 enum param_error parse_params(const char *s, bool rcpt, struct params *p);
-/* XFORWARD's; ident gets IDENT's value if there is one.  0 or -1. */
+/*
+ * XFORWARD's attributes, or none at all; ident gets IDENT's value if there
+ * is one.  0, or -1 if they are malformed.
+ */
 int	 parse_xforward(const char *s, char *ident, size_t size);
 /*
  * "10", with suffix "10M" too (K is 1024).  0, or -1 with errno EINVAL (no
@@ -219,27 +230,36 @@ size_t	 data_feed(struct data_parser *p, const char *in, size_t inlen,
 /* The end of the last chunk: bytes (0 or 1) that were held back in out. */
 size_t	 data_end(struct data_parser *p, char *out);
 
-/* What is left out of a stored message, and what is quoted in it. */
+/*
+ * What is left out of a stored message, what is quoted in it, and the empty
+ * line that it gets where it does not begin with a header.
+ */
 struct filter {
 	bool		 return_path;	/* drop Return-Path fields */
 	bool		 mbox;	/* drop readers' fields, quote From_ lines */
 	enum filter_state {
 		FILTER_BOL, FILTER_QUOTE, FILTER_TEXT, FILTER_DROP
 	} state;
+	bool		 begun;	/* the first line that stays was seen; set by
+				 * the caller if it follows no trace headers,
+				 * and may be anything */
 	bool		 body;	/* the header is over */
 	bool		 dropping;	/* the last field, and its folds */
 	bool		 cr;	/* the last byte dropped was a CR */
 	uint64_t	 dropped;	/* bytes */
-	uint64_t	 quoted;	/* bytes */
+	uint64_t	 quoted;	/* bytes added, blanks among them */
+	uint64_t	 blanks;	/* empty lines added, with no CR */
 	uint64_t	 lines;	/* dropped LF with no CR before it */
 };
 
-#define FILTER_AHEAD	64	/* bytes that it wants to see of a line */
+#define FILTER_AHEAD	64	/* bytes that it wants to see of a line, */
+#define FILTER_FIRST	1000	/* and of the first: a longest one's name */
 
 /*
  * The next piece to write of in: *out and *outlen, *outlen 0 if nothing of
- * it stays.  Returns how much of in is done with; 0 for «show me more»,
- * which happens with fewer than FILTER_AHEAD bytes and not if last.
+ * it stays.  Returns how much of in is done with; 0 with an *outlen of 0 for
+ * «show me more», which happens with fewer than FILTER_FIRST bytes and not
+ * if last.
  */
 size_t	 filter_next(struct filter *f, const char *in, size_t inlen,
 	    bool last, const char **out, size_t *outlen);
@@ -272,20 +292,55 @@ void	 text_add(struct text *t, ...) __attribute__((__sentinel__));
 void	 text_number(struct text *t, uint64_t n, unsigned int base,
 	    size_t width);
 /*
- * Adds len bytes, control characters as a backslash and three octal digits,
- * and where they are to be quoted a backslash before " and \.
+ * How many bytes at s, of len that are there (at least one), are a character
+ * that is never shown as it is: the controls of ASCII, those of C1 (U+0080
+ * to U+009F) and what ends a line or turns writing round (U+2028 to U+202E,
+ * U+2066 to U+2069) as UTF-8.  0 if they are none.
+ */
+size_t	 text_control(const char *s, size_t len);
+/*
+ * How many of len bytes may stand as they are, up to the first control
+ * character, the first byte that is no part of UTF-8, and where they are to
+ * be quoted the first " or \.
+ */
+size_t	 text_plain(const char *s, size_t len, bool quoted);
+/*
+ * Adds len bytes, what may not stand as it is as a backslash and three octal
+ * digits for each byte, or where it is " or \ as that behind a backslash.
  */
 void	 text_escape(struct text *t, const char *s, size_t len, bool quoted);
 
 /*
- * log.c: what is said to the operator, in syslog or on standard error.
+ * log.c: what is said to the operator, in syslog or on standard error.  A
+ * line that is not taken is waited for a second in all, and then dropped.
  */
+
+/* Where lines go, and what became of those before; made by log_open. */
+struct log {
+	int		 fd;		/* or -1 */
+	bool		 syslog;	/* else standard error */
+	bool		 met;		/* its daemon was there once */
+	bool		 lines;		/* each ends in a newline */
+	bool		 socket;	/* send(2) need not wait for it */
+	bool		 may_block;	/* write(2) would: poll(2) says when */
+	bool		 torn;		/* the last line has no end */
+	int		 left;		/* ms that may still be waited */
+	uint64_t	 dropped;	/* lines since one went through */
+};
+
 struct log_line {
 	struct text	 text;
 	char		 buf[16384];	/* its longest values fit */
 };
 
-void	 log_open(const struct config *cfg);
+/*
+ * Opens *log as cfg->log: standard error with cfg->log_stderr, else syslog.
+ * Where there is no syslog it is standard error too if that is ours, and
+ * cfg->log_stderr says so.  Nothing fails: without either, lines are dropped.
+ */
+void	 log_open(struct log *log, struct config *cfg, bool stderr_is_ours);
+/* One line on standard error, wherever the log is, and as patiently. */
+void	 log_stderr(const struct config *cfg, const char *line);
 void	 log_info(const struct config *cfg, const char *fmt, ...)
 	    __attribute__((__format__(printf, 2, 3)));
 void	 log_warn(const struct config *cfg, const char *fmt, ...)
@@ -315,8 +370,9 @@ const struct reply *reply_errno(int err);
 const struct reply *failure_reply(const struct failure *f,
 	    const struct config *cfg);
 /*
- * Notes that call(path) failed with errno, as the one we are now: with EACCES
- * it looks for what denies in an absolute path.  Returns -1, errno kept.
+ * Notes that call(path) failed with errno, as the one we are now: with EACCES,
+ * ENOENT, ENOTDIR and ELOOP it looks for the component of an absolute path
+ * that is at fault.  Returns -1, errno kept.
  */
 int	 failure_errno(struct failure *f, const char *call,
 	    const char *pathfmt, ...)

@@ -23,12 +23,6 @@ is_alnum(char c)
 }
 
 static bool
-is_control(char c)
-{
-	return (unsigned char)c < 0x20 || c == 0x7f;
-}
-
-static bool
 is_utf8(char c)
 {
 	return (unsigned char)c >= 0x80;
@@ -56,8 +50,13 @@ parse_command(char *line, size_t len)
 	char *args;
 	size_t i;
 
+	/*
+	 * Of the controls above ASCII those that are written in UTF-8: a byte
+	 * from 0x80 to 0x9f by itself is a letter in addresses of some older
+	 * charsets.
+	 */
 	for (i = 0; i < len; i++)
-		if (is_control(line[i]))
+		if (text_control(line + i, len - i) > 0)
 			return NULL;
 	while (len > 0 && line[len - 1] == ' ')
 		line[--len] = '\0';
@@ -323,50 +322,6 @@ parse_flag(const char *value, bool *flag)
 	return PARAM_OK;
 }
 
-static enum param_error
-parse_param(const char *s, size_t len, bool rcpt, struct params *p)
-{
-	const char *value = memchr(s, '=', len);
-	size_t key = value != NULL ? (size_t)(value - s) : len, vlen = 0;
-
-	if (value != NULL) {
-		value++;
-		vlen = len - key - 1;
-	}
-	if (rcpt) {
-		if (word_is(s, key, "IGNOREQUOTA"))
-			return parse_flag(value, &p->ignorequota);
-		return PARAM_UNKNOWN;
-	}
-	if (word_is(s, key, "SIZE"))
-		return parse_size_param(value, vlen, p);
-	if (word_is(s, key, "SMTPUTF8"))
-		return parse_flag(value, &p->smtputf8);
-	if (!word_is(s, key, "BODY"))
-		return PARAM_UNKNOWN;
-	if (p->has_body || value == NULL || (!word_is(value, vlen, "7BIT") &&
-	    !word_is(value, vlen, "8BITMIME")))
-		return PARAM_VALUE;
-	p->has_body = true;
-	return PARAM_OK;
-}
-
-enum param_error
-parse_params(const char *s, bool rcpt, struct params *p)
-{
-	enum param_error error;
-	size_t len;
-
-	memset(p, 0, sizeof(*p));
-	for (s = skip_spaces(s); *s != '\0'; s = skip_spaces(s + len)) {
-		len = strcspn(s, " ");
-		error = parse_param(s, len, rcpt, p);
-		if (error != PARAM_OK)
-			return error;
-	}
-	return PARAM_OK;
-}
-
 static int
 hex_digit(char c)
 {
@@ -409,6 +364,96 @@ parse_xtext(const char *s, size_t len, char *out, size_t size)
 	return 0;
 }
 
+static enum param_error
+parse_body_param(const char *value, size_t len, struct params *p)
+{
+	if (p->has_body || value == NULL || (!word_is(value, len, "7BIT") &&
+	    !word_is(value, len, "8BITMIME")))
+		return PARAM_VALUE;
+	p->has_body = true;
+	return PARAM_OK;
+}
+
+static enum param_error
+parse_orcpt(const char *value, size_t len, struct params *p)
+{
+	/* If it is not encoded as it should be, the log has it as it came. */
+	if (parse_xtext(value, len, p->orcpt, sizeof(p->orcpt)) == -1) {
+		if (len >= sizeof(p->orcpt))
+			len = sizeof(p->orcpt) - 1;
+		memcpy(p->orcpt, value, len);
+		p->orcpt[len] = '\0';
+	}
+	return PARAM_OK;
+}
+
+/*
+ * What some clients send unasked, and what means nothing to a delivery: any
+ * value will do, once.
+ */
+static enum param_error
+parse_ignored(const char *s, size_t key, const char *value, size_t len,
+    bool rcpt, struct params *p)
+{
+	static const struct {
+		const char	*name;
+		bool		 rcpt;
+	} ignored[] = {
+		{ "RET", false }, { "ENVID", false }, { "AUTH", false },
+		{ "NOTIFY", true }, { "ORCPT", true }
+	};
+	size_t i;
+
+	for (i = 0; i < nitems(ignored); i++)
+		if (ignored[i].rcpt == rcpt && word_is(s, key,
+		    ignored[i].name))
+			break;
+	if (i == nitems(ignored))
+		return PARAM_UNKNOWN;
+	if (len == 0 || (p->ignored & 1u << i) != 0)
+		return PARAM_VALUE;
+	p->ignored |= 1u << i;
+	return word_is(s, key, "ORCPT") ? parse_orcpt(value, len, p) :
+	    PARAM_OK;
+}
+
+static enum param_error
+parse_param(const char *s, size_t len, bool rcpt, struct params *p)
+{
+	const char *value = memchr(s, '=', len);
+	size_t key = value != NULL ? (size_t)(value - s) : len, vlen = 0;
+
+	if (value != NULL) {
+		value++;
+		vlen = len - key - 1;
+	}
+	if (rcpt && word_is(s, key, "IGNOREQUOTA"))
+		return parse_flag(value, &p->ignorequota);
+	if (!rcpt && word_is(s, key, "SIZE"))
+		return parse_size_param(value, vlen, p);
+	if (!rcpt && word_is(s, key, "SMTPUTF8"))
+		return parse_flag(value, &p->smtputf8);
+	if (!rcpt && word_is(s, key, "BODY"))
+		return parse_body_param(value, vlen, p);
+	return parse_ignored(s, key, value, vlen, rcpt, p);
+}
+
+enum param_error
+parse_params(const char *s, bool rcpt, struct params *p)
+{
+	enum param_error error;
+	size_t len;
+
+	memset(p, 0, sizeof(*p));
+	for (s = skip_spaces(s); *s != '\0'; s = skip_spaces(s + len)) {
+		len = strcspn(s, " ");
+		error = parse_param(s, len, rcpt, p);
+		if (error != PARAM_OK)
+			return error;
+	}
+	return PARAM_OK;
+}
+
 int
 parse_xforward(const char *s, char *ident, size_t size)
 {
@@ -416,8 +461,7 @@ parse_xforward(const char *s, char *ident, size_t size)
 	bool has_ident = false;
 	size_t key, len;
 
-	if (*s == '\0')
-		return -1;
+	/* Of no attribute at all there is none that could be wrong. */
 	for (; *s != '\0'; s = skip_spaces(s + len)) {
 		len = strcspn(s, " ");
 		key = strcspn(s, "= ");

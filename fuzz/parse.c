@@ -116,7 +116,6 @@ option(const char *s)
 	uint64_t n;
 	size_t nlocks;
 	struct log_line l;
-	const char *p;
 	char dir[32];
 
 	if (parse_size(s, true, &n) == 0)
@@ -134,8 +133,7 @@ option(const char *s)
 		need(strlen(dir) <= template_fixed(s));
 	log_begin(&l);
 	log_add(&l, "k", s);
-	for (p = l.buf; *p != '\0'; p++)
-		need((unsigned char)*p >= ' ' && *p != 0x7f);
+	need(text_plain(l.buf, l.text.len, false) == l.text.len);
 }
 
 int

@@ -322,6 +322,7 @@ main(int argc, char *argv[])
 		.log_stderr = true,
 		.verbose = true
 	};
+	struct log log;
 	size_t i;
 	int ends[2];
 	char c;
@@ -335,6 +336,7 @@ main(int argc, char *argv[])
 	outside = argv[5];
 	snprintf(template, sizeof(template), "%s/%%n", mail);
 	cfg.pid = getpid();
+	log_open(&log, &cfg, true);
 	cfg.uid = geteuid();
 	cfg.switches = cfg.uid == 0;
 	/* Somebody to signal, who ends with us: by the end of a pipe. */

@@ -53,7 +53,7 @@ or_null(const char *s)
 static const char *
 many(const char *before, int c, size_t n, const char *after)
 {
-	static char *kept[64];
+	static char *kept[128];
 	static size_t nkept;
 	size_t len = strlen(before);
 	char *s = malloc(len + n + strlen(after) + 1);
@@ -90,6 +90,22 @@ test_command(void)
 		{ AT, LEN("RCPT TO:<\xc3\xbc@x>"), "RCPT",
 		    "TO:<\xc3\xbc@x>" },
 		{ AT, LEN("RCPT TO:<\xff>"), "RCPT", "TO:<\xff>" },
+		/* An older charset's letters, and UTF-8 that is no control. */
+		{ AT, LEN("NOOP \x85\x9b"), "NOOP", "\x85\x9b" },
+		{ AT, LEN("NOOP \xc2\xa0\xc3\x85"), "NOOP",
+		    "\xc2\xa0\xc3\x85" },
+		{ AT, LEN("NOOP \xe2\x80\xa7\xe2\x80\xaf"), "NOOP",
+		    "\xe2\x80\xa7\xe2\x80\xaf" },
+		{ AT, LEN("NOOP \xe2\x81\xa5\xe2\x81\xaa"), "NOOP",
+		    "\xe2\x81\xa5\xe2\x81\xaa" },
+		{ AT, LEN("NOOP \xe2\x80"), "NOOP", "\xe2\x80" },
+		{ AT, LEN("NOOP \xc2"), "NOOP", "\xc2" },
+		{ AT, LEN("NOOP \xc2\x80"), NULL, NULL },
+		{ AT, LEN("RCPT TO:<a\xc2\x9f@b>"), NULL, NULL },
+		{ AT, LEN("NOOP \xe2\x80\xa8"), NULL, NULL },
+		{ AT, LEN("NOOP \xe2\x80\xae"), NULL, NULL },
+		{ AT, LEN("\xe2\x81\xa6NOOP"), NULL, NULL },
+		{ AT, LEN("NOOP \xe2\x81\xa9"), NULL, NULL },
 		{ AT, LEN("LHLO\ta"), NULL, NULL },
 		{ AT, LEN("NOOP\0"), NULL, NULL },
 		{ AT, LEN("\0NOOP"), NULL, NULL },
@@ -285,12 +301,13 @@ test_reverse_path(void)
 static void
 test_params(void)
 {
-	static const struct {
+	const struct {
 		int			 at;
 		const char		*in;
 		bool			 rcpt;
 		enum param_error	 error;
 		struct params		 p;
+		size_t			 cut;	/* bytes of a long orcpt */
 	} rows[] = {
 		{ .at = AT, .in = "" },
 		{ .at = AT, .in = "   " },
@@ -331,9 +348,20 @@ test_params(void)
 		{ .at = AT, .in = " SMTPUTF8=", .error = PARAM_VALUE },
 		{ .at = AT, .in = " SMTPUTF8 SMTPUTF8",
 		    .error = PARAM_VALUE },
-		{ .at = AT, .in = " RET=HDRS", .error = PARAM_UNKNOWN },
-		{ .at = AT, .in = " ENVID=x", .error = PARAM_UNKNOWN },
-		{ .at = AT, .in = " AUTH=<>", .error = PARAM_UNKNOWN },
+		/* What means nothing here is taken, with any value, once. */
+		{ .at = AT, .in = " RET=HDRS ENVID=x AUTH=<> SIZE=1",
+		    .p = { .size = 1, .has_size = true } },
+		{ .at = AT, .in = " ret=anything" },
+		{ .at = AT, .in = " RET=FULL RET=FULL",
+		    .error = PARAM_VALUE },
+		{ .at = AT, .in = " ENVID=a ENVID=b", .error = PARAM_VALUE },
+		{ .at = AT, .in = " AUTH=<> AUTH=<>", .error = PARAM_VALUE },
+		{ .at = AT, .in = " RET", .error = PARAM_VALUE },
+		{ .at = AT, .in = " ENVID=", .error = PARAM_VALUE },
+		{ .at = AT, .in = " NOTIFY=NEVER", .error = PARAM_UNKNOWN },
+		{ .at = AT, .in = " ORCPT=rfc822;a@b",
+		    .error = PARAM_UNKNOWN },
+		{ .at = AT, .in = " RETX=1", .error = PARAM_UNKNOWN },
 		{ .at = AT, .in = " IGNOREQUOTA", .error = PARAM_UNKNOWN },
 		{ .at = AT, .in = " SIZ=1", .error = PARAM_UNKNOWN },
 		{ .at = AT, .in = " SIZEX=1", .error = PARAM_UNKNOWN },
@@ -348,9 +376,32 @@ test_params(void)
 		    .error = PARAM_VALUE },
 		{ .at = AT, .rcpt = true, .in = " IGNOREQUOTA IGNOREQUOTA",
 		    .error = PARAM_VALUE },
-		{ .at = AT, .rcpt = true, .in = " NOTIFY=NEVER",
-		    .error = PARAM_UNKNOWN },
-		{ .at = AT, .rcpt = true, .in = " ORCPT=rfc822;a@b",
+		{ .at = AT, .rcpt = true, .in = " NOTIFY=NEVER" },
+		{ .at = AT, .rcpt = true, .in = " NOTIFY=",
+		    .error = PARAM_VALUE },
+		{ .at = AT, .rcpt = true, .in = " NOTIFY=DELAY NOTIFY=DELAY",
+		    .error = PARAM_VALUE },
+		{ .at = AT, .rcpt = true,
+		    .in = " NOTIFY=DELAY,FAILURE ORCPT=rfc822;a@b IGNOREQUOTA",
+		    .p = { .ignorequota = true, .orcpt = "rfc822;a@b" } },
+		{ .at = AT, .rcpt = true, .in = " orcpt=rfc822;a+2Bb+3Dc@d",
+		    .p = { .orcpt = "rfc822;a+b=c@d" } },
+		{ .at = AT, .rcpt = true, .in = " ORCPT=utf-8;\xc3\xbc@d",
+		    .p = { .orcpt = "utf-8;\xc3\xbc@d" } },
+		/* Not encoded: as it came. */
+		{ .at = AT, .rcpt = true, .in = " ORCPT=rfc822;bob+x@d",
+		    .p = { .orcpt = "rfc822;bob+x@d" } },
+		{ .at = AT, .rcpt = true, .in = many(" ORCPT=", 'a', 600, ""),
+		    .p = { .orcpt = "" }, .cut = 511 },
+		{ .at = AT, .rcpt = true, .in = many(" ORCPT=", '+', 600, ""),
+		    .p = { .orcpt = "" }, .cut = 511 },
+		{ .at = AT, .rcpt = true, .in = " ORCPT=",
+		    .error = PARAM_VALUE },
+		{ .at = AT, .rcpt = true, .in = " ORCPT",
+		    .error = PARAM_VALUE },
+		{ .at = AT, .rcpt = true, .in = " ORCPT=a;b ORCPT=a;b",
+		    .error = PARAM_VALUE },
+		{ .at = AT, .rcpt = true, .in = " RET=FULL",
 		    .error = PARAM_UNKNOWN },
 		{ .at = AT, .rcpt = true, .in = " SIZE=1",
 		    .error = PARAM_UNKNOWN },
@@ -366,8 +417,10 @@ test_params(void)
 		    p.has_size == rows[i].p.has_size &&
 		    p.has_body == rows[i].p.has_body &&
 		    p.smtputf8 == rows[i].p.smtputf8 &&
-		    p.ignorequota == rows[i].p.ignorequota)),
-		    "%d: size %llu", error, (unsigned long long)p.size);
+		    p.ignorequota == rows[i].p.ignorequota &&
+		    (rows[i].cut > 0 ? strlen(p.orcpt) == rows[i].cut :
+		    same(p.orcpt, rows[i].p.orcpt)))), "%d: size %llu, %s",
+		    error, (unsigned long long)p.size, p.orcpt);
 	}
 }
 
@@ -390,7 +443,7 @@ test_xforward(void)
 		{ AT, "IDENT=a+2bb", 64, "a+b" },
 		{ AT, "X-ANYTHING=1", 64, "before" },
 		{ AT, "IDENT=123456789", 8, "1234567" },
-		{ .at = AT, .in = "" },
+		{ AT, "", 64, "before" },
 		{ .at = AT, .in = "IDENT" },
 		{ .at = AT, .in = "IDENT=" },
 		{ .at = AT, .in = "=x" },
@@ -1231,7 +1284,9 @@ test_data(void)
  * What is left out of a stored message, and what is quoted in it.
  */
 #define RP	0x1u	/* Return-Path is dropped */
-#define MB	0x2u	/* a mbox */
+#define MB	0x2u	/* an mbox */
+#define BL	0x4u	/* it gets an empty line */
+#define NT	0x8u	/* no trace headers stand before it */
 
 /* As message.c does it: what is undecided is carried over. */
 static size_t
@@ -1251,7 +1306,7 @@ filter_decode(struct filter *f, const char *in, size_t len, size_t cut,
 			o += plen;
 			at += n;
 		}
-		if (end == len || end - at > FILTER_AHEAD)
+		if (end == len || end - at > FILTER_FIRST)
 			break;
 		end = step < len - end ? end + step : len;
 	}
@@ -1310,6 +1365,18 @@ test_filter(void)
 		{ AT, MB, LEN("X-IMAP: 1 1\nA: b\n\n"), "A: b\n\n", 1 },
 		{ AT, MB, LEN("X-IMAPbase: 1 1\nA: b\n\n"), "A: b\n\n", 1 },
 		{ AT, MB, LEN("Content-Length: 1\nA: b\n\n"), "A: b\n\n", 1 },
+		{ AT, MB, LEN("X-Mozilla-Status: 0009\nA: b\n\n"),
+		    "A: b\n\n", 1 },
+		{ AT, MB, LEN("x-mozilla-status2: 0\nA: b\n\n"),
+		    "A: b\n\n", 1 },
+		{ AT, MB, LEN("X-Mozilla-Keys: $label1\nA: b\n\n"),
+		    "A: b\n\n", 1 },
+		{ AT, MB, LEN("X-Evolution: 00000001-0012\nA: b\n\n"),
+		    "A: b\n\n", 1 },
+		{ AT, RP, LEN("X-Mozilla-Status: 0009\n\n"),
+		    "X-Mozilla-Status: 0009\n\n", 0 },
+		{ AT, MB, LEN("X-Mozilla-Draft-Info: a\n\n"),
+		    "X-Mozilla-Draft-Info: a\n\n", 0 },
 		{ AT, MB, LEN("a: b\nstatus:\n \n RO\nx-imapBASE : 1\n\nc\n"),
 		    "a: b\n\nc\n", 4 },
 		{ AT, MB, LEN("A: b\n\nStatus: RO\n"), "A: b\n\nStatus: RO\n",
@@ -1330,9 +1397,58 @@ test_filter(void)
 		    0 },
 		{ AT, MB, LEN("\nFrom a\nFrom b\nc\nFrom d"),
 		    "\n>From a\n>From b\nc\n>From d", 0 },
-		{ AT, MB, LEN("From a\nA: b\n\n"), ">From a\nA: b\n\n", 0 },
-		{ AT, MB, LEN(">From a\nA: b\n\n"), ">>From a\nA: b\n\n", 0 },
-		{ AT, MB, LEN("Status: a\nFrom b\n\n"), ">From b\n\n", 1 },
+		{ AT, MB, LEN("A: b\nFrom c\n\n"), "A: b\n>From c\n\n", 0 },
+		/* What a mailer left on top is no field, and goes, */
+		{ AT, MB, LEN("From a\nA: b\n\n"), "A: b\n\n", 1 },
+		{ AT, 0, LEN("From a\nA: b\n\n"), "A: b\n\n", 1 },
+		{ AT, RP, LEN(">From a\nA: b\n\n"), "A: b\n\n", 1 },
+		{ AT, MB, LEN(">From a\nA: b\n\n"), "A: b\n\n", 1 },
+		{ AT, MB, LEN("Status: a\nFrom b\n\n"), "\n", 2 },
+		{ AT, RP, LEN("From a\r\nReturn-Path: b\r\n>From c\r\nA: d"),
+		    "A: d", 0 },
+		{ AT, RP | MB, LEN("From \n>From a"), "", 1 },
+		{ AT, 0, LEN("From a\n\nb\n"), "\nb\n", 1 },
+		{ AT, 0, many("From ", 'a', 300, "\nA: b\n"), 311, "A: b\n",
+		    1 },
+		{ AT, 0, LEN("A: b\nFrom c\n\nFrom d\n"),
+		    "A: b\nFrom c\n\nFrom d\n", 0 },
+		/* but not what only looks like it. */
+		{ AT, 0, LEN("From: a\n\n"), "From: a\n\n", 0 },
+		{ AT, BL, LEN(">>From a\n"), "\n>>From a\n", 0 },
+		{ AT, BL, LEN("FROM a\n"), "\nFROM a\n", 0 },
+		{ AT, MB | BL, LEN(">>From a\n"), "\n>>>From a\n", 0 },
+		/* Text without a header comes behind an empty line. */
+		{ AT, BL, LEN("a\nStatus: b\n"), "\na\nStatus: b\n", 0 },
+		{ AT, MB | BL, LEN("a\nStatus: b\n"), "\na\nStatus: b\n", 0 },
+		{ AT, RP | MB | BL,
+		    LEN("Status: RO\nDisk full\nReturn-Path: a\n"),
+		    "\nDisk full\nReturn-Path: a\n", 1 },
+		{ AT, BL, LEN("From a\nb c: d\n"), "\nb c: d\n", 1 },
+		{ AT, MB | BL, LEN("From a\n b\n"), "\n b\n", 1 },
+		{ AT, MB | BL, LEN("Status:\n a\n b\nc"), "\nc", 3 },
+		{ AT, BL, LEN(" a: b\n"), "\n a: b\n", 0 },
+		{ AT, BL, LEN("\ta: b\n"), "\n\ta: b\n", 0 },
+		{ AT, BL, LEN(": b\n"), "\n: b\n", 0 },
+		{ AT, BL, LEN("caf\xc3\xa9: b\n"), "\ncaf\xc3\xa9: b\n", 0 },
+		{ AT, BL, LEN("a\x7f: b\n"), "\na\x7f: b\n", 0 },
+		{ AT, BL, LEN("\rb: c\n"), "\n\rb: c\n", 0 },
+		{ AT, 0, LEN("a \t : b\n"), "a \t : b\n", 0 },
+		{ AT, 0, LEN("!~:\n"), "!~:\n", 0 },
+		{ AT, BL, LEN("a"), "\na", 0 },
+		{ AT, 0, LEN("a:"), "a:", 0 },
+		{ AT, 0, LEN("\r\na\n"), "\r\na\n", 0 },
+		{ AT, 0, LEN("\na\n"), "\na\n", 0 },
+		/* Without trace headers it is what the sender made of it. */
+		{ AT, NT, LEN("From a\nb\n"), "From a\nb\n", 0 },
+		{ AT, NT | MB, LEN("From a\nb\n"), ">From a\nb\n", 0 },
+		{ AT, NT | MB, LEN("a\nStatus: b\n"), "a\n", 1 },
+		/* A long name is one; a line of base64 is none. */
+		{ AT, 0, many("", 'a', 200, ": b\n"), 204,
+		    many("", 'a', 200, ": b\n"), 0 },
+		{ AT, BL, many("", 'a', 76, "\nb\n"), 79,
+		    many("\n", 'a', 76, "\nb\n"), 0 },
+		{ AT, BL, many("", 'a', 1000, ": b\n"), 1004,
+		    many("\n", 'a', 1000, ": b\n"), 0 },
 		{ AT, MB, LEN("\nFrom"), "\nFrom", 0 },
 		{ AT, MB, LEN("\nFrom "), "\n>From ", 0 },
 		{ AT, MB, LEN("\n>"), "\n>", 0 },
@@ -1342,7 +1458,7 @@ test_filter(void)
 		    "> From a\n>>x\nx From a\nFrom\n", 0 },
 		{ AT, MB, LEN("\na\rFrom b\n"), "\na\rFrom b\n", 0 },
 	};
-	char out[512];
+	char out[2048];
 	struct filter f;
 	size_t i, cut, n = 0;
 
@@ -1354,14 +1470,15 @@ test_filter(void)
 			memset(&f, 0, sizeof(f));
 			f.return_path = (rows[i].flags & RP) != 0;
 			f.mbox = (rows[i].flags & MB) != 0;
+			f.begun = (rows[i].flags & NT) != 0;
 			n = filter_decode(&f, rows[i].in, len,
 			    cut <= len ? cut : cut - len,
 			    cut <= len ? len : 1, out);
 			good = n == outlen &&
 			    memcmp(out, rows[i].out, n) == 0 &&
 			    f.lines == rows[i].lines &&
-			    (strstr(out, "From ") != NULL ||
-			    f.dropped == len - n);
+			    f.blanks == (rows[i].flags & BL ? 1 : 0) &&
+			    f.dropped == len + f.quoted - n;
 			memset(out, 0, sizeof(out));
 		}
 		row(rows[i].at, good, "%zu bytes, %llu dropped in %llu lines, "
@@ -1574,6 +1691,90 @@ test_text(void)
 	row(AT, same(buf, ""), "%s", buf);
 }
 
+/* What a terminal, or a reader of the log, could take for more than text. */
+static void
+test_escape(void)
+{
+	static const struct {
+		int		 at;
+		const char	*in;
+		size_t		 len;
+		const char	*out;
+	} rows[] = {
+		{ AT, LEN("\xc2\x80\xc2\x9f"), "\\302\\200\\302\\237" },
+		{ AT, LEN("\xc2\x9b" "31m"), "\\302\\23331m" },
+		{ AT, LEN("\xc2\xa0\xc2\xbf"), "\xc2\xa0\xc2\xbf" },
+		{ AT, LEN("\xe2\x80\xa7"), "\xe2\x80\xa7" },
+		{ AT, LEN("\xe2\x80\xa8"), "\\342\\200\\250" },
+		{ AT, LEN("\xe2\x80\xa9"), "\\342\\200\\251" },
+		{ AT, LEN("\xe2\x80\xaa"), "\\342\\200\\252" },
+		{ AT, LEN("\xe2\x80\xae"), "\\342\\200\\256" },
+		{ AT, LEN("\xe2\x80\xaf"), "\xe2\x80\xaf" },
+		{ AT, LEN("\xe2\x81\xa5"), "\xe2\x81\xa5" },
+		{ AT, LEN("\xe2\x81\xa6"), "\\342\\201\\246" },
+		{ AT, LEN("\xe2\x81\xa9"), "\\342\\201\\251" },
+		{ AT, LEN("\xe2\x81\xaa"), "\xe2\x81\xaa" },
+		/* The same last byte in another character. */
+		{ AT, LEN("\xe2\x82\xa8\xe3\x80\xa8"),
+		    "\xe2\x82\xa8\xe3\x80\xa8" },
+		/* Bytes that are no part of UTF-8: C1 by themselves, */
+		{ AT, LEN("a\x9b" "31m"), "a\\23331m" },
+		{ AT, LEN("\x80\x9f"), "\\200\\237" },
+		{ AT, LEN("\xc3\x85\x85"), "\xc3\x85\\205" },
+		/* cut off, */
+		{ AT, LEN("\xc3"), "\\303" },
+		{ AT, LEN("\xc3z"), "\\303z" },
+		{ AT, LEN("\xe2\x82"), "\\342\\202" },
+		{ AT, LEN("\xf0\x9f\x98z"), "\\360\\237\\230z" },
+		/* longer than they need be, */
+		{ AT, LEN("\xc0\x8a"), "\\300\\212" },
+		{ AT, LEN("\xc1\xbf"), "\\301\\277" },
+		{ AT, LEN("\xe0\x82\x85"), "\\340\\202\\205" },
+		{ AT, LEN("\xe0\xa0\x80"), "\xe0\xa0\x80" },
+		{ AT, LEN("\xf0\x8f\xbf\xbf"), "\\360\\217\\277\\277" },
+		{ AT, LEN("\xf0\x90\x80\x80"), "\xf0\x90\x80\x80" },
+		/* half of a pair, past the last, an older charset's. */
+		{ AT, LEN("\xed\xa0\x80"), "\\355\\240\\200" },
+		{ AT, LEN("\xed\x9f\xbf"), "\xed\x9f\xbf" },
+		{ AT, LEN("\xf4\x8f\xbf\xbf"), "\xf4\x8f\xbf\xbf" },
+		{ AT, LEN("\xf4\x90\x80\x80"), "\\364\\220\\200\\200" },
+		{ AT, LEN("\xf5\x80\x80\x80"), "\\365\\200\\200\\200" },
+		{ AT, LEN("caf\xe9 \xff"), "caf\\351 \\377" },
+		{ AT, LEN("\xf0\x9f\x98\x80\xe4\xb8\xad\xc3\xbc"),
+		    "\xf0\x9f\x98\x80\xe4\xb8\xad\xc3\xbc" },
+	};
+	char buf[64];
+	struct text t;
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		text_init(&t, buf, sizeof(buf));
+		text_escape(&t, rows[i].in, rows[i].len, false);
+		row(rows[i].at, same(buf, rows[i].out) &&
+		    text_plain(buf, t.len, false) == t.len, "%s", buf);
+	}
+}
+
+/* Each byte, at each place of a text, ends what is plain or does not. */
+static void
+test_plain(void)
+{
+	char s[20];
+	size_t at, want[2];
+	int c;
+
+	for (c = 0; c < 256; c++)
+		for (at = 0; at < sizeof(s); at++) {
+			memset(s, at % 2 == 0 ? ' ' : '~', sizeof(s));
+			s[at] = (char)c;
+			want[0] = c < ' ' || c >= 0x7f ? at : sizeof(s);
+			want[1] = c == '"' || c == '\\' ? at : want[0];
+			row(AT, text_plain(s, sizeof(s), false) == want[0] &&
+			    text_plain(s, sizeof(s), true) == want[1],
+			    "%d at %zu", c, at);
+		}
+}
+
 static void
 test_log(void)
 {
@@ -1595,6 +1796,17 @@ test_log(void)
 		{ AT, "\t", "k=\"\\011\"" },
 		{ AT, "\r\x1b[2J", "k=\"\\015\\033[2J\"" },
 		{ AT, "\x7f", "k=\"\\177\"" },
+		{ AT, "\xc2\x9b", "k=\"\\302\\233\"" },
+		{ AT, "<\xe2\x80\xae>", "k=\"<\\342\\200\\256>\"" },
+		{ AT, "\x9b", "k=\"\\233\"" },
+		{ AT, "\xe2\x82\xac", "k=\xe2\x82\xac" },
+		/* Never cut within a character. */
+		{ AT, many("", 'a', 511, "\xc3\xbc"),
+		    many("k=", 'a', 511, "") },
+		{ AT, many("", 'a', 510, "\xc3\xbcz"),
+		    many("k=", 'a', 510, "\xc3\xbc") },
+		{ AT, many("", 'a', 509, "\xf0\x9f\x98\x80"),
+		    many("k=", 'a', 509, "") },
 		{ AT, many("", 'a', 512, ""), many("k=", 'a', 512, "") },
 		{ AT, many("", 'a', 600, ""), many("k=", 'a', 512, "") },
 	};
@@ -1648,6 +1860,8 @@ main(void)
 	test_ids();
 	test_errno();
 	test_text();
+	test_escape();
+	test_plain();
 	test_log();
 	printf("%zu passed, %zu failed\n", passed, failed);
 	return failed > 0;
