@@ -67,23 +67,6 @@ set_mailbox(struct options *o, struct config *cfg, const char *arg)
 }
 
 static void
-set_users(struct options *o, struct config *cfg, const char *arg)
-{
-	if (strcmp(arg, "passwd") == 0)
-		cfg->users = USERS_PASSWD;
-	else if (strcmp(arg, "dir") == 0)
-		cfg->users = USERS_DIR;
-	else if (strcmp(arg, "any") == 0)
-		cfg->users = USERS_ANY;
-	else if (strncmp(arg, "file:/", 6) == 0) {
-		cfg->users = USERS_FILE;
-		cfg->users_path = arg + 5;
-	} else
-		wrong(o, "-U takes passwd, dir, any or file:/PATH, not %s",
-		    arg);
-}
-
-static void
 set_host(struct options *o, struct config *cfg, const char *arg)
 {
 	const char *s;
@@ -112,6 +95,8 @@ number(struct options *o, int option, const char *arg, long long max)
 static void
 set_option(struct options *o, struct config *cfg, int option, char *arg)
 {
+	const char *error;
+
 	switch (option) {
 	case 'c':
 		o->check = true;
@@ -163,7 +148,8 @@ set_option(struct options *o, struct config *cfg, int option, char *arg)
 		cfg->timeout = (int)number(o, option, arg, 86400);
 		break;
 	case 'U':
-		set_users(o, cfg, arg);
+		if ((error = user_source(arg, cfg)) != NULL)
+			wrong(o, "%s, not \"%s\"", error, arg);
 		break;
 	case 'u':
 		o->user = arg;
@@ -190,6 +176,7 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 	int option;
 
 	opterr = 0;
+	(void)user_source("passwd", cfg);
 	while ((option = getopt(argc, argv, ":" OPTIONS)) != -1) {
 		if (option == ':')
 			wrong(o, "-%c wants an argument", optopt);
@@ -200,7 +187,7 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 			set_option(o, cfg, option, optarg);
 	}
 	if ((error = template_check(cfg->template, cfg->format,
-	    cfg->users)) != NULL)
+	    cfg->users->has_home)) != NULL)
 		wrong(o, "%s: \"%s\"", error, cfg->template);
 	if (o->check && optind == argc)
 		wrong(o, "-c wants an address");
@@ -344,6 +331,7 @@ set_identity(struct options *o, struct config *cfg)
 	uid_t uid;
 	gid_t gid;
 	bool root;
+	int r;
 
 	if (!find_identity(o, cfg))
 		return;
@@ -356,7 +344,10 @@ set_identity(struct options *o, struct config *cfg)
 	if (o->user == NULL)
 		return;
 	cfg->has_user = true;
-	if (user_option(o->user, cfg, &name) == -1)
+	r = user_option(o->user, cfg, &name);
+	if (r == -1)
+		cannot_start(o, "look-up of -u");
+	else if (r == 0)
 		wrong(o, "-u: there is no user or group %s; a number that "
 		    "passwd does not know wants a group", o->user);
 	else if (root && identity_become(name, cfg->uid, cfg->gid) == -1)
@@ -481,7 +472,6 @@ main(int argc, char *argv[])
 	struct config cfg = {
 		.template = "/var/mail/%n",
 		.format = FORMAT_MBOX,
-		.users = USERS_PASSWD,
 		.delimiters = "+",
 		.spool = "/var/tmp",
 		.locks = { LOCK_FCNTL, LOCK_DOTLOCK },
@@ -517,8 +507,8 @@ main(int argc, char *argv[])
 		cfg.host = host;
 	if (o.status == 0)
 		set_identity(&o, &cfg);
-	if (cfg.switches && cfg.users == USERS_ANY)
-		wrong(&o, "-U any as root wants -u");
+	if (cfg.switches && cfg.users->root_wants_u)
+		wrong(&o, "-U %s as root wants -u", cfg.users->name);
 	if (o.status == 0) {
 		confine(&cfg);
 		if (o.check)
