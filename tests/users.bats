@@ -338,6 +338,7 @@ directory() {
   refused al@x '451 4.3.5'
   logged 'user corp/al has a name that no mailbox can have'
   with -U passwd -d "maildir:$D/m/all"
+  mkdir "$D/m/all"
   goes al all
 }
 
