@@ -212,6 +212,16 @@ limit() {
   logged 'line 1: it is too long'
 }
 
+@test "what follows in a line of several blocks is no line" {
+  local blocks
+  for blocks in 1 2 3; do
+    { head -c $((blocks * 65536)) /dev/zero | tr '\0' x
+      printf 'a:x:%s::%s::\nb:x:%s::%s::\n' "$ID" "$D/m/a" "$ID" "$D/m/b"
+    } >"$D/users"
+    rcpt a '550 5.1.1' b 250
+  done
+}
+
 @test "a byte order mark is no part of the first name" {
   printf '\xef\xbb\xbfa:x:%s::%s::\r\nb:x:%s::%s::\r\n' "$ID" "$D/m/a" "$ID" \
     "$D/m/b" >"$D/users"

@@ -272,8 +272,8 @@ lands() {
 # directory NAME=VALUE...: the next sessions ask the directory of nss.c.
 directory() {
   [[ -z ${SANITIZED-} ]] || skip 'a sanitizer is to be loaded first'
-  ldd "$LMTPD" 2>/dev/null | grep -q 'libc\.so' || skip 'nothing is loaded'
   PROGRAM=${PROGRAM-$LMTPD}
+  ldd "$PROGRAM" 2>/dev/null | grep -q 'libc\.so' || skip 'nothing is loaded'
   cc -shared -fPIC -o "$D/nss.so" "$TESTS/nss.c"
   printf '#!/bin/sh\nLD_PRELOAD=%s exec env %s %s "$@"\n' "$D/nss.so" "$*" \
     "$PROGRAM" >"$D/asks"
