@@ -21,7 +21,8 @@ BSD_LIBS !=	a=$$(${CC} -print-file-name=libbsd.a) && test -f "$$a" && \
 PIE_ =		-pie
 PIE_1 =		-static-pie
 
-OBJS =		session.o client.o trace.o filter.o parse.o template.o data.o message.o user.o \
+OBJS =		session.o client.o trace.o filter.o parse.o name.o \
+		template.o data.o message.o user.o \
 		deliver.o mbox.o maildir.o quota.o identity.o failure.o \
 		os.o log.o text.o confine.o
 

@@ -48,14 +48,6 @@
 
 #if defined(__linux__) || defined(__OpenBSD__)
 
-/* May modules of NSS be called, which want sockets? */
-static bool
-uses_nss(const struct config *cfg)
-{
-	return cfg->users == USERS_PASSWD ||
-	    (cfg->users == USERS_FILE && !cfg->has_user);
-}
-
 /*
  * The one directory that mail is written to, if there is one.  A Maildir may
  * be reached through links, as may what is deeper: where they lead is not
@@ -111,7 +103,7 @@ drop_capabilities(const struct config *cfg)
 	if (cfg->switches)
 		keep |= CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID) |
 		    CAP_BIT(CAP_CHOWN);
-	if (uses_nss(cfg))
+	if (user_asks_nss(cfg))
 		keep |= CAP_BIT(CAP_NET_BIND_SERVICE);
 	if (syscall(SYS_capget, &head, caps) == -1)
 		return false;
@@ -165,7 +157,7 @@ drop_capabilities(const struct config *cfg)
 static bool
 forbid_calls(const struct config *cfg)
 {
-	bool nss = uses_nss(cfg);
+	bool nss = user_asks_nss(cfg);
 	struct sock_filter filter[] = {
 		LOAD(arch), IS(ARCH, 1, 0), FAIL(EPERM),
 		LOAD(nr), NO_CACHE,
@@ -385,7 +377,7 @@ forbid_calls(const struct config *cfg)
 	    "stdio rpath wpath cpath fattr inet%s%s%s",
 	    cfg->format == &mbox_format ? " flock proc" : "",
 	    cfg->switches ? " id chown" : "",
-	    uses_nss(cfg) ? " getpw" : "");
+	    user_asks_nss(cfg) ? " getpw" : "");
 	return pledge(promises, NULL) == 0;
 }
 

@@ -80,23 +80,6 @@ set_mailbox(struct options *o, struct config *cfg, const char *arg)
 	    "not %s", arg);
 }
 
-static void
-set_users(struct options *o, struct config *cfg, const char *arg)
-{
-	if (strcmp(arg, "passwd") == 0)
-		cfg->users = USERS_PASSWD;
-	else if (strcmp(arg, "dir") == 0)
-		cfg->users = USERS_DIR;
-	else if (strcmp(arg, "any") == 0)
-		cfg->users = USERS_ANY;
-	else if (strncmp(arg, "file:/", 6) == 0) {
-		cfg->users = USERS_FILE;
-		cfg->users_path = arg + 5;
-	} else
-		options_wrong(o, "-U takes passwd, dir, any or file:/PATH, not %s",
-		    arg);
-}
-
 /* What may stand in a reply, a header field and a file's name. */
 static bool
 host_is_good(const char *s)
@@ -143,6 +126,8 @@ number(struct options *o, int option, const char *arg, long long max)
 static void
 set_option(struct options *o, struct config *cfg, int option, char *arg)
 {
+	const char *error;
+
 	switch (option) {
 	case 'c':
 		o->check = true;
@@ -209,7 +194,8 @@ set_option(struct options *o, struct config *cfg, int option, char *arg)
 		cfg->timeout = (int)number(o, option, arg, 86400);
 		break;
 	case 'U':
-		set_users(o, cfg, arg);
+		if ((error = user_source(arg, cfg)) != NULL)
+			options_wrong(o, "%s, not \"%s\"", error, arg);
 		break;
 	case 'u':
 		o->user = arg;
@@ -244,7 +230,8 @@ check_scripts(struct options *o, const struct config *cfg)
 		len = strcspn(s, ":");
 		text_init(&t, template, sizeof(template));
 		text_bytes(&t, s, len);
-		if ((error = template_check(template, cfg->users)) != NULL)
+		if ((error = template_check(template,
+		    cfg->users->has_home)) != NULL)
 			options_wrong(o, "-S: %s: \"%s\"", error, template);
 	}
 }
@@ -261,6 +248,7 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 	/* Options behind operands are options, whoever's libc and shell. */
 	if (unsetenv("POSIXLY_CORRECT") == -1)
 		cannot_start(o, "unsetenv");
+	(void)user_source("passwd", cfg);
 	while ((option = getopt_long(argc, argv, OPTIONS, &none,
 	    NULL)) != -1) {
 		if (option == ':')
@@ -271,7 +259,8 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 		else
 			set_option(o, cfg, option, optarg);
 	}
-	if ((error = template_check(cfg->template, cfg->users)) == NULL &&
+	if ((error = template_check(cfg->template,
+	    cfg->users->has_home)) == NULL &&
 	    cfg->format->check_template != NULL)
 		error = cfg->format->check_template(cfg->template);
 	if (error != NULL)
@@ -420,6 +409,7 @@ set_identity(struct options *o, struct config *cfg)
 	uid_t uid;
 	gid_t gid;
 	bool root;
+	int r;
 
 	if (!find_identity(o, cfg))
 		return;
@@ -432,7 +422,10 @@ set_identity(struct options *o, struct config *cfg)
 	if (o->user == NULL)
 		return;
 	cfg->has_user = true;
-	if (user_option(o->user, cfg, &name) == -1)
+	r = user_option(o->user, cfg, &name);
+	if (r == -1)
+		cannot_start(o, "look-up of -u");
+	else if (r == 0)
 		options_wrong(o, "-u: there is no user or group %s; a number that "
 		    "passwd does not know wants a group", o->user);
 	else if (root && identity_become(name, cfg->uid, cfg->gid) == -1)
@@ -554,7 +547,6 @@ main(int argc, char *argv[])
 	struct config cfg = {
 		.template = "/var/mail/%n",
 		.format = &mbox_format,
-		.users = USERS_PASSWD,
 		.delimiters = "+",
 		.spool = "/var/tmp",
 		.locks = { LOCK_FCNTL, LOCK_DOTLOCK },
@@ -591,8 +583,8 @@ main(int argc, char *argv[])
 		cfg.host = node;
 	if (o.status == 0)
 		set_identity(&o, &cfg);
-	if (cfg.switches && cfg.users == USERS_ANY)
-		options_wrong(&o, "-U any as root wants -u");
+	if (cfg.switches && cfg.users->root_wants_u)
+		options_wrong(&o, "-U %s as root wants -u", cfg.users->name);
 	if (o.status == 0 && cfg.format->settle != NULL &&
 	    cfg.format->settle(&cfg) == -1)
 		cannot_start(&o, "strdup and lstat");

@@ -20,14 +20,17 @@
 #define COMMAND_MAX	2048	/* bytes in a command line, its end aside */
 #define REPLY_MAX	254	/* with CRLF: Exim's buffer */
 #define NAME_BYTES	200	/* of a user name or domain in a path */
+#define COMPONENT_BYTES	255	/* of a file name: NAME_MAX of every system */
 #define FOLDER_BYTES	250	/* of a folder name, and its NUL */
 #define HOST_BYTES	100
 #define ORCPT_SIZE	512	/* RFC 3461: at most 500 bytes, and its NUL */
 #define ID_SIZE		48	/* a delivery's id, with its NUL */
 
 struct failure;
+struct format;
 struct stat;
 struct log;
+struct source;
 
 /* What a client is told; esc is NULL where no enhanced code belongs. */
 struct reply {
@@ -42,9 +45,6 @@ struct quota {
 	uint64_t	 messages;
 };
 
-struct format;
-
-enum users { USERS_PASSWD, USERS_DIR, USERS_FILE, USERS_ANY };
 enum lock { LOCK_FCNTL, LOCK_FLOCK, LOCK_DOTLOCK };
 
 #define TRACE_RETURN_PATH	0x1u
@@ -57,14 +57,14 @@ struct config {
 	const char	*node;		/* this machine, in dotlocks, */
 	char		 instance[64];	/* and where our pid counts, or "" */
 	const char	*template;
-	const char	*users_path;	/* of USERS_FILE */
+	const char	*users_path;	/* of -U file: a template with %d */
 	const char	*delimiters;
 	const char	*spool;		/* a directory: -T */
 	const char	*scripts;	/* templates of -S, or NULL */
 	const char	*peer;		/* the client's address, of -p, or NULL */
-	const struct format *format;	/* of mailboxes */
 	struct log	*log;
-	enum users	 users;
+	const struct format *format;	/* of mailboxes */
+	const struct source *users;	/* of -U, a row of user.c */
 	enum lock	 locks[3];
 	size_t		 nlocks;
 	unsigned int	 trace;		/* TRACE_ bits */
@@ -111,6 +111,23 @@ struct params {
 	char		 orcpt[ORCPT_SIZE];	/* decoded, cut; or empty */
 };
 
+/* The keys that a user may have in a passwd-file, the best first. */
+struct passwd_keys {
+	const char	*names[4];
+	size_t		 lens[4];	/* of the names, which are not empty */
+	size_t		 n;
+	const char	*domain;	/* name_domain's UTF-8, or NULL */
+};
+
+/* The best line so far, in a file that is read in pieces. */
+struct passwd_match {
+	size_t		 best;	/* its rank; twice the names if there is none */
+	size_t		 lines;	/* that were looked at */
+	const char	*line;	/* NULL if there is none in this piece */
+	size_t		 len;	/* of it, without its LF */
+};
+
+/* A line, in pieces of it; a field that is missing is empty. */
 struct passwd_line {
 	const char	*name;
 	const char	*uid;
@@ -159,9 +176,22 @@ int	 parse_quota(const char *s, struct quota *q);
 /* Comma lists of -k and -x.  0 or -1. */
 int	 parse_locks(const char *s, enum lock locks[3], size_t *n);
 int	 parse_trace(const char *s, unsigned int *bits);
-/* Does the passwd-file line of len bytes belong to user[@domain]? */
-bool	 parse_passwd_key(const char *line, size_t len, const char *user,
-	    const char *domain);
+/*
+ * Whose is the line of len bytes?  Returns its rank among the keys: 2i for
+ * names[i]@domain and 2i + 1 for names[i] alone; best if it is no better.
+ */
+size_t	 parse_passwd_key(const char *line, size_t len,
+	    const struct passwd_keys *k, size_t best);
+/*
+ * Looks in the whole lines at s, of len bytes, for one whose rank is better
+ * than m->best.  Returns the bytes of the lines that it is done with: up to
+ * behind that line, or to behind the last LF.
+ */
+size_t	 parse_passwd_lines(const char *s, size_t len,
+	    const struct passwd_keys *k, struct passwd_match *m);
+/* Could the line, which has no end, become that of one of these names? */
+bool	 parse_passwd_torn(const char *line, size_t len,
+	    const struct passwd_keys *k);
 /* Splits a line in place.  NULL, or what is wrong with it. */
 const char *parse_passwd_line(char *line, struct passwd_line *p);
 /*
@@ -171,9 +201,34 @@ const char *parse_passwd_line(char *line, struct passwd_line *p);
 int	 parse_maildirsize(const char *s, struct maildirsize *m);
 /* Offset of the detail's delimiter in a local part, or its length. */
 size_t	 address_split(const char *local, const char *delimiters);
-/* May it be a component of a path? */
+
+/*
+ * name.c: names that become parts of paths, and their forms.  Pure.
+ */
+
+/* May it be a component of a path, or a part of one? */
 bool	 name_is_safe(const char *name);
+/* Has the path no component that is longer than a file's name may be? */
+bool	 name_fits(const char *path);
+/* ASCII alone. */
 void	 name_lower(char *s);
+/*
+ * A folder as IMAP stores it: UTF-8 to modified UTF-7 in out, of size bytes
+ * with its NUL.  0, or -1 if it is no UTF-8, holds a control character, or
+ * does not fit.
+ */
+int	 name_folder(const char *utf8, char *out, size_t size);
+/*
+ * The domain of len bytes in small letters, its labels in Punycode behind
+ * xn-- or else in UTF-8: each is the same for all forms of a domain.  What is
+ * neither stays as it is.  0, or -1 if it does not fit.
+ */
+int	 name_domain(const char *s, size_t len, bool ascii, char *out,
+	    size_t size);
+/* Is it written otherwise in another form? */
+bool	 name_has_forms(const char *s, size_t len);
+/* Is the domain of len bytes this one, which is name_domain's UTF-8? */
+bool	 name_domain_is(const char *s, size_t len, const char *utf8);
 
 /*
  * template.c: where a user's mailbox is.  Pure.
@@ -186,8 +241,12 @@ struct expansion {
 	const char	*domain;
 };
 
-/* NULL, or what is wrong with the template. */
-const char *template_check(const char *template, enum users users);
+/*
+ * NULL, or what is wrong with the template; has_home says that users have
+ * one.
+ */
+const char *template_check(const char *template, bool has_home);
+
 /* Does it hold the conversion, one of «hndu»?  "~/" counts as h. */
 bool	 template_has(const char *template, char conversion);
 /* Bytes of the directory before its first conversion, or of all of it. */
@@ -584,6 +643,27 @@ struct mailbox {
 	bool		 has_quota;
 };
 
+struct lookup;
+
+/* Where users are looked up: what -U names. */
+struct source {
+	const char	*name;		/* behind it, if takes_path, ":/PATH" */
+	/* 1 with the mailbox, 0 if there is no such user, -1 for failure. */
+	int		 (*find)(struct lookup *, struct mailbox *,
+			    struct failure *);
+	bool		 takes_path;
+	bool		 has_home;	/* a user has one */
+	bool		 makes_mailboxes; /* those that are missing */
+	bool		 is_system;	/* its users have groups; root is one */
+	bool		 asks_nss;	/* whatever -u says */
+	bool		 names_ids;	/* by names too, if -u does not say */
+	bool		 root_wants_u;
+};
+
+/* Reads -U's argument.  NULL, or what is wrong with it. */
+const char *user_source(const char *arg, struct config *cfg);
+/* May finding a user ask NSS, and so want its sockets? */
+bool	 user_asks_nss(const struct config *cfg);
 /* 0, or -1 and the failure.  mailbox_free in both cases. */
 int	 user_find(const struct config *cfg, const struct address *a,
 	    struct mailbox *mb, struct failure *f);
@@ -591,7 +671,10 @@ void	 mailbox_free(struct mailbox *mb);
 /* If it is missing: not with -U dir, nor where it is no user's alone. */
 bool	 mailbox_may_be_made(const struct config *cfg,
 	    const struct mailbox *mb);
-/* Of -u: a name or number, a group behind a colon.  0 or -1. */
+/*
+ * Of -u: a name or number, a group behind a colon; *name is the login name or
+ * NULL, to be freed.  1, 0 if nobody has that name, or -1 with errno.
+ */
 int	 user_option(const char *s, struct config *cfg, char **name);
 
 /*

@@ -136,14 +136,6 @@ ends_path(const char *s)
 	return s != NULL && *s == '>' && (s[1] == '\0' || s[1] == ' ');
 }
 
-void
-name_lower(char *s)
-{
-	for (; *s != '\0'; s++)
-		if (*s >= 'A' && *s <= 'Z')
-			*s = (char)(*s - 'A' + 'a');
-}
-
 int
 parse_forward_path(const char **sp, struct address *a)
 {
@@ -547,38 +539,105 @@ address_split(const char *local, const char *delimiters)
 	return strcspn(local, delimiters);
 }
 
-bool
-name_is_safe(const char *name)
-{
-	return name[0] != '\0' && name[0] != '.' &&
-	    strchr(name, '/') == NULL && strlen(name) <= NAME_BYTES;
-}
-
 /*
  * The passwd-file, as Dovecot reads it.
  */
-bool
-parse_passwd_key(const char *line, size_t len, const char *user,
-    const char *domain)
+/* The rank of a line that begins with names[i]; SIZE_MAX for none. */
+static size_t
+passwd_rank(const char *line, size_t len, const struct passwd_keys *k,
+    size_t i)
 {
-	size_t n = strlen(user);
+	size_t n = k->lens[i];
+	const char *colon;
 
-	if (len < n || line[0] == '#' || memcmp(line, user, n) != 0)
-		return false;
-	/* The password is no part of a name. */
-	if (memchr(user, ':', n) != NULL ||
-	    (domain != NULL && strchr(domain, ':') != NULL))
-		return false;
-	if (domain != NULL) {
-		size_t dlen = strlen(domain);
-
-		if (len - n <= dlen || line[n] != '@' ||
-		    strncasecmp(line + n + 1, domain, dlen) != 0)
-			return false;
-		n += 1 + dlen;
-	}
+	/* A comment is no line; the password is no part of a name. */
+	if (line[0] == '#' || memchr(line, ':', n) != NULL)
+		return SIZE_MAX;
+	line += n;
+	len -= n;
+	colon = memchr(line, ':', len);
 	/* A name alone is a line of that user, though a bad one. */
-	return n == len || line[n] == ':';
+	if (colon != NULL)
+		len = (size_t)(colon - line);
+	else if (len > 0 && line[len - 1] == '\r')
+		len--;
+	if (len == 0)
+		return 2 * i + 1;
+	return k->domain != NULL && line[0] == '@' &&
+	    name_domain_is(line + 1, len - 1, k->domain) ? 2 * i : SIZE_MAX;
+}
+
+/* Of a file's lines all but a few end here. */
+static inline bool
+passwd_begins(const char *line, size_t len, const char *name, size_t n)
+{
+	if (len < n)
+		return false;
+	/* From its end: names of one file often begin alike. */
+	while (n > 0 && line[n - 1] == name[n - 1])
+		n--;
+	return n == 0;
+}
+
+static inline size_t
+passwd_key(const char *line, size_t len, const struct passwd_keys *k,
+    size_t best)
+{
+	size_t i, rank;
+
+	for (i = 0; 2 * i < best; i++) {
+		if (!passwd_begins(line, len, k->names[i], k->lens[i]))
+			continue;
+		rank = passwd_rank(line, len, k, i);
+		if (rank < best)
+			return rank;
+	}
+	return best;
+}
+
+size_t
+parse_passwd_key(const char *line, size_t len, const struct passwd_keys *k,
+    size_t best)
+{
+	return passwd_key(line, len, k, best);
+}
+
+size_t
+parse_passwd_lines(const char *s, size_t len, const struct passwd_keys *k,
+    struct passwd_match *m)
+{
+	const char *line = s, *end = s + len, *lf;
+	size_t rank;
+
+	m->line = NULL;
+	while (m->line == NULL && line < end &&
+	    (lf = memchr(line, '\n', (size_t)(end - line))) != NULL) {
+		m->lines++;
+		rank = passwd_key(line, (size_t)(lf - line), k, m->best);
+		if (rank < m->best) {
+			m->best = rank;
+			m->line = line;
+			m->len = (size_t)(lf - line);
+		}
+		line = lf + 1;
+	}
+	return (size_t)(line - s);
+}
+
+bool
+parse_passwd_torn(const char *line, size_t len, const struct passwd_keys *k)
+{
+	size_t i, n;
+
+	if (len == 0 || line[0] == '#' || memchr(line, ':', len) != NULL)
+		return false;
+	for (i = 0; i < k->n; i++) {
+		n = k->lens[i];
+		if (memcmp(line, k->names[i], len < n ? len : n) == 0 &&
+		    (len <= n || line[n] == '@'))
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -664,7 +723,7 @@ const char *
 parse_passwd_line(char *line, struct passwd_line *p)
 {
 	enum { NAME, PASSWORD, UID, GID, GECOS, HOME, SHELL, FIELDS };
-	char *field[FIELDS];
+	const char *field[FIELDS];
 	size_t n;
 
 	memset(p, 0, sizeof(*p));
@@ -672,10 +731,11 @@ parse_passwd_line(char *line, struct passwd_line *p)
 	n = strlen(line);
 	if (n > 0 && line[n - 1] == '\r')
 		line[n - 1] = '\0';
-	for (n = 0; n < FIELDS && line != NULL; n++)
-		field[n] = strsep(&line, ":");
-	if (n <= HOME)
-		return "too few fields";
+	for (n = 0; n < FIELDS; n++) {
+		if (n == PASSWORD && line == NULL)
+			return "it is a name alone";
+		field[n] = line == NULL ? "" : strsep(&line, ":");
+	}
 	p->name = field[NAME];
 	p->uid = field[UID];
 	p->gid = field[GID];

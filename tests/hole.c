@@ -329,8 +329,8 @@ main(int argc, char *argv[])
 
 	if (argc != 6)
 		return 64;
-	cfg.users = strcmp(argv[2], "passwd") == 0 ? USERS_PASSWD :
-	    USERS_ANY;
+	if (user_source(argv[2], &cfg) != NULL)
+		return 64;
 	mail = argv[3];
 	cfg.spool = spool = argv[4];
 	outside = argv[5];

@@ -728,6 +728,267 @@ test_names(void)
 }
 
 static void
+test_name_fits(void)
+{
+	const struct {
+		int		 at;
+		const char	*path;
+		bool		 fits;
+	} rows[] = {
+		{ AT, "", true },
+		{ AT, "/", true },
+		{ AT, "/m/a", true },
+		{ AT, many("/", 'a', 255, ""), true },
+		{ AT, many("/", 'a', 256, ""), false },
+		{ AT, many("/m/", 'a', 255, "/x"), true },
+		{ AT, many("/m/", 'a', 256, "/x"), false },
+		{ AT, many("/m/", '/', 300, "/x"), true },
+		{ AT, many("", 'a', 256, "/"), false },
+		{ AT, many("", 'a', 255, ""), true },
+	};
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++)
+		row(rows[i].at, name_fits(rows[i].path) == rows[i].fits,
+		    "%s", rows[i].fits ? "it does not" : "it does");
+}
+
+/* RFC 3501, 5.1.3: what IMAP makes of a folder's name. */
+static void
+test_name_folder(void)
+{
+	static const struct {
+		int		 at;
+		const char	*utf8;
+		size_t		 size;
+		const char	*folder;	/* NULL: none */
+	} rows[] = {
+		{ AT, "Junk", 64, "Junk" },
+		{ AT, "", 64, "" },
+		{ AT, "a.b c~!\"", 64, "a.b c~!\"" },
+		{ AT, "R&D", 64, "R&-D" },
+		{ AT, "&", 64, "&-" },
+		{ AT, "Entwürfe", 64, "Entw&APw-rfe" },
+		{ AT, "&ü&", 64, "&-&APw-&-" },
+		{ AT, "üä", 64, "&APwA5A-" },
+		{ AT, "äöü", 64, "&AOQA9gD8-" },
+		{ AT, "ü-", 64, "&APw--" },
+		/* The example of the RFC. */
+		{ AT, "~peter/mail/台北/日本語", 64,
+		    "~peter/mail/&U,BTFw-/&ZeVnLIqe-" },
+		{ AT, "Отправленные", 64,
+		    "&BB4EQgQ,BEAEMAQyBDsENQQ9BD0ESwQ1-" },
+		/* Beyond the first 65536, by two surrogates. */
+		{ AT, "\xf0\x9f\x98\x80", 64, "&2D3eAA-" },
+		{ AT, "\xf4\x8f\xbf\xbf", 64, "&2,,f,w-" },
+		{ AT, "\xef\xbf\xbf", 64, "&,,8-" },
+		{ AT, "\xc2\x80", 64, "&AIA-" },
+		/* To the byte. */
+		{ AT, "abc", 4, "abc" },
+		{ AT, "abc", 3, NULL },
+		{ AT, "ü", 6, "&APw-" },
+		{ AT, "ü", 5, NULL },
+		{ AT, "&", 3, "&-" },
+		{ AT, "&", 2, NULL },
+		{ AT, "", 1, "" },
+		/* Control characters, and what is no UTF-8. */
+		{ AT, "a\tb", 64, NULL },
+		{ AT, "a\x7f", 64, NULL },
+		{ AT, "\xff", 64, NULL },
+		{ AT, "\x80", 64, NULL },
+		{ AT, "\xc3", 64, NULL },
+		{ AT, "\xc3(", 64, NULL },
+		{ AT, "\xc0\xaf", 64, NULL },
+		{ AT, "\xc1\xbf", 64, NULL },
+		{ AT, "\xe0\x9f\xbf", 64, NULL },
+		{ AT, "\xed\xa0\x80", 64, NULL },
+		{ AT, "\xf0\x8f\xbf\xbf", 64, NULL },
+		{ AT, "\xf4\x90\x80\x80", 64, NULL },
+		{ AT, "\xf8\x88\x80\x80\x80", 64, NULL },
+	};
+	char out[64];
+	size_t i;
+	int r;
+
+	for (i = 0; i < nitems(rows); i++) {
+		r = name_folder(rows[i].utf8, out, rows[i].size);
+		row(rows[i].at, r == (rows[i].folder == NULL ? -1 : 0) &&
+		    (r == -1 || same(out, rows[i].folder)), "%d: %s", r,
+		    r == 0 ? out : "");
+	}
+}
+
+/* The samples of RFC 3492, 7.1, and what is no Punycode. */
+static void
+test_name_domain(void)
+{
+	static const struct {
+		int		 at;
+		const char	*in;
+		const char	*utf8;
+		const char	*ascii;
+	} rows[] = {
+		{ AT, "xn--egbpdaj6bu4bxfgehfvwxn", "ليهمابتك"
+		    "لموشعربي؟",
+		    "xn--egbpdaj6bu4bxfgehfvwxn" },
+		{ AT, "他们为什"
+		    "么不说中文", "他们为什么不说中文",
+		    "xn--ihqwcrb4cv8a8dqg056pqjye" },
+		{ AT, "xn--ihqwctvzc91f659drss3x8bo0yb",
+		    "他們爲什"
+		    "麽不說中文", "xn--ihqwctvzc91f659drss3x8bo0yb" },
+		{ AT, "Pročprostěn"
+		    "emluvíčesky", "pročprostěnemluvíčesky",
+		    "xn--proprostnemluvesky-uyb24dma41a" },
+		{ AT, "xn--4dbcagdahymbxekheh6e0a7fei0b",
+		    "למההםפשוטלאמדבריםעברית",
+		    "xn--4dbcagdahymbxekheh6e0a7fei0b" },
+		{ AT, "xn--i1baa7eci9glrd9b2ae1bj0hfcgg6iyaf8o0a1dig0cd",
+		    "यहलोगहिन्द"
+		    "ीक्योंनहीं"
+		    "बोलसकतेहैं",
+		    "xn--i1baa7eci9glrd9b2ae1bj0hfcgg6iyaf8o0a1dig0cd" },
+		{ AT, "なぜみんな日本語を話してくれないのか",
+		    "なぜみんな日本語を話してくれないのか",
+		    "xn--n8jok5ay5dzabd5bym9f0cm5685rrjetr6pdxa" },
+		{ AT, "XN--B1ABFAAEPDRNNBGEFBADOTCWATMQ2G4L",
+		    "почемужеонинеговорятпорусски",
+		    "xn--b1abfaaepdrnnbgefbadotcwatmq2g4l" },
+		{ AT, "xn--PorqunopuedensimplementehablarenEspaol-fmd56a",
+		    "porquénopuedensimplementehablarenespañol",
+		    "xn--porqunopuedensimplementehablarenespaol-fmd56a" },
+		{ AT, "xn--TisaohkhngthchnitingVit-kjcr8268qyxafd2f1b9g",
+		    "tạisaohọkhôngthểchỉnóitiếngviệt",
+		    "xn--tisaohkhngthchnitingvit-kjcr8268qyxafd2f1b9g" },
+		{ AT, "3年B組金八先生", "3年b組金八先生",
+		    "xn--3b-ww4c5e180e575a65lsy2b" },
+		{ AT, "xn---with-SUPER-MONKEYS-pc58ag80a8qai00g7n9n",
+		    "安室奈美恵-with-super-monkeys",
+		    "xn---with-super-monkeys-pc58ag80a8qai00g7n9n" },
+		{ AT, "Hello-Another-Way-それぞれの場所",
+		    "hello-another-way-それぞれの場所",
+		    "xn--hello-another-way--fc4qua05auwb3674vfr0b" },
+		{ AT, "xn--2-u9tlzr9756bt3uc0v", "ひとつ屋根の下2",
+		    "xn--2-u9tlzr9756bt3uc0v" },
+		{ AT, "MajiでKoiする5秒前", "majiでkoiする5秒前",
+		    "xn--majikoi5-783gue6qz075azm5e" },
+		{ AT, "xn--de-jg4avhby1noc0d", "パフィーdeルンバ",
+		    "xn--de-jg4avhby1noc0d" },
+		{ AT, "そのスピードで", "そのスピードで",
+		    "xn--d9juau41awczczp" },
+		/* Each label by itself. */
+		{ AT, "b.example", "b.example", "b.example" },
+		{ AT, "", "", "" },
+		{ AT, "A..b.", "a..b.", "a..b." },
+		{ AT, "ü.xn--bcher-kva.B", "ü.bücher.b",
+		    "xn--tda.xn--bcher-kva.b" },
+		{ AT, "[ipv6:fe80::1]", "[ipv6:fe80::1]", "[ipv6:fe80::1]" },
+		{ AT, "\xf0\x9f\x98\x80.x", "\xf0\x9f\x98\x80.x",
+		    "xn--e28h.x" },
+		/* Capitals, in either form. */
+		{ AT, "BÜCHER", "bücher", "xn--bcher-kva" },
+		{ AT, "xn--BCHER-2pa", "bücher", "xn--bcher-kva" },
+		{ AT, "ΑΒΓ.ПРИ"
+		    "МЕР.ŽĆŸ", "αβγ.пример.žćÿ",
+		    "xn--mxacd.xn--e1afmkfd.xn--wdap07a" },
+		/* No Punycode, or one of ASCII alone: it is what it is. */
+		{ AT, "xn--", "xn--", "xn--" },
+		{ AT, "xn--abc-", "xn--abc-", "xn--abc-" },
+		{ AT, "xn---abc", "xn---abc", "xn---abc" },
+		{ AT, "xn--b_", "xn--b_", "xn--b_" },
+		{ AT, "xn--a", "\xc2\x80", "xn--a" },
+		/* Numbers that would come round: to a slash, to others. */
+		{ AT, "xn--9x902716a", "xn--9x902716a", "xn--9x902716a" },
+		{ AT, "xn--g3902716a", "xn--g3902716a", "xn--g3902716a" },
+		{ AT, "xn--4ca904870604b", "xn--4ca904870604b", "xn--4ca904870604b" },
+		{ AT, "xn--99999999", "xn--99999999", "xn--99999999" },
+		{ AT, "xn--999999999999", "xn--999999999999",
+		    "xn--999999999999" },
+		{ AT, "xn--ü-a", "xn--ü-a", NULL },
+		/* The surrogate U+D800. */
+		{ AT, "xn--ib9b", "xn--ib9b", "xn--ib9b" },
+		/* No UTF-8. */
+		{ AT, "A\xff.X", "a\xff.x", "a\xff.x" },
+		{ AT, "\xc3", "\xc3", "\xc3" },
+	};
+	char utf8[256], ascii[256], again[256];
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		const char *in = rows[i].in;
+
+		row(rows[i].at, name_domain(in, strlen(in), false, utf8,
+		    sizeof(utf8)) == 0 && same(utf8, rows[i].utf8), "%s",
+		    utf8);
+		row(rows[i].at, name_domain(in, strlen(in), true, ascii,
+		    sizeof(ascii)) == 0 && (rows[i].ascii == NULL ||
+		    same(ascii, rows[i].ascii)), "%s", ascii);
+		/* From one form to the other, and back. */
+		row(rows[i].at, name_domain(ascii, strlen(ascii), false,
+		    again, sizeof(again)) == 0 && same(again, utf8), "%s",
+		    again);
+		row(rows[i].at, name_domain_is(in, strlen(in), utf8) &&
+		    name_domain_is(ascii, strlen(ascii), utf8) &&
+		    !name_domain_is(in, strlen(in), "x"), "another");
+	}
+	row(AT, name_domain("b\xc3\xbc", 3, true, ascii, 10) == 0 &&
+	    same(ascii, "xn--b-eha"), "%s", ascii);
+	row(AT, name_domain("b\xc3\xbc", 3, true, ascii, 9) == -1, "%s",
+	    ascii);
+	/* A label too long for xn-- stays as it is. */
+	row(AT, name_domain(many("\xc3\xbc", 'a', 56, ""), 58, true, ascii,
+	    sizeof(ascii)) == 0 && strncmp(ascii, "xn--", 4) != 0, "%s",
+	    ascii);
+	row(AT, !name_has_forms("a.example", 9) &&
+	    !name_has_forms("xn-.x-xn--y", 11) &&
+	    name_has_forms("a.XN--y", 7) && name_has_forms("a.\xff", 3),
+	    "another");
+}
+
+/* -U's argument. */
+static void
+test_source(void)
+{
+	static const struct {
+		int		 at;
+		const char	*arg;
+		const char	*name;	/* NULL: refused */
+		const char	*path;
+	} rows[] = {
+		{ AT, "passwd", "passwd", NULL },
+		{ AT, "dir", "dir", NULL },
+		{ AT, "any", "any", NULL },
+		{ AT, "file:/etc/users", "file", "/etc/users" },
+		{ AT, "file:/etc/%d/users%%", "file", "/etc/%d/users%%" },
+		{ .at = AT, .arg = "" },
+		{ .at = AT, .arg = "passwds" },
+		{ .at = AT, .arg = "pass" },
+		{ .at = AT, .arg = "PASSWD" },
+		{ .at = AT, .arg = "passwd:" },
+		{ .at = AT, .arg = "any:/x" },
+		{ .at = AT, .arg = "file" },
+		{ .at = AT, .arg = "file:" },
+		{ .at = AT, .arg = "file:x" },
+		{ .at = AT, .arg = "file:%d/x" },
+		{ .at = AT, .arg = "file:/%n" },
+		{ .at = AT, .arg = "file:/%" },
+		{ .at = AT, .arg = "file:/%%%" },
+	};
+	struct config cfg;
+	const char *wrong;
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		memset(&cfg, 0, sizeof(cfg));
+		wrong = user_source(rows[i].arg, &cfg);
+		row(rows[i].at, (wrong == NULL) == (rows[i].name != NULL) &&
+		    (wrong != NULL || (same(cfg.users->name, rows[i].name) &&
+		    same(cfg.users_path, rows[i].path))), "%s",
+		    or_null(wrong));
+	}
+}
+
+static void
 test_template(void)
 {
 	static const struct {
@@ -762,19 +1023,28 @@ test_template(void)
 		{ AT, "/m/% n", "", NULL, 0 },
 		{ AT, "/m/%%%", "", NULL, 0 },
 	};
-	static const char users[] = "pdfa";
-	size_t i;
-	int u;
+	static const struct {
+		char		 letter;
+		const char	*arg;
+	} users[] = {
+		{ 'p', "passwd" }, { 'd', "dir" }, { 'f', "file:/f" },
+		{ 'a', "any" }
+	};
+	struct config cfg;
+	size_t i, u;
 
 	for (i = 0; i < nitems(rows); i++) {
 		const char *t = rows[i].template, *p;
 
-		for (u = USERS_PASSWD; u <= USERS_ANY; u++)
+		for (u = 0; u < nitems(users); u++) {
+			row(AT, user_source(users[u].arg, &cfg) == NULL,
+			    "-U %s", users[u].arg);
 			row(rows[i].at, (template_check(t,
-			    (enum users)u) == NULL) ==
-			    (strchr(rows[i].good, users[u]) != NULL),
-			    "another result of the check with -U %c",
-			    users[u]);
+			    cfg.users->has_home) == NULL) ==
+			    (strchr(rows[i].good, users[u].letter) != NULL),
+			    "another result of the check with -U %s",
+			    users[u].arg);
+		}
 		if (rows[i].has == NULL)
 			continue;
 		for (p = "hndu"; *p != '\0'; p++)
@@ -930,10 +1200,23 @@ test_passwd_key(void)
 		{ AT, "al:x:1:1::/h", "al:x", NULL, false },
 		{ AT, "al:{PLAIN}p@b:1:1::/h", "al:{PLAIN}p", "b", false },
 		{ AT, "al@b:x:1:1::/h", "al", "b:x", false },
+		{ AT, "al@[ipv6:::1]:x", "al", "[ipv6:::1]", false },
+		/* A name alone, saved on another system. */
+		{ AT, "al\r", "al", NULL, true },
+		{ AT, "al@b\r", "al", "b", true },
+		{ AT, "al\r:x", "al", NULL, false },
+		/* One domain in both its forms. */
+		{ AT, "al@xn--bcher-kva.x:p", "al", "bücher.x", true },
+		{ AT, "al@XN--BCHER-KVA.X:p", "al", "bücher.x", true },
+		{ AT, "al@BÜCHER.x:p", "al", "bücher.x", true },
+		{ AT, "al@bücher.x:p", "al", "bücher.x", true },
+		{ AT, "al@bücher.xx:p", "al", "bücher.x", false },
+		{ AT, "al@bucher.x:p", "al", "bücher.x", false },
+		{ AT, "al@:p", "al", "bücher.x", false },
 	};
+	struct passwd_keys k;
 	char *exact;
-	size_t i, len;
-	bool is;
+	size_t i, len, best, rank;
 
 	for (i = 0; i < nitems(rows); i++) {
 		/* No NUL behind it: a line of a file has none. */
@@ -942,10 +1225,92 @@ test_passwd_key(void)
 		    (exact = realloc(exact, len > 0 ? len : 1)) == NULL)
 			abort();
 		memcpy(exact, rows[i].line, len);
-		is = parse_passwd_key(exact, len, rows[i].user,
-		    rows[i].domain);
+		memset(&k, 0, sizeof(k));
+		k.names[0] = rows[i].user;
+		k.lens[0] = strlen(rows[i].user);
+		k.n = 1;
+		k.domain = rows[i].domain;
+		/* Where there is a domain the row is about it alone. */
+		best = rows[i].domain == NULL ? 2 : 1;
+		rank = parse_passwd_key(exact, len, &k, best);
 		free(exact);
-		row(rows[i].at, is == rows[i].is, "%d", is);
+		row(rows[i].at, rank == (rows[i].is ? best - 1 : best), "%zu",
+		    rank);
+	}
+}
+
+/* Of several lines the best: the first whose rank is lowest. */
+static void
+test_passwd_lines(void)
+{
+	static const struct {
+		int		 at;
+		const char	*file;
+		const char	*line;	/* NULL: none */
+		size_t		 rank;
+		size_t		 number;
+		size_t		 rest;	/* bytes behind the last LF */
+		bool		 torn;	/* they may be of one of the names */
+	} rows[] = {
+		{ AT, "", NULL, 8, 0, 0, false },
+		{ AT, "\n\n", NULL, 8, 0, 0, false },
+		{ AT, "x:1\nAl+d:1\n", "Al+d:1", 1, 2, 0, false },
+		{ AT, "al:1\nal+d:2\nAl:3\nAl+d:4\n", "Al+d:4", 1, 4, 0,
+		    false },
+		{ AT, "al:1\nal+d:2\nAl:3\n", "Al:3", 3, 3, 0, false },
+		{ AT, "al:1\nal+d:2\nal+d:3\n", "al+d:2", 5, 2, 0, false },
+		{ AT, "al:1\nal@b:2\nal@b:3\n", "al@b:2", 6, 2, 0, false },
+		{ AT, "Al+d@b:1\nAl+d@b:2\n", "Al+d@b:1", 0, 1, 0, false },
+		{ AT, "Al+d:1\nal@b:2\n", "Al+d:1", 1, 1, 0, false },
+		{ AT, "#al:1\nalx:1\n:al:2\nal@c:3\n", NULL, 8, 0, 0,
+		    false },
+		/* What has no end is no line, but may become one. */
+		{ AT, "x:1\nal:1", NULL, 8, 0, 4, false },
+		{ AT, "x:1\nal", NULL, 8, 0, 2, true },
+		{ AT, "x:1\na", NULL, 8, 0, 1, true },
+		{ AT, "x:1\nal+", NULL, 8, 0, 3, true },
+		{ AT, "x:1\nAl+d@", NULL, 8, 0, 5, true },
+		{ AT, "x:1\nal@exam", NULL, 8, 0, 7, true },
+		{ AT, "x:1\nalx", NULL, 8, 0, 3, false },
+		{ AT, "x:1\n#al", NULL, 8, 0, 3, false },
+		{ AT, "x:1\nb", NULL, 8, 0, 1, false },
+		{ AT, "a:", NULL, 8, 0, 2, false },
+	};
+	static const struct passwd_keys k = {
+		.names = { "Al+d", "Al", "al+d", "al" },
+		.lens = { 4, 2, 4, 2 },
+		.n = 4,
+		.domain = "b"
+	};
+	struct passwd_match m;
+	const char *s, *line;
+	size_t i, n, len, llen, number;
+	bool torn;
+
+	for (i = 0; i < nitems(rows); i++) {
+		memset(&m, 0, sizeof(m));
+		m.best = 8;
+		line = NULL;
+		llen = number = 0;
+		s = rows[i].file;
+		len = strlen(s);
+		while ((n = parse_passwd_lines(s, len, &k, &m)) > 0) {
+			s += n;
+			len -= n;
+			if (m.line == NULL)
+				continue;
+			line = m.line;
+			llen = m.len;
+			number = m.lines;
+		}
+		torn = parse_passwd_torn(s, len, &k);
+		row(rows[i].at, (rows[i].line == NULL ? line == NULL :
+		    line != NULL && llen == strlen(rows[i].line) &&
+		    memcmp(line, rows[i].line, llen) == 0) &&
+		    m.best == rows[i].rank && number == rows[i].number &&
+		    len == rows[i].rest && torn == rows[i].torn,
+		    "rank %zu, line %zu, %zu left, torn %d", m.best, number,
+		    len, torn);
 	}
 }
 
@@ -1014,9 +1379,17 @@ test_passwd_line(void)
 		    { "al", "1", "2", "/h", { 0, 0 }, false } },
 		{ AT, "al:x:1:2::/h::xuserdb_quota_rule=*:storage=1",
 		    { "al", "1", "2", "/h", { 0, 0 }, false } },
+		/* What nobody asks for may be missing. */
+		{ AT, "al:x:1:2:gecos", { "al", "1", "2", "", { 0, 0 },
+		    false } },
+		{ AT, "al:x:1:2\r", { "al", "1", "2", "", { 0, 0 },
+		    false } },
+		{ AT, "al:x:1", { "al", "1", "", "", { 0, 0 }, false } },
+		{ AT, "al:x", { "al", "", "", "", { 0, 0 }, false } },
+		{ AT, "al:", { "al", "", "", "", { 0, 0 }, false } },
 		{ .at = AT, .line = "" },
 		{ .at = AT, .line = "al" },
-		{ .at = AT, .line = "al:x:1:2:gecos" },
+		{ .at = AT, .line = "al\r" },
 		{ .at = AT, .line = "al:x:1:2::h/al" },
 		{ .at = AT, .line = "al:x:1:2::~" },
 		{ .at = AT, .line = "al:x:1:2::/h::userdb_quota_rule=*:" },
@@ -1848,10 +2221,15 @@ main(void)
 	test_trace();
 	test_split();
 	test_names();
+	test_name_fits();
+	test_name_folder();
+	test_name_domain();
+	test_source();
 	test_template();
 	test_template_directory();
 	test_expand();
 	test_passwd_key();
+	test_passwd_lines();
 	test_passwd_line();
 	test_maildirsize();
 	test_data();
