@@ -49,7 +49,7 @@ deliver_init(struct deliverer *dv, const struct config *cfg,
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 &&
 	    rl.rlim_cur < OTHER_FDS + GROUP_FDS * GROUP_MAX)
 		dv->max = rl.rlim_cur <= OTHER_FDS + GROUP_FDS ? 1 :
-		    (rl.rlim_cur - OTHER_FDS) / GROUP_FDS;
+		    (size_t)(rl.rlim_cur - OTHER_FDS) / GROUP_FDS;
 	dv->room = 1;
 	if ((dv->group = malloc(sizeof(*dv->group))) == NULL)
 		return -1;
@@ -252,7 +252,7 @@ ms_since(const struct timespec *then)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (now.tv_sec - then->tv_sec) * 1000 +
+	return (long)(now.tv_sec - then->tv_sec) * 1000 +
 	    (now.tv_nsec - then->tv_nsec) / 1000000;
 }
 
@@ -351,7 +351,7 @@ group_room(struct deliverer *dv, size_t left, uint64_t size)
 	struct delivery *group;
 
 	if (size > 0 && max > GROUP_BYTES / size)
-		max = size < GROUP_BYTES ? GROUP_BYTES / size : 1;
+		max = size < GROUP_BYTES ? (size_t)(GROUP_BYTES / size) : 1;
 	if (max > dv->room && (group = reallocarray(dv->group, max,
 	    sizeof(*group))) != NULL) {
 		dv->group = group;
