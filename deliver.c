@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "lmtpd.h"
+#include "wide.h"
 
 #define GROUP_MAX	128		/* deliveries */
 #define GROUP_EACH	16		/* where each has its own syncs */

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "lmtpd.h"
+#include "wide.h"
 
 #define ERRORS_MAX	50	/* since the start or the last message */
 #define LHLO_MAX	240	/* bytes of the whole reply: Exim's buffer */
