@@ -55,6 +55,7 @@ struct config {
 	const char	*users_path;	/* of USERS_FILE */
 	const char	*delimiters;
 	const char	*spool;		/* a directory: -T */
+	const char	*scripts;	/* -S, or NULL */
 	enum format	 format;
 	enum users	 users;
 	enum lock	 locks[3];
