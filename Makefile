@@ -6,8 +6,8 @@ DOCDIR =	${PREFIX}/share/doc/lmtpd
 
 PROGRAMS =	lmtpd
 MANUALS =	lmtpd.8
-OBJS =		session.o parse.o template.o data.o message.o user.o \
-		deliver.o mbox.o maildir.o quota.o identity.o failure.o \
+OBJS =		session.o client.o trace.o parse.o template.o data.o message.o \
+		user.o deliver.o mbox.o maildir.o quota.o identity.o failure.o \
 		os.o log.o text.o confine.o
 
 CFLAGS =	-O2 -g

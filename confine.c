@@ -67,7 +67,7 @@ uses_nss(const struct config *cfg)
 static bool
 mail_directory(const struct config *cfg, char dir[PATH_MAX])
 {
-	return cfg->format == FORMAT_MBOX &&
+	return cfg->format == &mbox_format &&
 	    template_directory(cfg->template, dir, PATH_MAX);
 }
 
@@ -94,16 +94,6 @@ static bool
 no_dump(void)
 {
 	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
-}
-
-/* Are there mailboxes that root makes and gives to their users? */
-static bool
-gives_away(const struct config *cfg)
-{
-	gid_t gid;
-
-	return cfg->switches && cfg->format == FORMAT_MBOX &&
-	    mbox_lends(cfg, &gid) == LEND_ROOT;
 }
 
 /*
@@ -429,7 +419,7 @@ restrict_files(const struct config *cfg)
 static void
 obtain(const struct config *cfg, struct text *got)
 {
-	bool gives = gives_away(cfg);
+	bool gives = cfg->lend == LEND_ROOT;
 
 	/* First: without it an ordinary user gets neither of the next two. */
 	note(got, no_new_privs(), "no-new-privs");
@@ -461,7 +451,7 @@ forbid_calls(const struct config *cfg)
 
 	snprintf(promises, sizeof(promises),
 	    "stdio rpath wpath cpath fattr inet%s%s%s",
-	    cfg->format == FORMAT_MBOX ? " flock proc" : "",
+	    cfg->format == &mbox_format ? " flock proc" : "",
 	    cfg->switches ? " id chown" : "",
 	    uses_nss(cfg) ? " getpw" : "");
 	return pledge(promises, NULL) == 0;

@@ -2,10 +2,15 @@
  * Options into a struct config; descriptors, signals and identity of the
  * process; -c and -V.
  */
+#include <sys/socket.h>
 #include <sys/stat.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +20,7 @@
 
 #include "lmtpd.h"
 
-#define OPTIONS	"cd:efH:k:m:Qq:r:s:T:t:U:u:Vvx:"
+#define OPTIONS	":cd:eFfGH:k:m:op:Qq:r:S:s:T:t:U:u:Vvx:"
 
 /* The options that are no configuration, and the first thing wrong. */
 struct options {
@@ -29,7 +34,7 @@ struct options {
 
 /* Notes what is wrong; the first is the one to mend. */
 static void __attribute__((__format__(printf, 2, 3)))
-wrong(struct options *o, const char *fmt, ...)
+options_wrong(struct options *o, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -47,23 +52,31 @@ cannot_start(struct options *o, const char *call)
 {
 	if (o->status != 0)
 		return;
-	wrong(o, "cannot start: %s: %s", call, strerror(errno));
+	options_wrong(o, "cannot start: %s: %s", call, strerror(errno));
 	o->status = EX_OSERR;
 }
+
+static const struct format *const formats[] = {
+	&mbox_format,
+	&maildir_format,
+#ifdef ANOTHER_FORMAT	/* tests have one of their own */
+	&ANOTHER_FORMAT,
+#endif
+};
 
 static void
 set_mailbox(struct options *o, struct config *cfg, const char *arg)
 {
-	if (strncmp(arg, "mbox:", 5) == 0)
-		cfg->format = FORMAT_MBOX;
-	else if (strncmp(arg, "maildir:", 8) == 0)
-		cfg->format = FORMAT_MAILDIR;
-	else {
-		wrong(o, "-d takes mbox:TEMPLATE or maildir:TEMPLATE, "
-		    "not %s", arg);
-		return;
-	}
-	cfg->template = strchr(arg, ':') + 1;
+	size_t i, len = strcspn(arg, ":");
+
+	for (i = 0; arg[len] == ':' && i < nitems(formats); i++)
+		if (word_is(arg, len, formats[i]->name)) {
+			cfg->format = formats[i];
+			cfg->template = arg + len + 1;
+			return;
+		}
+	options_wrong(o, "-d takes mbox:TEMPLATE or maildir:TEMPLATE, "
+	    "not %s", arg);
 }
 
 static void
@@ -79,22 +92,39 @@ set_users(struct options *o, struct config *cfg, const char *arg)
 		cfg->users = USERS_FILE;
 		cfg->users_path = arg + 5;
 	} else
-		wrong(o, "-U takes passwd, dir, any or file:/PATH, not %s",
+		options_wrong(o, "-U takes passwd, dir, any or file:/PATH, not %s",
 		    arg);
+}
+
+/* What may stand in a reply, a header field and a file's name. */
+static bool
+host_is_good(const char *s)
+{
+	size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789.-_:[]");
+
+	return n > 0 && n <= HOST_BYTES && s[n] == '\0';
 }
 
 static void
 set_host(struct options *o, struct config *cfg, const char *arg)
 {
-	const char *s;
-
-	for (s = arg; *s > ' ' && *s < 0x7f; s++)
-		continue;
-	if (*s != '\0' || s == arg || s - arg > HOST_BYTES)
-		wrong(o, "-H takes a host name of at most %d printable "
-		    "ASCII characters and no space, not \"%s\"", HOST_BYTES,
-		    arg);
+	if (!host_is_good(arg))
+		options_wrong(o, "-H takes a host name of at most %d letters, "
+		    "digits and . - _ : [ ], not \"%s\"", HOST_BYTES, arg);
 	cfg->host = arg;
+}
+
+/* An address, and nothing else, is believed of the environment. */
+static void
+set_peer(struct config *cfg, const char *name)
+{
+	const char *value = getenv(name);
+	struct in6_addr any;
+
+	if (value != NULL && (inet_pton(AF_INET, value, &any) == 1 ||
+	    inet_pton(AF_INET6, value, &any) == 1))
+		cfg->peer = value;
 }
 
 static long long
@@ -104,7 +134,7 @@ number(struct options *o, int option, const char *arg, long long max)
 	long long n = strtonum(arg, 1, max, &error);
 
 	if (error != NULL)
-		wrong(o, "-%c takes a number from 1 to %lld: %s is %s",
+		options_wrong(o, "-%c takes a number from 1 to %lld: %s is %s",
 		    option, max, arg, error);
 	return n;
 }
@@ -122,19 +152,31 @@ set_option(struct options *o, struct config *cfg, int option, char *arg)
 	case 'e':
 		o->log_stderr = true;
 		break;
+	case 'F':
+		cfg->folders = cfg->makes_folders = true;
+		break;
 	case 'f':
 		cfg->folders = true;
+		break;
+	case 'G':
+		cfg->greeted = true;
 		break;
 	case 'H':
 		set_host(o, cfg, arg);
 		break;
 	case 'k':
 		if (parse_locks(arg, cfg->locks, &cfg->nlocks) == -1)
-			wrong(o, "-k takes a list of fcntl, flock, dotlock, "
+			options_wrong(o, "-k takes a list of fcntl, flock, dotlock, "
 			    "each once, not \"%s\"", arg);
 		break;
 	case 'm':
 		cfg->maxrcpt = (size_t)number(o, option, arg, 1000000);
+		break;
+	case 'o':
+		cfg->once = true;
+		break;
+	case 'p':
+		set_peer(cfg, arg);
 		break;
 	case 'Q':
 		cfg->full_is_permanent = true;
@@ -142,20 +184,23 @@ set_option(struct options *o, struct config *cfg, int option, char *arg)
 	case 'q':
 		cfg->has_quota = true;
 		if (parse_quota(arg, &cfg->quota) == -1)
-			wrong(o, "-q takes BYTES[KMGT][,MESSAGES], not "
+			options_wrong(o, "-q takes BYTES[KMGT][,MESSAGES], not "
 			    "\"%s\"", arg);
 		break;
 	case 'r':
 		cfg->delimiters = arg;
 		break;
+	case 'S':
+		cfg->scripts = arg;
+		break;
 	case 's':
 		if (parse_size(arg, true, &cfg->maxsize) == -1)
-			wrong(o, "-s takes a size such as 50M, not \"%s\"",
+			options_wrong(o, "-s takes a size such as 50M, not \"%s\"",
 			    arg);
 		break;
 	case 'T':
 		if (arg[0] != '/')
-			wrong(o, "-T takes an absolute path, not \"%s\"",
+			options_wrong(o, "-T takes an absolute path, not \"%s\"",
 			    arg);
 		cfg->spool = arg;
 		break;
@@ -176,7 +221,7 @@ set_option(struct options *o, struct config *cfg, int option, char *arg)
 		break;
 	case 'x':
 		if (parse_trace(arg, &cfg->trace) == -1)
-			wrong(o, "-x takes none, or a list of return-path, "
+			options_wrong(o, "-x takes none, or a list of return-path, "
 			    "delivered-to, received, not \"%s\"", arg);
 		break;
 	}
@@ -186,26 +231,33 @@ set_option(struct options *o, struct config *cfg, int option, char *arg)
 static void
 read_options(struct options *o, struct config *cfg, int argc, char **argv)
 {
+	static const struct option none = { .name = NULL };
 	const char *error;
 	int option;
 
 	opterr = 0;
-	while ((option = getopt(argc, argv, ":" OPTIONS)) != -1) {
+	/* Options behind operands are options, whoever's libc and shell. */
+	if (unsetenv("POSIXLY_CORRECT") == -1)
+		cannot_start(o, "unsetenv");
+	while ((option = getopt_long(argc, argv, OPTIONS, &none,
+	    NULL)) != -1) {
 		if (option == ':')
-			wrong(o, "-%c wants an argument", optopt);
+			options_wrong(o, "-%c wants an argument", optopt);
 		else if (option == '?')
-			wrong(o, "there is no option -%c; see lmtpd(8)",
+			options_wrong(o, "there is no option -%c; see lmtpd(8)",
 			    optopt);
 		else
 			set_option(o, cfg, option, optarg);
 	}
-	if ((error = template_check(cfg->template, cfg->format,
-	    cfg->users)) != NULL)
-		wrong(o, "%s: \"%s\"", error, cfg->template);
+	if ((error = template_check(cfg->template, cfg->users)) == NULL &&
+	    cfg->format->check_template != NULL)
+		error = cfg->format->check_template(cfg->template);
+	if (error != NULL)
+		options_wrong(o, "%s: \"%s\"", error, cfg->template);
 	if (o->check && optind == argc)
-		wrong(o, "-c wants an address");
+		options_wrong(o, "-c wants an address");
 	if (!o->check && optind < argc)
-		wrong(o, "\"%s\" is no option, and there are operands only "
+		options_wrong(o, "\"%s\" is no option, and there are operands only "
 		    "with -c", argv[optind]);
 }
 
@@ -332,7 +384,7 @@ find_identity(struct options *o, struct config *cfg)
 	if (ruid == cfg->uid && suid == cfg->uid &&
 	    (cfg->uid == 0 || (rgid == cfg->gid && sgid == cfg->gid)))
 		return true;
-	wrong(o, "lmtpd must not be set-user-ID or set-group-ID");
+	options_wrong(o, "lmtpd must not be set-user-ID or set-group-ID");
 	return false;
 }
 
@@ -357,13 +409,13 @@ set_identity(struct options *o, struct config *cfg)
 		return;
 	cfg->has_user = true;
 	if (user_option(o->user, cfg, &name) == -1)
-		wrong(o, "-u: there is no user or group %s; a number that "
+		options_wrong(o, "-u: there is no user or group %s; a number that "
 		    "passwd does not know wants a group", o->user);
 	else if (root && identity_become(name, cfg->uid, cfg->gid) == -1)
 		cannot_start(o, "setgroups and setresuid");
 	else if (!root && (cfg->uid != uid ||
 	    (strchr(o->user, ':') != NULL && cfg->gid != gid)))
-		wrong(o, "only root can deliver as %s", o->user);
+		options_wrong(o, "only root can deliver as %s", o->user);
 	free(name);
 	if (!root)
 		cfg->gid = gid;
@@ -384,20 +436,6 @@ refuse(const struct options *o, const struct config *cfg)
 /*
  * -c: the code that delivers says what it would do.
  */
-static void
-print_usage(const struct usage *u)
-{
-	printf("\t%llu/", (unsigned long long)u->used.bytes);
-	if (u->limit.bytes > 0)
-		printf("%llu", (unsigned long long)u->limit.bytes);
-	else
-		printf("-");
-	if (u->limit.messages > 0)
-		printf(",%llu/%llu", (unsigned long long)u->used.messages,
-		    (unsigned long long)u->limit.messages);
-	printf("\n");
-}
-
 static int
 find_and_check(struct deliverer *dv, const char *address, struct rcpt *r,
     struct usage *u, struct failure *f)
@@ -405,11 +443,14 @@ find_and_check(struct deliverer *dv, const char *address, struct rcpt *r,
 	char path[COMMAND_MAX + 1];
 	const char *s = path;
 	struct address a;
-	int n;
+	struct text t;
 
-	n = snprintf(path, sizeof(path), address[0] == '<' ? "%s" : "<%s>",
-	    address);
-	if (n < 0 || (size_t)n >= sizeof(path) ||
+	text_init(&t, path, sizeof(path));
+	if (address[0] == '<')
+		text_add(&t, address, NULL);
+	else
+		text_add(&t, "<", address, ">", NULL);
+	if (t.len == sizeof(path) - 1 ||
 	    parse_forward_path(&s, &a) == -1 || *s != '\0')
 		return failure_set(f, &reply_malformed, "malformed address");
 	identity_resume(dv->cred);
@@ -424,7 +465,9 @@ check(struct deliverer *dv, const char *address)
 	const struct config *cfg = dv->cfg;
 	const struct reply *reply;
 	struct failure f = { .reply = NULL };
+	char usage[96];
 	struct usage u;
+	struct text t;
 	struct rcpt r;
 	bool good;
 
@@ -442,23 +485,34 @@ check(struct deliverer *dv, const char *address)
 	if (r.mailbox.path == NULL)
 		printf("\t-\t-\t-\n");
 	else {
-		printf("\t%s:%s\t%ld:%ld", cfg->format == FORMAT_MAILDIR ?
-		    "maildir" : "mbox", r.mailbox.path,
-		    (long)r.mailbox.id.uid, (long)r.mailbox.id.gid);
-		print_usage(&u);
+		text_init(&t, usage, sizeof(usage));
+		usage_text(&t, &u);
+		printf("\t%s:%s\t%ld:%ld\t%s\n", cfg->format->name,
+		    r.mailbox.path, (long)r.mailbox.id.uid,
+		    (long)r.mailbox.id.gid, usage);
 	}
 	mailbox_free(&r.mailbox);
 	return good;
+}
+
+/* Nobody waits for the result, and a signal ends the process. */
+static const char *
+never_over(void *arg, long us)
+{
+	(void)arg;
+	(void)us;
+	return NULL;
 }
 
 static int
 check_all(const struct config *cfg, char **addresses)
 {
 	struct credentials cred = { .cfg = cfg };
+	struct watch watch = { .pause = never_over };
 	struct deliverer dv;
 	int status = 0;
 
-	if (deliver_init(&dv, cfg, &cred) == -1) {
+	if (deliver_init(&dv, cfg, &cred, &watch) == -1) {
 		log_warn(cfg, "malloc and getentropy: %s", strerror(errno));
 		status = EX_OSERR;
 	}
@@ -468,7 +522,7 @@ check_all(const struct config *cfg, char **addresses)
 	for (; status != EX_OSERR && *addresses != NULL; addresses++)
 		if (!check(&dv, *addresses))
 			status = 1;
-	free(dv.group);
+	deliver_free(&dv);
 	if (fflush(stdout) == EOF)
 		status = EX_OSERR;
 	return status;
@@ -480,7 +534,7 @@ main(int argc, char *argv[])
 	struct options o = { .check = false };
 	struct config cfg = {
 		.template = "/var/mail/%n",
-		.format = FORMAT_MBOX,
+		.format = &mbox_format,
 		.users = USERS_PASSWD,
 		.delimiters = "+",
 		.spool = "/var/tmp",
@@ -491,7 +545,7 @@ main(int argc, char *argv[])
 		.maxrcpt = 1000,
 		.timeout = 300
 	};
-	char node[256] = "localhost", host[HOST_BYTES + 1];
+	char node[256] = "";
 	bool shielded = false;
 
 	open_standard(&o);
@@ -508,17 +562,20 @@ main(int argc, char *argv[])
 	log_open(&cfg);
 	if (o.log_stderr && shielded)
 		log_warn(&cfg, "-e: standard error is the client's");
-	(void)gethostname(node, sizeof(node) - 1);
-	node[sizeof(node) - 1] = '\0';
+	/* The system's own name may be anything. */
+	if (gethostname(node, sizeof(node) - 1) == -1 || !host_is_good(node))
+		strlcpy(node, "localhost", sizeof(node));
 	cfg.node = node;
 	cfg.pid = getpid();
-	strlcpy(host, node, sizeof(host));
 	if (cfg.host == NULL)
-		cfg.host = host;
+		cfg.host = node;
 	if (o.status == 0)
 		set_identity(&o, &cfg);
 	if (cfg.switches && cfg.users == USERS_ANY)
-		wrong(&o, "-U any as root wants -u");
+		options_wrong(&o, "-U any as root wants -u");
+	if (o.status == 0 && cfg.format->settle != NULL &&
+	    cfg.format->settle(&cfg) == -1)
+		cannot_start(&o, "strdup and lstat");
 	if (o.status == 0) {
 		confine(&cfg);
 		if (o.check)

@@ -25,6 +25,7 @@
 #define ID_SIZE		48	/* a delivery's id, with its NUL */
 
 struct failure;
+struct stat;
 
 /* What a client is told; esc is NULL where no enhanced code belongs. */
 struct reply {
@@ -39,7 +40,8 @@ struct quota {
 	uint64_t	 messages;
 };
 
-enum format { FORMAT_MBOX, FORMAT_MAILDIR };
+struct format;
+
 enum users { USERS_PASSWD, USERS_DIR, USERS_FILE, USERS_ANY };
 enum lock { LOCK_FCNTL, LOCK_FLOCK, LOCK_DOTLOCK };
 
@@ -50,13 +52,15 @@ enum lock { LOCK_FCNTL, LOCK_FLOCK, LOCK_DOTLOCK };
 /* What the options said; constant once the dialogue begins. */
 struct config {
 	const char	*host;
-	const char	*node;		/* this machine, in dotlocks */
+	const char	*node;		/* this machine, in dotlocks, */
+	char		 instance[64];	/* and where our pid counts, or "" */
 	const char	*template;
 	const char	*users_path;	/* of USERS_FILE */
 	const char	*delimiters;
 	const char	*spool;		/* a directory: -T */
-	const char	*scripts;	/* -S, or NULL */
-	enum format	 format;
+	const char	*scripts;	/* templates of -S, or NULL */
+	const char	*peer;		/* the client's address, of -p, or NULL */
+	const struct format *format;	/* of mailboxes */
 	enum users	 users;
 	enum lock	 locks[3];
 	size_t		 nlocks;
@@ -67,9 +71,15 @@ struct config {
 	bool		 has_quota;
 	bool		 full_is_permanent;
 	bool		 log_stderr;
-	bool		 folders;
+	bool		 folders;	/* -f: the detail may be a folder's */
+	bool		 makes_folders;	/* -F */
+	bool		 once;		/* -o: one copy a mailbox */
+	bool		 greeted;	/* -G: by who spoke before TLS */
 	bool		 verbose;
 	bool		 switches;	/* root: each recipient as itself */
+	/* What root lends in a system's directory of mailboxes: mbox.c. */
+	enum { LEND_NONE, LEND_GROUP, LEND_ROOT } lend;
+	gid_t		 lend_gid;	/* of LEND_GROUP */
 	bool		 has_user;	/* -u: who a user is does not matter */
 	int		 timeout;	/* seconds */
 	pid_t		 pid;
@@ -166,8 +176,7 @@ struct expansion {
 };
 
 /* NULL, or what is wrong with the template. */
-const char *template_check(const char *template, enum format format,
-	    enum users users);
+const char *template_check(const char *template, enum users users);
 /* Does it hold the conversion, one of «hndu»?  "~/" counts as h. */
 bool	 template_has(const char *template, char conversion);
 /* Bytes of the directory before its first conversion, or of all of it. */
@@ -364,29 +373,73 @@ int	 identity_become(const char *name, uid_t uid, gid_t gid);
  * os.c: what differs between systems and between file systems.
  */
 
-/* What makes a name and its data safe; see os_order in os.c. */
-enum order {
-	ORDER_EACH,	/* sync each file, then each directory */
-	ORDER_AGAIN,	/* as EACH, and the file once more under its name */
-	ORDER_JOURNAL	/* write all out, then any one sync is for all */
+/* What makes a name and its data safe; see os_volume in os.c. */
+enum sync_policy {
+	SYNC_EACH,	/* sync each file, then each directory */
+	SYNC_AGAIN,	/* as EACH, and the file once more under its name */
+	SYNC_JOURNAL	/* write all out, then any one sync is for all */
 };
 
-/* Of the file system that the open file fd is on. */
-enum order os_order(int fd);
+/* A file system, and what was learnt of it. */
+struct volume {
+	dev_t			 dev;
+	enum sync_policy	 policy;
+	bool			 replaces;	/* no RENAME_NOREPLACE here */
+	bool			 synced;	/* in this group */
+};
+
+#define VOLUMES	16	/* file systems that are remembered */
+
+struct volumes {
+	struct volume	 v[VOLUMES];
+	size_t		 n;
+};
+
+/*
+ * The file system that fd is on, whose device is dev; asked about once.  What
+ * is returned is vs's, and good as long as that is.
+ */
+struct volume *os_volume(struct volumes *vs, int fd, dev_t dev);
 /* Begins to write a file's data to the disk, or waits until it is there. */
 int	 os_write_out(int fd, bool wait);
 /*
- * Moves a file that is open as fd within dir, over nothing.  0, or -1 and
- * errno; EEXIST if another file has that name.
+ * Moves a file that is open as fd, on the file system v, within dir and over
+ * nothing.  0, or -1 and errno; EEXIST if another file has that name.
  */
-int	 os_rename(int dir, int fd, const char *from, const char *to);
-/* Copies len bytes from offset of one file to where the other stands. */
-int	 os_copy(int from, off_t offset, int to, uint64_t len);
+int	 os_rename(struct volume *v, int dir, int fd, const char *from,
+	    const char *to);
+/*
+ * Changes the inode of the open file, and nothing of what it says: so that a
+ * sync of it is one for all changes before.  0, or -1 and errno.
+ */
+int	 os_touch(int fd);
+/*
+ * fstat(2) as the server of the file knows it now.  *append_only says that
+ * what is added can never be taken back.  0, or -1 and errno.
+ */
+int	 os_fstat(int fd, struct stat *st, bool *append_only);
+/*
+ * The second on the file system's clock that has now come, as the time of a
+ * file says that is made at path and removed.  0, or -1 and errno.
+ */
+int	 os_time_beside(const char *path, time_t *now);
+/*
+ * Names this boot and this pid namespace in text, so that a pid means the
+ * same process wherever it is the same; "" where that cannot be known.
+ */
+void	 os_instance(char *text, size_t size);
+/*
+ * Copies len bytes from offset of one file to where the other stands, and
+ * adds them to *written.  0, or -1 and errno.
+ */
+int	 os_copy(int from, off_t offset, int to, uint64_t len,
+	    uint64_t *written);
 /* A file in dir that has no name. */
 int	 os_tmpfile(const char *dir);
 /*
  * Syncs the directory path, below the open one at; with made, which says
  * that something was made in it, only if no later sync is for that too.
+ * 0, 1 if this file system cannot, or -1 and errno.
  */
 int	 os_sync_dir(int at, const char *path, bool made);
 /* Opens the directory path below the open one at. */
@@ -404,8 +457,11 @@ int	 os_make_dirs(const char *path, size_t fixed, bool last);
 int	 os_sync_parents(const char *path, size_t fixed);
 /* Could they be made?  Writes nothing. */
 int	 os_may_make(const char *path, size_t fixed);
-/* All of it, or -1 and errno. */
-int	 os_write(int fd, const void *buf, size_t len);
+/*
+ * Writes all of it, or fails with -1 and errno; what was written is added to
+ * *written, unless that is NULL.
+ */
+int	 os_write(int fd, const void *buf, size_t len, uint64_t *written);
 
 /*
  * message.c: one message while it waits.
@@ -435,11 +491,11 @@ void	 message_free(struct message *m);
 int	 message_append(struct message *m, const char *dir, const char *buf,
 	    size_t len, struct failure *f);
 /*
- * Writes it between head and tail: headlen + size - f->dropped + f->quoted
- * bytes and the tail.  0, or -1 and errno.
+ * Writes it between head and tail to fd; *written is how many bytes were,
+ * also when it fails.  0, or -1 and errno.
  */
 int	 message_write(const struct message *m, int fd, struct filter *f,
-	    const char *head, size_t headlen, const char *tail);
+	    const struct text *head, const char *tail, uint64_t *written);
 
 /*
  * user.c: an address to a mailbox, or the reply that refuses it.
@@ -447,6 +503,7 @@ int	 message_write(const struct message *m, int fd, struct filter *f,
 struct mailbox {
 	char		*name;		/* %n: the name that matched */
 	char		*detail;	/* with -f, or NULL */
+	char		*folder;	/* "" the inbox; NULL: not looked for */
 	char		*path;
 	size_t		 fixed;		/* bytes of path that are never made */
 	struct identity	 id;
@@ -465,29 +522,50 @@ bool	 mailbox_may_be_made(const struct config *cfg,
 int	 user_option(const char *s, struct config *cfg, char **name);
 
 /*
+ * Whether to go on, which is asked between two pieces of work.
+ */
+struct watch {
+	/* Waits us, below a second.  NULL, or why it is over before that. */
+	const char	*(*pause)(void *arg, long us);
+	void		*arg;
+};
+
+/*
  * quota.c: how full a mailbox is, and one message more.  All of it as the
  * recipient.
  */
 struct usage {
 	struct quota	 limit;
 	struct quota	 used;
+	bool		 kept;	/* there is a maildirsize to keep in step */
 };
 
-/* The user's own limit, else that of -q.  False: else the Maildir's. */
-bool	 quota_limit(const struct config *cfg, const struct mailbox *mb,
-	    struct quota *limit);
-/* Would bytes and one message more be too many?  0, or -1 and full. */
-int	 quota_check(const struct usage *u, uint64_t bytes,
-	    struct failure *f);
-/* What is in the Maildir open as dir.  Writes nothing. */
-int	 quota_read(const struct config *cfg, const struct mailbox *mb,
-	    int dir, struct usage *u, struct failure *f);
+/* What is to be added to a mailbox. */
+struct demand {
+	struct quota	 more;
+	bool		 write;	/* a count may be left in maildirsize */
+};
+
+/* "used/limit" in bytes, and ",used/limit" in messages if limited. */
+void	 usage_text(struct text *t, const struct usage *u);
+/* Has the mailbox a limit by the options or its user's own? */
+bool	 quota_is_set(const struct config *cfg, const struct mailbox *mb);
+/* Does mail in that folder count?  "" or NULL is the inbox. */
+bool	 quota_counts(const char *folder);
 /*
- * The same and quota_check, with a count anew before it is said full, which
- * mends maildirsize; *counts if there is one to add to.
+ * Is there room in the mailbox for what is demanded?  used is what an mbox
+ * has in bytes.  Fills u.  0, or -1 and the failure.
+ */
+int	 quota_mbox(const struct config *cfg, const struct mailbox *mb,
+	    uint64_t used, const struct demand *need, struct usage *u,
+	    struct failure *f);
+/*
+ * The same for the Maildir, open as dir or -1.  It is counted where its maildirsize
+ * cannot be believed, or says full and is old; that takes seconds at most.
  */
 int	 quota_maildir(const struct config *cfg, const struct mailbox *mb,
-	    int dir, uint64_t bytes, bool *counts, struct failure *f);
+	    int dir, const struct demand *need, const struct watch *watch,
+	    struct usage *u, struct failure *f);
 /*
  * One message of so many bytes more, or less, where there is a maildirsize.
  * 0, or -1 and errno.
@@ -495,12 +573,15 @@ int	 quota_maildir(const struct config *cfg, const struct mailbox *mb,
 int	 quota_add(int dir, uint64_t bytes, bool less);
 
 /*
- * A recipient of a message, and its delivery while it is under way.
+ * A recipient of a message, and the envelope that names it.
  */
 struct rcpt {
 	char			*address;	/* as it came, in no brackets */
+	char			*orcpt;		/* ORCPT=, or NULL */
 	struct mailbox		 mailbox;
+	char			*sieve;		/* for the log, or NULL */
 	bool			 ignorequota;
+	bool			 discarded;	/* by its own script */
 	const struct reply	*reply;		/* the result */
 	char			 id[ID_SIZE];
 };
@@ -520,135 +601,160 @@ struct envelope {
 	size_t		 room;
 };
 
-/* What root lends in the directory of system mailboxes, see mbox.c. */
-enum lend { LEND_NONE, LEND_GROUP, LEND_ROOT };
-
-/* A lock file, as it was seen. */
-struct dotlock {
-	ino_t		 ino;
-	struct timespec	 mtime;
-};
-
+/*
+ * A delivery while it is under way: one message into one mailbox.
+ */
 struct delivery {
 	const struct config	*cfg;
 	struct credentials	*cred;
+	const struct watch	*watch;
 	const struct message	*message;
 	struct rcpt		*rcpt;
-	const char		*sender;
 	const struct delivery	*group;		/* its first; d is behind */
+	void			*state;		/* of the format, zeroed */
 	struct identity		 id;		/* as whom */
 	struct failure		 failure;
+	struct usage		 usage;		/* if it was asked for */
 	bool			 ok;
 	bool			 busy;		/* failed, but wait and retry */
 	int			 fd;		/* what is written, or -1 */
 	dev_t			 dev;		/* of it, if fd is not -1 */
-	ino_t			 ino;
-	enum order		 order;
-	size_t			 volume;
+	dev_t			 place_dev;	/* what all deliveries into */
+	ino_t			 place_ino;	/* one mailbox have in common */
+	struct volume		*volume;
+	const struct rcpt	*first;	/* -o: whose copy this is, or NULL */
 	uint64_t		 size;		/* bytes written */
-	/* For begin only: they lie with its caller. */
-	const char		*head;		/* trace headers */
-	size_t			 headlen;
-	uint64_t		 headlines;	/* LF in it */
-	const char		*unique;	/* for a file's name */
-	/* A Maildir's: */
-	int			 dir;		/* or -1 */
-	char			 folder[FOLDER_BYTES + 6]; /* "" or ".name/" */
-	char			 tmp[512];	/* below the Maildir */
-	char			 new[512];
-	bool			 named;		/* it is in new/ */
-	bool			 counts;	/* there is a maildirsize */
-	/* A mbox's: */
-	enum lend		 lend;
-	off_t			 end;		/* bytes before this message */
-	bool			 appended;
-	bool			 dotlocked;
-	struct dotlock		 lock;		/* ours */
-	struct dotlock		 seen;		/* another's, in the way, */
-	struct timespec		 since;		/* seen so from then on */
-	struct timespec		 atime;
-	struct timespec		 before[2];	/* atime and mtime found */
+	const char		*file;		/* for the log: its name */
 };
+
+/* What a delivery is begun with. */
+struct draft {
+	const char	*sender;
+	const char	*unique;	/* for a file's name */
+	struct text	 head;		/* trace headers */
+	uint64_t	 headlines;	/* LF in it */
+};
+
+/* What the steps of a delivery are given beside it, each its own. */
+struct step_args {
+	const struct draft	*draft;		/* begin */
+	const struct demand	*demand;	/* room */
+	bool			 carries;	/* sync: others rely on it */
+};
+
+/* 0, or -1 and the delivery's failure. */
+typedef int delivery_step(struct delivery *d, const struct step_args *a);
 
 /*
- * mbox.c and maildir.c: one message into one mailbox.  Each is called with
- * the recipient's identity, in this order: begin writes it where no reader
- * sees it, or at the end under the lock; commit gives it its place; sync
- * makes sure of that; finish lets go.  undo, after any of them failed or
- * another recipient's sync did, leaves things as they were.  -1 is failure.
+ * mbox.c and maildir.c: a format of mailboxes.  What is given a delivery is
+ * called with its recipient's identity; -1 is failure.
  */
-struct format_ops {
-	int	 (*begin)(struct delivery *);
-	int	 (*commit)(struct delivery *);
-	int	 (*sync)(struct delivery *);
-	int	 (*finish)(struct delivery *);
-	void	 (*undo)(struct delivery *);
-	/* Could it be written?  Says how full it is.  Writes nothing. */
-	int	 (*check)(struct delivery *, struct usage *);
-	/* At RCPT: is there room for so many bytes more? */
-	int	 (*quota)(const struct config *, const struct mailbox *,
-		    uint64_t, struct failure *);
+struct format {
+	const char	*name;		/* in -d, before the colon */
+	size_t		 state_size;	/* bytes of a delivery's state */
+	/* sync makes the data safe too: a mailbox has its name already. */
+	bool		 syncs_itself;
+	bool		 keeps_quota;	/* a mailbox can have its own limit */
+	/* NULL, or what is wrong with a template. */
+	const char	*(*check_template)(const char *template);
+	/* Is there a mailbox at path, and whose?  1, 0 or -1. */
+	int		 (*owner)(const char *path, struct identity *id,
+			    struct failure *f);
+	/* Would a mailbox of that path be taken for something else? */
+	bool		 (*name_is_taken)(const char *path);
+	/* At the start, as whom we began: completes cfg.  0, or -1, errno. */
+	int		 (*settle)(struct config *cfg);
+	/* As whom a mailbox is to be written, who was its user. */
+	void		 (*writer)(const struct config *cfg,
+			    struct identity *id);
+	/*
+	 * A delivery, in this order: begin writes it where no reader sees
+	 * it, or at the end under the lock, and has undone all if it fails;
+	 * room asks for the quota; commit gives it its place; sync makes sure
+	 * of that; finish lets go, as whoever the process is.  undo, after
+	 * any of these or another one's failed, leaves things as they were.
+	 */
+	delivery_step	 *begin;
+	delivery_step	 *room;		/* also without begin; fills usage */
+	delivery_step	 *commit;
+	delivery_step	 *sync;
+	int		 (*finish)(struct delivery *d);
+	void		 (*undo)(struct delivery *d);
+	/* Could it be begun?  Writes nothing. */
+	delivery_step	 *check;
 };
 
-extern const struct format_ops mbox_ops, maildir_ops;
+extern const struct format mbox_format, maildir_format;
 
-/* What root lends for the mailboxes of this configuration; *gid of GROUP. */
-enum lend mbox_lends(const struct config *cfg, gid_t *gid);
+/*
+ * trace.c: what is left of a delivery for people: its names, its trace
+ * headers, its line in the log.
+ */
+struct tracer {
+	uint64_t	 random;
+	unsigned int	 count;		/* names made */
+};
+
+#define HEAD_MAX	(4 * COMMAND_MAX)	/* bytes of trace headers */
+
+/* 0, or -1 and errno. */
+int	 trace_init(struct tracer *t);
+/*
+ * A name that no other delivery has: an id for the log and the reply, and
+ * with more randomness one for a file.
+ */
+void	 trace_names(struct tracer *t, const struct config *cfg,
+	    char id[ID_SIZE], struct text *unique);
+/* The trace headers of one recipient; returns the lines of them. */
+uint64_t trace_headers(const struct config *cfg, const struct envelope *env,
+	    const struct rcpt *r, struct text *head);
+/*
+ * The recipient's line in the log; d is NULL if it came to no delivery.
+ * reason is NULL if it was delivered.
+ */
+void	 trace_log(const struct config *cfg, const struct envelope *env,
+	    const struct rcpt *r, const struct delivery *d,
+	    const char *reason);
 
 /*
  * deliver.c: one message to all its recipients.
  */
-#define VOLUMES	16	/* file systems that are remembered */
-
-struct volume {
-	dev_t		 dev;
-	enum order	 order;
-	bool		 synced;	/* in this group */
-};
 
 /* Lives as long as the session. */
 struct deliverer {
 	const struct config	*cfg;
 	struct credentials	*cred;
+	struct watch		 watch;
 	struct delivery		*group;
+	char			*states;	/* of the group's format */
 	size_t			 room;		/* in it; at least one */
 	size_t			 max;		/* deliveries in a group */
-	struct volume		 volumes[VOLUMES];
-	size_t			 nvolumes;
-	uint64_t		 random;
-	unsigned int		 count;
-	time_t			 date_of;
-	char			 date[40];	/* as trace headers have it */
+	size_t			 n;		/* in the group now */
+	struct volumes		 volumes;
+	struct tracer		 tracer;
 	long			 waited;	/* ms for locks, this message */
-	bool			 gone;		/* the client is */
-	bool			 ending;	/* we were told to */
-	bool			 knows_lend;
-	enum lend		 lend;
-	gid_t			 lend_gid;
+	const char		*over;		/* why nothing more is begun */
 };
 
-/* 0, or -1 and errno.  The caller frees group in any case. */
+/* 0, or -1 and errno; deliver_free in both cases. */
 int	 deliver_init(struct deliverer *dv, const struct config *cfg,
-	    struct credentials *cred);
+	    struct credentials *cred, const struct watch *watch);
+void	 deliver_free(struct deliverer *dv);
 /*
  * Delivers to the recipients from first on, as many as go together; each
- * gets its reply and id.  Returns how many, at least one.  If the client
- * went or we were told to end before their commit, none of them is delivered.
+ * gets its reply and id.  Returns how many, at least one.  If dv->watch said
+ * before their commit that it is over, none of them is delivered.
  */
 size_t	 deliver_group(struct deliverer *dv, struct envelope *env,
 	    const struct message *m, size_t first);
+/* Their lines in the log; to be called when they have been answered. */
+void	 deliver_log(struct deliverer *dv, const struct envelope *env);
 /* Is there room at RCPT?  As the recipient.  0, or -1 and the failure. */
-int	 deliver_quota(struct deliverer *dv, const struct mailbox *mb,
-	    uint64_t bytes, struct failure *f);
+int	 deliver_room(struct deliverer *dv, struct rcpt *r, uint64_t bytes,
+	    struct failure *f);
 /* What would happen: -c.  0, or -1 and the failure. */
 int	 deliver_check(struct deliverer *dv, struct rcpt *r,
 	    struct usage *u, struct failure *f);
-/* One line in the log; d is NULL if it came to no delivery. */
-void	 deliver_log(const struct config *cfg, const struct envelope *env,
-	    const struct rcpt *r, const struct delivery *d,
-	    const char *reason);
-/* Waits us, below a second, or until the client goes or a signal comes. */
-int	 deliver_pause(struct deliverer *dv, long us);
 
 /*
  * confine.c: what the process gives up before it hears a stranger.
@@ -661,7 +767,62 @@ int	 deliver_pause(struct deliverer *dv, long us);
 void	 confine(const struct config *cfg);
 
 /*
- * session.c: the dialogue, and the only writer of standard output.
+ * client.c: both descriptors of the client.
+ */
+struct client {
+	const struct config	*cfg;
+	bool			 gone;		/* the client has */
+	bool			 ending;	/* we were told to end */
+	bool			 no_socket;	/* standard output is none */
+	bool			 decided;	/* how lines end: */
+	bool			 lf;
+	unsigned int		 fills;
+	size_t			 inpos;
+	size_t			 inlen;
+	size_t			 outlen;
+	char			*in;
+	char			*out;
+};
+
+/* What came of waiting for the client's next word. */
+enum client_input {
+	CLIENT_MORE, CLIENT_TIMEOUT, CLIENT_ENDING, CLIENT_GONE, CLIENT_EOF
+};
+
+/* 0, or -1 and errno; client_free in both cases. */
+int	 client_init(struct client *c, const struct config *cfg);
+void	 client_free(struct client *c);
+/* "[address]" of whom we talk to, "" where there is none. */
+void	 client_peer(const struct client *c, char *peer, size_t size);
+/* NULL, or why there is nothing more to be done for the client. */
+const char *client_over(const struct client *c);
+/* For struct watch: waits us, below a second, but not when it is over. */
+const char *client_pause(void *client, long us);
+/*
+ * Adds one line of reply: code with its space or hyphen, enhanced code or
+ * NULL, text without control characters up to a NULL.  The text is cut, the
+ * code never is.
+ */
+void	 client_say(struct client *c, const char *code, const char *esc, ...)
+	    __attribute__((__sentinel__));
+/* The reply, and the id of a delivery or NULL. */
+void	 client_reply(struct client *c, const struct reply *r,
+	    const char *id);
+/* Writes what was said, or finds that the client has gone. */
+void	 client_flush(struct client *c);
+/* Gets more input, after all that was said is written. */
+enum client_input client_fill(struct client *c);
+/* What was read and not used: where and how many bytes. */
+size_t	 client_input(const struct client *c, const char **p);
+void	 client_used(struct client *c, size_t n);
+/*
+ * The next command, NUL at its end.  Of a line that is too long the rest is
+ * read away, and *len is above COMMAND_MAX.
+ */
+enum client_input client_line(struct client *c, char **line, size_t *len);
+
+/*
+ * session.c: the dialogue.
  */
 
 /*

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -16,23 +17,51 @@
 #include "lmtpd.h"
 
 #define DIR_FLAGS	(O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+#define FOLDER_PATH	(FOLDER_BYTES + 16)	/* ".name/tmp", its NUL */
+#define FILE_PATH	512	/* of a message, below the Maildir */
+
+struct maildir {
+	int	 dir;			/* the Maildir's, 0 for none */
+	char	 folder[FOLDER_PATH];	/* "" or ".name/" */
+	char	 tmp[FILE_PATH];
+	char	 new[FILE_PATH];
+	bool	 named;			/* it has its place */
+	bool	 counted;		/* in maildirsize */
+};
 
 static int
-wrong_kind(struct failure *f, const char *path)
+maildir_wrong_kind(struct failure *f, const char *path)
 {
 	failure_errno(f, "open", "%s", path);
 	f->reply = &reply_wrong_mailbox;
 	return -1;
 }
 
-/* One of the three directories of a Maildir or its folder. */
+/* Fails for a file of the Maildir. */
 static int
-make_part(const struct delivery *d, const char *part)
+maildir_fail(struct delivery *d, const char *call, const char *file)
 {
-	char path[512];
+	return failure_errno(&d->failure, call, "%s/%s",
+	    d->rcpt->mailbox.path, file);
+}
 
-	snprintf(path, sizeof(path), "%s%s", d->folder, part);
-	return mkdirat(d->dir, path, 0700) == -1 && errno != EEXIST ? -1 : 0;
+/* The path of a part of the folder, below the Maildir. */
+static void
+part_path(const char *folder, const char *part, char path[FOLDER_PATH])
+{
+	struct text t;
+
+	text_init(&t, path, FOLDER_PATH);
+	text_add(&t, folder, part, NULL);
+}
+
+static int
+make_part(const struct maildir *m, const char *part)
+{
+	char path[FOLDER_PATH];
+
+	part_path(m->folder, part, path);
+	return mkdirat(m->dir, path, 0700) == -1 && errno != EEXIST ? -1 : 0;
 }
 
 /*
@@ -40,21 +69,39 @@ make_part(const struct delivery *d, const char *part)
  * Maildir lived until the rest of it was safe.
  */
 static int
-make_parts(const struct delivery *d)
+make_parts(const struct maildir *m, const struct mailbox *mb)
 {
-	const struct mailbox *mb = &d->rcpt->mailbox;
-	bool inbox = d->folder[0] == '\0';
+	bool inbox = m->folder[0] == '\0';
 
-	if (make_part(d, "cur") == -1 || make_part(d, "new") == -1 ||
+	if (make_part(m, "cur") == -1 || make_part(m, "new") == -1 ||
 	    (inbox && os_sync_parents(mb->path, mb->fixed) == -1) ||
-	    os_sync_dir(d->dir, inbox ? "." : d->folder, true) == -1)
+	    os_sync_dir(m->dir, inbox ? "." : m->folder, true) == -1)
 		return -1;
-	return make_part(d, "tmp");
+	return make_part(m, "tmp");
+}
+
+/* A folder that is missing, as Maildir++ has them. */
+static int
+make_folder(const struct maildir *m, const struct mailbox *mb)
+{
+	char path[FOLDER_PATH];
+	int fd;
+
+	part_path(m->folder, "", path);
+	if (mkdirat(m->dir, path, 0700) == -1 && errno != EEXIST)
+		return -1;
+	part_path(m->folder, "maildirfolder", path);
+	fd = openat(m->dir, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd == -1 || close(fd) == -1)
+		return -1;
+	if (os_sync_dir(m->dir, ".", true) == -1)
+		return -1;
+	return make_parts(m, mb);
 }
 
 /* Opens the Maildir, and makes it if it may be made.  Descriptor or -1. */
 static int
-open_maildir(const struct config *cfg, const struct mailbox *mb,
+maildir_open(const struct config *cfg, const struct mailbox *mb,
     struct failure *f)
 {
 	int fd = open(mb->path, DIR_FLAGS);
@@ -68,65 +115,143 @@ open_maildir(const struct config *cfg, const struct mailbox *mb,
 		fd = open(mb->path, DIR_FLAGS);
 	}
 	if (fd == -1 && errno == ENOTDIR)
-		return wrong_kind(f, mb->path);
+		return maildir_wrong_kind(f, mb->path);
 	if (fd == -1)
 		return failure_errno(f, "open", "%s", mb->path);
 	return fd;
 }
 
+/*
+ * A recipient can have the Maildir lead into one that we hold open for
+ * another, by /proc/self/fd: it would be written to with that one's rights.
+ */
+static int
+check_place(struct delivery *d, int dir)
+{
+	const struct delivery *other;
+	struct stat st;
+
+	if (fstat(dir, &st) == -1)
+		return maildir_fail(d, "fstat", "");
+	d->place_dev = st.st_dev;
+	d->place_ino = st.st_ino;
+	for (other = d->group; other < d; other++)
+		if (other->ok && other->place_dev == st.st_dev &&
+		    other->place_ino == st.st_ino &&
+		    other->id.uid != d->id.uid)
+			return failure_set(&d->failure, &reply_wrong_mailbox,
+			    "%s is the Maildir of another recipient too",
+			    d->rcpt->mailbox.path);
+	return 0;
+}
+
+/*
+ * Folders.
+ */
+
 /* user+a.b goes to .a.b; "a..b" would be no folder's name. */
 static bool
-is_folder_name(const char *detail)
+is_folder_name(const char *name)
 {
-	size_t len = strlen(detail);
+	size_t len = strlen(name);
 
-	return len > 0 && len < FOLDER_BYTES && detail[0] != '.' &&
-	    detail[len - 1] != '.' && strstr(detail, "..") == NULL &&
-	    strchr(detail, '/') == NULL;
+	return len > 0 && len < FOLDER_BYTES && name[0] != '.' &&
+	    name[len - 1] != '.' && strstr(name, "..") == NULL &&
+	    strchr(name, '/') == NULL;
 }
 
 static bool
-has_cur(int dir, const char *folder)
+is_folder(int dir, const char *name)
 {
-	char path[512];
+	char folder[FOLDER_PATH], path[FOLDER_PATH];
 	struct stat st;
+	struct text t;
 
-	snprintf(path, sizeof(path), "%scur", folder);
+	text_init(&t, folder, sizeof(folder));
+	text_add(&t, ".", name, "/", NULL);
+	part_path(folder, "cur", path);
 	return fstatat(dir, path, &st, 0) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* The folder of that name, or one that differs only in case, or none. */
+/*
+ * One whose name differs only in case, in name of FOLDER_BYTES.  1, 0 or -1
+ * and errno.
+ */
 static int
-find_folder(struct delivery *d)
+find_folder_by_case(int dir, const char *wanted, char *name)
 {
-	const char *detail = d->rcpt->mailbox.detail, *name;
-	DIR *dir;
+	const char *entry;
+	DIR *d;
 
-	if (!d->cfg->folders || detail == NULL || !is_folder_name(detail))
-		return 0;
-	snprintf(d->folder, sizeof(d->folder), ".%s/", detail);
-	if (has_cur(d->dir, d->folder))
-		return 0;
-	d->folder[0] = '\0';
 	/* Where nothing may be listed, only the exact name can be had. */
-	if ((dir = os_open_dir(d->dir, ".")) == NULL)
+	if ((d = os_open_dir(dir, ".")) == NULL)
 		return errno == EACCES ? 0 : -1;
-	while ((name = os_read_dir(dir)) != NULL) {
-		if (name[0] != '.' || strcasecmp(name + 1, detail) != 0)
+	while ((entry = os_read_dir(d)) != NULL) {
+		if (entry[0] != '.' || strcasecmp(entry + 1, wanted) != 0 ||
+		    !is_folder(dir, entry + 1))
 			continue;
-		snprintf(d->folder, sizeof(d->folder), "%s/", name);
-		if (has_cur(d->dir, d->folder)) {
-			closedir(dir);
-			return 0;
-		}
-		d->folder[0] = '\0';
+		strlcpy(name, entry + 1, FOLDER_BYTES);
+		closedir(d);
+		return 1;
 	}
-	return os_close_dir(dir);
+	return os_close_dir(d);
 }
+
+/*
+ * The folder that a detail means, in name of FOLDER_BYTES: of that very
+ * name, of that in IMAP's encoding, or of one that differs in case.  ""
+ * where there is none: the inbox.  0, or -1 and errno.
+ */
+static int
+find_folder(const struct config *cfg, int dir, const char *detail,
+    char *name)
+{
+	char imap[FOLDER_BYTES];
+	int r;
+
+	name[0] = '\0';
+	if (detail == NULL || !is_folder_name(detail))
+		return 0;
+	if (name_folder(detail, imap, sizeof(imap)) == -1)
+		strlcpy(imap, detail, sizeof(imap));
+	if (is_folder(dir, detail))
+		strlcpy(name, detail, FOLDER_BYTES);
+	else if (is_folder(dir, imap))
+		strlcpy(name, imap, FOLDER_BYTES);
+	else if ((r = find_folder_by_case(dir, imap, name)) != 0)
+		return r == -1 ? -1 : 0;
+	else if (cfg->makes_folders)
+		strlcpy(name, imap, FOLDER_BYTES);
+	return 0;
+}
+
+/*
+ * Settles which folder the recipient's mail goes to, once a transaction:
+ * the quota, the copies of -o and the delivery are all about the same one.
+ */
+static int
+settle_folder(const struct config *cfg, struct mailbox *mb, int dir,
+    struct failure *f)
+{
+	char name[FOLDER_BYTES];
+
+	if (mb->folder != NULL)
+		return 0;
+	if (find_folder(cfg, dir, cfg->folders ? mb->detail : NULL,
+	    name) == -1)
+		return failure_errno(f, "read", "%s", mb->path);
+	mb->folder = strdup(name);
+	return mb->folder == NULL ?
+	    failure_errno(f, "strdup", "%s", name) : 0;
+}
+
+/*
+ * Names.
+ */
 
 /* The host in a file's name: / would be a path, : begins the flags. */
 static void
-add_name_host(struct text *t, const char *host)
+add_host(struct text *t, const char *host)
 {
 	size_t n, end = t->len + HOST_BYTES;
 
@@ -142,243 +267,337 @@ add_name_host(struct text *t, const char *host)
 }
 
 static void
-name_tmp(struct delivery *d)
+name_tmp(struct maildir *m, const char *unique, const char *host)
 {
 	struct text t;
 
-	text_init(&t, d->tmp, sizeof(d->tmp));
-	text_add(&t, d->folder, "tmp/", d->unique, ".", NULL);
-	add_name_host(&t, d->cfg->host);
+	text_init(&t, m->tmp, sizeof(m->tmp));
+	text_add(&t, m->folder, "tmp/", unique, ".", NULL);
+	add_host(&t, host);
 }
 
 /* The same name, with the sizes that readers would have to count. */
 static void
-name_new(struct delivery *d, uint64_t lines)
+name_new(struct maildir *m, uint64_t size, uint64_t lines)
 {
 	struct text t;
 
-	text_init(&t, d->new, sizeof(d->new));
-	text_add(&t, d->folder, "new/", d->tmp + strlen(d->folder) +
+	text_init(&t, m->new, sizeof(m->new));
+	text_add(&t, m->folder, "new/", m->tmp + strlen(m->folder) +
 	    strlen("tmp/"), ",S=", NULL);
-	text_number(&t, d->size, 10, 0);
+	text_number(&t, size, 10, 0);
 	text_add(&t, ",W=", NULL);
-	text_number(&t, d->size + lines, 10, 0);
+	text_number(&t, size + lines, 10, 0);
 }
 
+/*
+ * The delivery.
+ */
 static int
 create_tmp(struct delivery *d)
 {
+	const struct mailbox *mb = &d->rcpt->mailbox;
+	struct maildir *m = d->state;
 	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	struct stat st;
+	int r;
 
-	d->fd = openat(d->dir, d->tmp, flags, 0600);
-	if (d->fd == -1 && (errno == ENOENT || errno == ESTALE) &&
-	    make_parts(d) == 0)
-		d->fd = openat(d->dir, d->tmp, flags, 0600);
-	return d->fd;
+	d->fd = openat(m->dir, m->tmp, flags, 0600);
+	if (d->fd == -1 && (errno == ENOENT || errno == ESTALE)) {
+		r = m->folder[0] != '\0' && d->cfg->makes_folders ?
+		    make_folder(m, mb) : make_parts(m, mb);
+		if (r == 0)
+			d->fd = openat(m->dir, m->tmp, flags, 0600);
+	}
+	if (d->fd == -1 || fstat(d->fd, &st) == -1) {
+		maildir_fail(d, "open", m->tmp);
+		/* A file in the place of tmp is not ours to mend. */
+		if (d->failure.err == ENOTDIR)
+			d->failure.reply = &reply_wrong_mailbox;
+		return -1;
+	}
+	d->dev = st.st_dev;
+	return 0;
 }
 
 static int
-maildir_begin(struct delivery *d)
+write_tmp(struct delivery *d, const struct draft *draft)
 {
-	const struct mailbox *mb = &d->rcpt->mailbox;
-	struct stat st;
+	struct maildir *m = d->state;
 	struct filter filter = {
 		.return_path = (d->cfg->trace & TRACE_RETURN_PATH) != 0
 	};
 
-	if ((d->dir = open_maildir(d->cfg, mb, &d->failure)) == -1)
-		return -1;
-	if (find_folder(d) == -1)
-		return failure_errno(&d->failure, "read", "%s", mb->path);
-	name_tmp(d);
-	if (create_tmp(d) == -1 || fstat(d->fd, &st) == -1)
-		return failure_errno(&d->failure, "open", "%s/%s", mb->path,
-		    d->tmp);
-	d->dev = st.st_dev;
-	if (message_write(d->message, d->fd, &filter, d->head, d->headlen,
-	    "") == -1)
-		return failure_errno(&d->failure, "write", "%s/%s", mb->path,
-		    d->tmp);
-	d->size = d->headlen + d->message->size - filter.dropped;
-	name_new(d, d->headlines + d->message->data.lines - filter.lines);
-	return 0;
-}
-
-/* Counts it, or takes it away from the count. */
-static void
-count(const struct delivery *d, bool less)
-{
-	if (d->counts && quota_add(d->dir, d->size, less) == -1)
-		failure_log(d->cfg, "write", "%s/maildirsize",
-		    d->rcpt->mailbox.path);
-}
-
-/* Counted at once, for the next to the same mailbox may be in the group. */
-static int
-maildir_commit(struct delivery *d)
-{
-	int r;
-
-	/* What is in the trash is not counted, see count_maildir. */
-	d->counts = strcmp(d->folder, ".Trash/") != 0;
-	if (d->counts && !d->rcpt->ignorequota && quota_maildir(d->cfg,
-	    &d->rcpt->mailbox, d->dir, d->size, &d->counts,
-	    &d->failure) == -1)
-		return -1;
-	r = os_rename(d->dir, d->fd, d->tmp, d->new);
-	if (r == -1 && errno == ENOENT && make_parts(d) == 0)
-		r = os_rename(d->dir, d->fd, d->tmp, d->new);
-	if (r == -1)
-		return failure_errno(&d->failure, "rename", "%s/%s",
-		    d->rcpt->mailbox.path, d->new);
-	d->named = true;
-	count(d, false);
-	return 0;
-}
-
-/*
- * Where a journal orders all, the sync is that of the file, whose inode the
- * rename has changed: the directory could have been exchanged meanwhile by
- * its owner for one that needs no sync, and others rely on this one.
- */
-static int
-maildir_sync(struct delivery *d)
-{
-	char path[512];
-	struct text t;
-
-	if (d->order != ORDER_EACH && fsync(d->fd) == -1)
-		return failure_errno(&d->failure, "fsync", "%s/%s",
-		    d->rcpt->mailbox.path, d->new);
-	if (d->order == ORDER_JOURNAL)
-		return 0;
-	text_init(&t, path, sizeof(path));
-	text_add(&t, d->folder, "new", NULL);
-	if (os_sync_dir(d->dir, path, false) == -1)
-		return failure_errno(&d->failure, "fsync", "%s/%s",
-		    d->rcpt->mailbox.path, path);
-	return 0;
-}
-
-static int
-maildir_finish(struct delivery *d)
-{
-	int fd = d->fd;
-
-	d->fd = -1;
-	if (close(fd) == -1)
-		return failure_errno(&d->failure, "close", "%s/%s",
-		    d->rcpt->mailbox.path, d->new);
-	close(d->dir);
-	d->dir = -1;
+	if (message_write(d->message, d->fd, &filter, &draft->head, "",
+	    &d->size) == -1)
+		return maildir_fail(d, "write", m->tmp);
+	name_new(m, d->size, draft->headlines + d->message->data.lines -
+	    filter.lines);
+	d->file = m->new;
 	return 0;
 }
 
 static void
 maildir_undo(struct delivery *d)
 {
-	const char *path = d->named ? d->new : d->tmp;
+	struct maildir *m = d->state;
+	const char *path = m->named ? m->new : m->tmp;
 
 	/* One that a reader has moved to cur/ already is out of reach. */
-	if (d->named || d->fd != -1) {
-		if (unlinkat(d->dir, path, 0) == 0) {
-			if (d->named)
-				count(d, true);
+	if (m->named || d->fd != -1) {
+		if (unlinkat(m->dir, path, 0) == 0) {
+			if (m->counted && quota_add(m->dir, d->size,
+			    true) == -1)
+				failure_log(d->cfg, "write",
+				    "%s/maildirsize", d->rcpt->mailbox.path);
 		} else if (errno != ENOENT)
 			failure_log(d->cfg, "unlink", "%s/%s",
 			    d->rcpt->mailbox.path, path);
 	}
-	d->named = false;
 	if (d->fd != -1)
 		close(d->fd);
-	if (d->dir != -1)
-		close(d->dir);
-	d->fd = d->dir = -1;
+	if (m->dir > 0)
+		close(m->dir);
+	d->fd = -1;
+	m->dir = 0;
+	m->named = m->counted = false;
 }
 
 static int
-maildir_quota(const struct config *cfg, const struct mailbox *mb,
-    uint64_t bytes, struct failure *f)
+maildir_try_begin(struct delivery *d, const struct draft *draft)
 {
-	struct usage u;
-	char path[PATH_MAX];
+	struct mailbox *mb = &d->rcpt->mailbox;
+	struct maildir *m = d->state;
 	struct text t;
-	bool counts;
-	int dir, r;
 
-	memset(&u, 0, sizeof(u));
-	/* Most have no limit and no maildirsize: one look tells. */
-	if (!quota_limit(cfg, mb, &u.limit)) {
-		text_init(&t, path, sizeof(path));
-		text_add(&t, mb->path, "/maildirsize", NULL);
-		if (faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == -1)
-			return 0;
+	if ((m->dir = maildir_open(d->cfg, mb, &d->failure)) == -1)
+		return -1;
+	if (check_place(d, m->dir) == -1 ||
+	    settle_folder(d->cfg, mb, m->dir, &d->failure) == -1)
+		return -1;
+	if (mb->folder[0] != '\0') {
+		text_init(&t, m->folder, sizeof(m->folder));
+		text_add(&t, ".", mb->folder, "/", NULL);
 	}
-	if ((dir = open(mb->path, DIR_FLAGS)) != -1) {
-		r = quota_maildir(cfg, mb, dir, bytes, &counts, f);
-		close(dir);
-		return r;
+	name_tmp(m, draft->unique, d->cfg->host);
+	if (create_tmp(d) == -1)
+		return -1;
+	return write_tmp(d, draft);
+}
+
+static int
+maildir_begin(struct delivery *d, const struct step_args *a)
+{
+	if (maildir_try_begin(d, a->draft) == 0)
+		return 0;
+	maildir_undo(d);
+	return -1;
+}
+
+/*
+ * Counted at once: the next one to the same mailbox may be in the group.
+ * Where maildirsize is kept it is kept in step, whatever has a limit.
+ */
+static int
+maildir_commit(struct delivery *d, const struct step_args *a)
+{
+	struct maildir *m = d->state;
+	int r;
+
+	(void)a;
+	r = os_rename(d->volume, m->dir, d->fd, m->tmp, m->new);
+	if (r == -1 && errno == ENOENT &&
+	    make_parts(m, &d->rcpt->mailbox) == 0)
+		r = os_rename(d->volume, m->dir, d->fd, m->tmp, m->new);
+	if (r == -1)
+		return maildir_fail(d, "rename", m->new);
+	m->named = true;
+	m->counted = (d->usage.kept || d->rcpt->ignorequota) &&
+	    quota_counts(d->rcpt->mailbox.folder);
+	if (m->counted && quota_add(m->dir, d->size, false) == -1)
+		failure_log(d->cfg, "write", "%s/maildirsize",
+		    d->rcpt->mailbox.path);
+	return 0;
+}
+
+/*
+ * Where a journal orders all, the sync is that of the file: the directory
+ * could have been exchanged by its owner for one that needs no sync.  Nor is
+ * it enough that the file was renamed, for its owner can have done that, and
+ * synced it, before the others had their names: so where they rely on it the
+ * inode is changed once more, by us.
+ */
+static int
+maildir_sync(struct delivery *d, const struct step_args *a)
+{
+	struct maildir *m = d->state;
+	char path[FOLDER_PATH];
+	int r = 0;
+
+	if (a->carries && os_touch(d->fd) == -1)
+		return maildir_fail(d, "futimens", m->new);
+	if (d->volume->policy != SYNC_JOURNAL) {
+		part_path(m->folder, "new", path);
+		if ((r = os_sync_dir(m->dir, path, false)) == -1)
+			return maildir_fail(d, "fsync", path);
 	}
+	if ((r == 1 || d->volume->policy != SYNC_EACH) && fsync(d->fd) == -1)
+		return maildir_fail(d, "fsync", m->new);
+	return 0;
+}
+
+static int
+maildir_finish(struct delivery *d)
+{
+	struct maildir *m = d->state;
+	int fd = d->fd;
+
+	d->fd = -1;
+	if (close(fd) == -1)
+		return maildir_fail(d, "close", m->new);
+	close(m->dir);
+	m->dir = 0;
+	return 0;
+}
+
+/*
+ * Room, and what -c asks.
+ */
+static int
+maildir_room(struct delivery *d, const struct step_args *a)
+{
+	struct mailbox *mb = &d->rcpt->mailbox;
+	struct maildir *m = d->state;
+	int dir, r = 0;
+
 	/* What else is wrong with it is said when it is written. */
-	return errno == ENOENT ? quota_check(&u, bytes, f) : 0;
+	if (m->dir == 0 && d->cfg->folders && mb->detail != NULL &&
+	    (dir = open(mb->path, DIR_FLAGS)) != -1) {
+		r = settle_folder(d->cfg, mb, dir, &d->failure);
+		close(dir);
+	}
+	if (r == -1 || !quota_counts(mb->folder))
+		return r;
+	return quota_maildir(d->cfg, mb, m->dir == 0 ? -1 : m->dir,
+	    a->demand, d->watch, &d->usage, &d->failure);
 }
 
 /* What is missing must be possible to make. */
 static int
-check_part(const struct delivery *d, const char *part, struct failure *f)
+check_part(struct delivery *d, int dir, const char *part)
 {
-	char path[512];
+	const char *folder = d->rcpt->mailbox.folder;
+	char path[FOLDER_PATH];
+	struct text t;
+	size_t parent;
 	int r;
 
-	snprintf(path, sizeof(path), "%s%s/.", d->folder, part);
-	r = faccessat(d->dir, path, W_OK | X_OK, AT_EACCESS);
-	if (r == -1 && errno == ENOENT)
-		r = faccessat(d->dir, d->folder[0] == '\0' ? "." : d->folder,
-		    W_OK | X_OK, AT_EACCESS);
-	return r == 0 ? 0 : failure_errno(f, "access", "%s/%s%s",
-	    d->rcpt->mailbox.path, d->folder, part);
+	text_init(&t, path, sizeof(path));
+	if (folder[0] != '\0')
+		text_add(&t, ".", folder, "/", NULL);
+	parent = t.len;
+	text_add(&t, part, "/.", NULL);
+	r = faccessat(dir, path, W_OK | X_OK, AT_EACCESS);
+	if (r == -1 && errno == ENOENT) {
+		path[parent] = '\0';
+		r = faccessat(dir, parent == 0 || d->cfg->makes_folders ?
+		    "." : path, W_OK | X_OK, AT_EACCESS);
+	}
+	path[t.len - strlen("/.")] = '\0';
+	if (r == -1) {
+		maildir_fail(d, "access", path);
+		if (d->failure.err == ENOTDIR)
+			d->failure.reply = &reply_wrong_mailbox;
+	}
+	return r;
 }
 
 static int
-maildir_check(struct delivery *d, struct usage *u)
+maildir_check(struct delivery *d, const struct step_args *a)
 {
-	const struct mailbox *mb = &d->rcpt->mailbox;
+	struct mailbox *mb = &d->rcpt->mailbox;
 	struct failure *f = &d->failure;
 	struct stat st;
-	int r;
+	int dir, r;
 
-	memset(u, 0, sizeof(*u));
-	quota_limit(d->cfg, mb, &u->limit);
-	if ((d->dir = open(mb->path, DIR_FLAGS)) == -1) {
+	(void)a;
+	if ((dir = open(mb->path, DIR_FLAGS)) == -1) {
 		if (errno == ENOTDIR)
-			return wrong_kind(f, mb->path);
+			return maildir_wrong_kind(f, mb->path);
 		/* A link that leads nowhere is in the way of it. */
 		if (errno != ENOENT || !mailbox_may_be_made(d->cfg, mb) ||
 		    lstat(mb->path, &st) == 0 ||
 		    os_may_make(mb->path, mb->fixed) == -1)
 			return failure_errno(f, "open", "%s", mb->path);
-		return quota_check(u, 1, f);
+		return 0;
 	}
-	r = quota_read(d->cfg, mb, d->dir, u, f);
-	if (r == 0 && (r = find_folder(d)) == -1)
-		failure_errno(f, "read", "%s", mb->path);
+	r = settle_folder(d->cfg, mb, dir, f);
 	if (r == 0)
-		r = check_part(d, "tmp", f);
+		r = check_part(d, dir, "tmp");
 	if (r == 0)
-		r = check_part(d, "new", f);
-	if (r == 0)
-		r = quota_check(u, 1, f);
-	close(d->dir);
-	d->dir = -1;
+		r = check_part(d, dir, "new");
+	close(dir);
 	return r;
 }
 
-const struct format_ops maildir_ops = {
+/*
+ * With -U dir: is it a Maildir, and whose?
+ */
+
+/* 1, 0 or -1 with the failure. */
+static int
+is_maildir(const char *path, struct failure *f)
+{
+	static const char *const parts[] = { "cur", "new", "tmp" };
+	char sub[PATH_MAX + 8];
+	struct stat st;
+	struct text t;
+	size_t i;
+
+	for (i = 0; i < nitems(parts); i++) {
+		text_init(&t, sub, sizeof(sub));
+		text_add(&t, path, "/", parts[i], NULL);
+		if (stat(sub, &st) == 0) {
+			if (S_ISDIR(st.st_mode))
+				return 1;
+		} else if (errno != ENOENT && errno != ENOTDIR)
+			return failure_errno(f, "stat", "%s", sub);
+	}
+	return 0;
+}
+
+static int
+maildir_owner(const char *path, struct identity *id, struct failure *f)
+{
+	struct stat st;
+	int r;
+
+	if (lstat(path, &st) == -1)
+		return errno == ENOENT ? 0 : failure_errno(f, "lstat", "%s",
+		    path);
+	/* A link to what is not there may lead to a disk that is not. */
+	if (S_ISLNK(st.st_mode) && stat(path, &st) == -1)
+		return maildir_wrong_kind(f, path);
+	if ((r = is_maildir(path, f)) == -1)
+		return -1;
+	if (r == 0)
+		return failure_set(f, &reply_wrong_mailbox,
+		    "%s is no Maildir", path);
+	id->uid = st.st_uid;
+	id->gid = st.st_gid;
+	return 1;
+}
+
+const struct format maildir_format = {
+	.name = "maildir",
+	.state_size = sizeof(struct maildir),
+	.keeps_quota = true,
+	.owner = maildir_owner,
 	.begin = maildir_begin,
+	.room = maildir_room,
 	.commit = maildir_commit,
 	.sync = maildir_sync,
 	.finish = maildir_finish,
 	.undo = maildir_undo,
 	.check = maildir_check,
-	.quota = maildir_quota,
 };

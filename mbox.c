@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -21,7 +20,55 @@
 
 #define OPEN_FLAGS	(O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | \
 			    O_NOCTTY | O_CLOEXEC)
+#define LOCK_FLAGS	(O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC)
+#define LOCK_SUFFIX	".lock"
 #define STALE_SECONDS	300	/* a dotlock that old is nobody's any more */
+#define SEEN_SECONDS	1	/* and it was seen so long not to change; */
+#define AHEAD_SECONDS	10	/* if its time is ahead, so long */
+#define LINKS_MAX	8	/* of root's, on the way to the directory */
+
+/* A lock file, as it was seen. */
+struct dotlock {
+	ino_t		 ino;
+	struct timespec	 mtime;
+};
+
+struct mbox {
+	/* Our dotlock, */
+	bool		 dotlocked;
+	struct dotlock	 lock;
+	/* and another's in the way, seen so from then on, */
+	struct dotlock	 seen;
+	struct timespec	 since;		/* monotonic */
+	time_t		 seen_at;	/* on the file system's clock */
+	/* What is to be undone. */
+	off_t		 end;		/* bytes before this message */
+	uint64_t	 written;
+	struct timespec	 before[2];	/* atime and mtime found */
+	struct timespec	 atime;		/* to be left */
+};
+
+static int
+mbox_fail(struct delivery *d, const char *call)
+{
+	return failure_errno(&d->failure, call, "%s", d->rcpt->mailbox.path);
+}
+
+static int
+mbox_wrong(struct delivery *d, const char *what)
+{
+	return failure_set(&d->failure, &reply_wrong_mailbox,
+	    "%s %s (as euid %ld, egid %ld)", d->rcpt->mailbox.path, what,
+	    (long)geteuid(), (long)getegid());
+}
+
+static int
+mbox_busy(struct delivery *d, const char *what)
+{
+	d->busy = true;
+	return failure_set(&d->failure, &reply_busy, "%s %s",
+	    d->rcpt->mailbox.path, what);
+}
 
 /*
  * The directory of system mailboxes.  What root may lend to a delivery there
@@ -29,85 +76,153 @@
  * has a hand in it.
  */
 static bool
-is_trusted(const char *path, struct stat *st)
+is_roots_directory(const char *path, mode_t forbidden, struct stat *st)
 {
 	return lstat(path, st) == 0 && S_ISDIR(st->st_mode) &&
-	    st->st_uid == 0;
+	    st->st_uid == 0 && (st->st_mode & forbidden) == 0;
 }
 
-enum lend
-mbox_lends(const struct config *cfg, gid_t *gid)
+/*
+ * Puts in path, of PATH_MAX bytes, what a link of root's at its first len
+ * bytes leads to, in place of these.  False if it is none.
+ */
+static bool
+follow_link(char *path, size_t len)
 {
-	char path[PATH_MAX];
+	char target[PATH_MAX], new[PATH_MAX];
+	char rest = path[len];
 	struct stat st;
-	char *slash;
+	struct text t;
+	ssize_t n;
 
-	if (!cfg->switches ||
-	    !template_directory(cfg->template, path, sizeof(path)))
-		return LEND_NONE;
-	for (slash = path; (slash = strchr(slash + 1, '/')) != NULL; ) {
-		*slash = '\0';
-		if (!is_trusted(path, &st) || (st.st_mode & 022) != 0)
-			return LEND_NONE;
-		*slash = '/';
+	path[len] = '\0';
+	n = lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && st.st_uid == 0 ?
+	    readlink(path, target, sizeof(target)) : -1;
+	path[len] = rest;
+	if (n <= 0)
+		return false;
+	text_init(&t, new, sizeof(new));
+	if (target[0] != '/') {
+		while (path[len - 1] != '/')
+			len--;
+		text_bytes(&t, path, len);
 	}
-	if (!is_trusted(path, &st) || (st.st_mode & S_IWOTH) != 0)
-		return LEND_NONE;
-	if ((st.st_mode & S_IWGRP) == 0)
-		return LEND_ROOT;
-	*gid = st.st_gid;
-	return LEND_GROUP;
+	text_bytes(&t, target, (size_t)n);
+	text_add(&t, path + strcspn(path + len, "/") + len, NULL);
+	strlcpy(path, new, PATH_MAX);
+	return t.len < sizeof(new) - 1;
+}
+
+/*
+ * Follows the links of root's on the way to the directory, in its place, as
+ * long as all that is passed is root's alone.  False: it is not.
+ */
+static bool
+settle_directory(char path[PATH_MAX])
+{
+	int links = 0;
+	struct stat st;
+	size_t len;
+	bool good;
+
+	for (len = 0; path[len] != '\0'; ) {
+		len += 1 + strcspn(path + len + 1, "/");
+		if (path[len] == '/') {
+			path[len] = '\0';
+			good = is_roots_directory(path, S_IWGRP | S_IWOTH,
+			    &st);
+			path[len] = '/';
+		} else
+			good = is_roots_directory(path, S_IWOTH, &st);
+		if (good)
+			continue;
+		if (++links > LINKS_MAX || !follow_link(path, len))
+			return false;
+		len = 0;
+	}
+	return true;
+}
+
+static bool
+uses_dotlocks(const struct config *cfg)
+{
+	size_t i;
+
+	for (i = 0; i < cfg->nlocks; i++)
+		if (cfg->locks[i] == LOCK_DOTLOCK)
+			return true;
+	return false;
 }
 
 static int
-fail(struct delivery *d, const char *call)
+mbox_settle(struct config *cfg)
 {
-	return failure_errno(&d->failure, call, "%s", d->rcpt->mailbox.path);
+	char path[PATH_MAX], template[2 * PATH_MAX];
+	const char *s;
+	struct stat st;
+	struct text t;
+
+	if (uses_dotlocks(cfg))
+		os_instance(cfg->instance, sizeof(cfg->instance));
+	if (!cfg->switches ||
+	    !template_directory(cfg->template, path, sizeof(path)) ||
+	    !settle_directory(path))
+		return 0;
+	/* A per cent sign that came by a link begins no conversion. */
+	text_init(&t, template, sizeof(template));
+	for (s = path; *s != '\0'; s++)
+		text_bytes(&t, *s == '%' ? "%%" : s, *s == '%' ? 2 : 1);
+	text_add(&t, strrchr(cfg->template, '/'), NULL);
+	if ((cfg->template = strdup(template)) == NULL ||
+	    lstat(path, &st) == -1)
+		return -1;
+	cfg->lend = (st.st_mode & S_IWGRP) != 0 ? LEND_GROUP : LEND_ROOT;
+	cfg->lend_gid = st.st_gid;
+	return 0;
 }
 
-/* As the one who may make files beside the mailbox: root, if it is root's. */
+static void
+mbox_writer(const struct config *cfg, struct identity *id)
+{
+	if (cfg->lend == LEND_GROUP)
+		id->gid = cfg->lend_gid;
+}
+
+/* As the one who may make files beside the mailbox. */
 static int
 assume_directory(struct delivery *d)
 {
-	if (d->lend != LEND_ROOT)
+	if (d->cfg->lend != LEND_ROOT)
 		return identity_assume(d->cred, &d->id);
 	identity_resume(d->cred);
 	return 0;
 }
 
-static int
-wrong(struct delivery *d, const char *what)
-{
-	return failure_set(&d->failure, &reply_wrong_mailbox,
-	    "%s %s (as euid %ld, egid %ld)", d->rcpt->mailbox.path, what,
-	    (long)geteuid(), (long)getegid());
-}
+/*
+ * The mailbox.
+ */
 
 /* Is it a mailbox that may be written to?  The attacks: links, pipes. */
 static int
 examine(struct delivery *d, const struct stat *st)
 {
-	char owner[64];
+	char owner[80];
+	struct text t;
 
 	if (S_ISLNK(st->st_mode))
-		return wrong(d, "is a symbolic link");
+		return mbox_wrong(d, "is a symbolic link");
 	if (!S_ISREG(st->st_mode))
-		return wrong(d, "is no regular file");
+		return mbox_wrong(d, "is no regular file");
 	if (st->st_nlink != 1)
-		return wrong(d, "has more than one link");
+		return mbox_wrong(d, "has more than one link");
 	if (st->st_uid == d->id.uid)
 		return 0;
-	snprintf(owner, sizeof(owner), "belongs to uid %ld, not to %ld",
-	    (long)st->st_uid, (long)d->id.uid);
-	return wrong(d, owner);
-}
-
-static int
-busy(struct delivery *d, const char *what)
-{
-	d->busy = true;
-	return failure_set(&d->failure, &reply_busy, "%s %s",
-	    d->rcpt->mailbox.path, what);
+	text_init(&t, owner, sizeof(owner));
+	text_add(&t, "belongs to uid ", NULL);
+	text_number(&t, st->st_uid, 10, 0);
+	text_add(&t, ", not to ", NULL);
+	text_number(&t, d->id.uid, 10, 0);
+	return mbox_wrong(d, owner);
 }
 
 /*
@@ -120,38 +235,38 @@ is_open_in_group(const struct delivery *d, const struct stat *st)
 	const struct delivery *other;
 
 	for (other = d->group; other < d; other++)
-		if (other->fd != -1 && other->dev == st->st_dev &&
-		    other->ino == st->st_ino)
+		if (other->fd != -1 && other->place_dev == st->st_dev &&
+		    other->place_ino == st->st_ino)
 			return true;
 	return false;
 }
 
 /* A mailbox that is missing: made where it may be, and its parents. */
 static int
-create(struct delivery *d)
+create_mailbox(struct delivery *d)
 {
-	const struct config *cfg = d->cfg;
 	const struct mailbox *mb = &d->rcpt->mailbox;
 	int fd;
 
-	if (!mailbox_may_be_made(cfg, mb)) {
+	if (!mailbox_may_be_made(d->cfg, mb)) {
 		errno = ENOENT;
-		return fail(d, "open");
+		return mbox_fail(d, "open");
 	}
 	if (assume_directory(d) == -1)
-		return fail(d, "seteuid for");
+		return mbox_fail(d, "seteuid for");
 	fd = open(mb->path, OPEN_FLAGS | O_CREAT | O_EXCL, 0600);
 	if (fd == -1 && errno == ENOENT &&
 	    os_make_dirs(mb->path, mb->fixed, false) == 0)
 		fd = open(mb->path, OPEN_FLAGS | O_CREAT | O_EXCL, 0600);
 	if (fd == -1 && errno == EEXIST)
-		return busy(d, "was made just now by another");
+		return mbox_busy(d, "was made just now by another");
 	if (fd == -1)
-		return fail(d, "create");
-	if (d->lend == LEND_ROOT && fchown(fd, d->id.uid, d->id.gid) == -1)
-		fail(d, "chown");
+		return mbox_fail(d, "create");
+	if (d->cfg->lend == LEND_ROOT &&
+	    fchown(fd, d->id.uid, d->id.gid) == -1)
+		mbox_fail(d, "chown");
 	else if (identity_assume(d->cred, &d->id) == -1)
-		fail(d, "seteuid for");
+		mbox_fail(d, "seteuid for");
 	else {
 		d->fd = fd;
 		return 0;
@@ -169,100 +284,164 @@ open_mailbox(struct delivery *d)
 	struct stat st;
 
 	if (lstat(path, &st) == -1)
-		return errno == ENOENT ? create(d) : fail(d, "lstat");
+		return errno == ENOENT ? create_mailbox(d) :
+		    mbox_fail(d, "lstat");
 	if (examine(d, &st) == -1)
 		return -1;
 	if (is_open_in_group(d, &st))
-		return busy(d, "is in this group already");
+		return mbox_busy(d, "is in this group already");
 	/* It may have been changed for something else meanwhile. */
 	if ((d->fd = open(path, OPEN_FLAGS)) == -1) {
 		if (errno == ELOOP)
-			return wrong(d, "is a symbolic link");
+			return mbox_wrong(d, "is a symbolic link");
 		if (errno == ENOENT || errno == ESTALE)
-			return busy(d, "was replaced");
-		return fail(d, "open");
+			return mbox_busy(d, "was replaced");
+		return mbox_fail(d, "open");
 	}
 	return 0;
 }
 
-/* With the lock held: the same file as that name's, and still good. */
+/*
+ * With the lock held: the same file as that name's, still good, and one from
+ * which what is added can be taken away again.
+ */
 static int
 examine_locked(struct delivery *d, struct stat *st)
 {
 	struct stat named;
+	bool append_only;
 
-	if (fstat(d->fd, st) == -1)
-		return fail(d, "fstat");
+	if (os_fstat(d->fd, st, &append_only) == -1)
+		return mbox_fail(d, "fstat");
 	if (lstat(d->rcpt->mailbox.path, &named) == -1 ||
 	    named.st_dev != st->st_dev || named.st_ino != st->st_ino)
-		return busy(d, "was replaced");
+		return mbox_busy(d, "was replaced");
+	if (append_only)
+		return mbox_wrong(d, "is append-only: a message that cannot "
+		    "be made safe would stay in it");
 	return examine(d, st);
 }
 
 /*
- * Dotlocks.  Ours has the process and the host in it, a line each.
+ * Dotlocks.  Ours has the process, the host and the instance in it, a line
+ * each: a pid says something only in its own pid namespace and boot.
  */
+
 /* The mailbox's lock, or a name beside it where unique is not empty. */
-static int
+static void
 lock_path(const struct delivery *d, const char *unique, char path[PATH_MAX])
 {
-	const char *mailbox = d->rcpt->mailbox.path;
+	struct text t;
 
-	if (strlen(mailbox) + strlen(".lock.") + strlen(unique) >= PATH_MAX) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	strlcpy(path, mailbox, PATH_MAX);
-	strlcat(path, unique[0] == '\0' ? ".lock" : ".lock.", PATH_MAX);
-	strlcat(path, unique, PATH_MAX);
-	return 0;
+	text_init(&t, path, PATH_MAX);
+	text_add(&t, d->rcpt->mailbox.path, LOCK_SUFFIX,
+	    unique[0] == '\0' ? "" : ".", unique, NULL);
 }
 
-/* Was the lock left by a process of this host that is dead? */
-static bool
-is_orphan(const char *path, const char *node)
+/* A name beside the mailbox that nobody else takes. */
+static void
+aside_path(const struct delivery *d, char path[PATH_MAX])
 {
-	char text[512], *rest = text;
-	const char *name, *error;
-	ssize_t n;
-	pid_t pid;
+	lock_path(d, d->rcpt->id, path);
+}
+
+/* What is in our locks. */
+static void
+lock_text(const struct config *cfg, struct text *t)
+{
+	text_number(t, (uint64_t)cfg->pid, 10, 0);
+	text_add(t, "\n", cfg->node, "\n", NULL);
+	if (cfg->instance[0] != '\0')
+		text_add(t, cfg->instance, "\n", NULL);
+}
+
+/* Reads a lock into text; "" if it cannot be, or is empty. */
+static void
+lock_read(const char *path, char *text, size_t size)
+{
+	ssize_t n = -1;
 	int fd;
 
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd == -1)
-		return false;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return false;
-	text[n] = '\0';
+	if (fd != -1) {
+		n = read(fd, text, size - 1);
+		close(fd);
+	}
+	text[n < 0 ? 0 : n] = '\0';
+}
+
+/*
+ * Was the lock left by a process that is dead?  Only one of this host, boot
+ * and pid namespace can be asked after; and as none of ours stands in our
+ * own way, who had our pid before is dead.
+ */
+static bool
+is_orphan(const char *path, const struct config *cfg)
+{
+	char text[768], *rest = text;
+	const char *host, *instance, *error;
+	pid_t pid;
+
+	lock_read(path, text, sizeof(text));
 	pid = (pid_t)strtonum(strsep(&rest, "\n"), 1, INT_MAX, &error);
-	name = strsep(&rest, "\n");
-	return error == NULL && name != NULL && strcmp(name, node) == 0 &&
-	    kill(pid, 0) == -1 && errno == ESRCH;
+	host = strsep(&rest, "\n");
+	instance = strsep(&rest, "\n");
+	if (error != NULL || host == NULL || instance == NULL ||
+	    instance[0] == '\0' || strcmp(host, cfg->node) != 0 ||
+	    strcmp(instance, cfg->instance) != 0)
+		return false;
+	return pid == cfg->pid || (kill(pid, 0) == -1 && errno == ESRCH);
 }
 
 static bool
-is_same(const struct dotlock *lock, const struct stat *st)
+lock_is(const struct dotlock *lock, const struct stat *st)
 {
 	/* An inode that is freed is the next lock's: it is too little. */
 	return lock->ino == st->st_ino &&
 	    timespeccmp(&lock->mtime, &st->st_mtim, ==);
 }
 
-/* Older than five minutes, and seen not to change for a second. */
+/* Is it the lock of another delivery of this group? */
+static bool
+is_locked_in_group(const struct delivery *d, const struct stat *st)
+{
+	const struct delivery *other;
+	const struct mbox *m;
+
+	for (other = d->group; other < d; other++) {
+		m = other->state;
+		if (m->dotlocked && lock_is(&m->lock, st))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Older than five minutes on the clock of the file system, which may not be
+ * ours, and seen not to change meanwhile.  A time far ahead of that clock
+ * says nothing of the age: such a lock is watched for longer.
+ */
 static bool
 is_abandoned(struct delivery *d, const struct stat *st)
 {
+	struct mbox *m = d->state;
+	char aside[PATH_MAX];
 	struct timespec now;
+	time_t seen;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (!is_same(&d->seen, st)) {
-		d->seen = (struct dotlock){ st->st_ino, st->st_mtim };
-		d->since = now;
+	if (!lock_is(&m->seen, st)) {
+		aside_path(d, aside);
+		if (os_time_beside(aside, &m->seen_at) == -1)
+			return false;
+		m->seen = (struct dotlock){ st->st_ino, st->st_mtim };
+		m->since = now;
 	}
-	return time(NULL) - st->st_mtim.tv_sec > STALE_SECONDS &&
-	    now.tv_sec - d->since.tv_sec > 1;
+	seen = now.tv_sec - m->since.tv_sec;
+	if (st->st_mtime > m->seen_at + seen + STALE_SECONDS)
+		return seen > AHEAD_SECONDS;
+	return st->st_mtime < m->seen_at + seen - STALE_SECONDS &&
+	    seen > SEEN_SECONDS;
 }
 
 static bool
@@ -270,75 +449,96 @@ is_stale(struct delivery *d, const char *path)
 {
 	struct stat st;
 
-	return lstat(path, &st) == 0 &&
-	    (is_abandoned(d, &st) || is_orphan(path, d->cfg->node));
+	return lstat(path, &st) == 0 && !is_locked_in_group(d, &st) &&
+	    (is_orphan(path, d->cfg) || is_abandoned(d, &st));
 }
 
 /*
  * Takes a lock out of the way.  Two who break it at once must not take away
  * each other's new one: so it is moved aside, looked at again, and put back
- * if it is alive.
+ * if it is alive.  What is no file cannot be a new one of theirs.
  */
 static void
 break_lock(struct delivery *d, const char *path)
 {
 	char aside[PATH_MAX];
-
-	if (lock_path(d, d->unique, aside) == -1 ||
-	    renameat(AT_FDCWD, path, AT_FDCWD, aside) == -1)
-		return;
-	if (is_stale(d, aside))
-		log_warn(d->cfg, "broke the stale lock %s", path);
-	else if (linkat(AT_FDCWD, aside, AT_FDCWD, path, 0) == -1)
-		failure_log(d->cfg, "link", "%s", path);
-	(void)unlink(aside);
-}
-
-static int
-write_lock(int fd, const struct config *cfg)
-{
-	char text[320];
-	int n;
-
-	n = snprintf(text, sizeof(text), "%ld\n%.255s\n", (long)cfg->pid,
-	    cfg->node);
-	return os_write(fd, text, (size_t)n);
-}
-
-/*
- * Written under a name of its own first: a lock whose maker was killed
- * before it had its process in it could not be told from a living one.
- */
-static int
-dotlock_create(struct delivery *d, const char *path)
-{
-	char aside[PATH_MAX];
 	struct stat st;
+	int r;
+
+	aside_path(d, aside);
+	if (lstat(path, &st) == -1)
+		return;
+	if (!S_ISREG(st.st_mode))
+		r = S_ISDIR(st.st_mode) ? rmdir(path) : unlink(path);
+	else if ((r = renameat(AT_FDCWD, path, AT_FDCWD, aside)) == 0) {
+		if (!is_stale(d, aside)) {
+			if (linkat(AT_FDCWD, aside, AT_FDCWD, path, 0) == -1)
+				failure_log(d->cfg, "link", "%s", path);
+			(void)unlink(aside);
+			return;
+		}
+		r = unlink(aside);
+	}
+	if (r == 0)
+		log_warn(d->cfg, "broke the stale lock %s", path);
+	else if (errno != ENOENT)
+		failure_log(d->cfg, "break the stale lock", "%s", path);
+}
+
+/* Makes a file with our lock's text in it, and makes nothing if it fails. */
+static int
+lock_write(const struct config *cfg, const char *path)
+{
+	char buf[768];
+	struct text t;
 	int fd, r, save;
 
-	if (lock_path(d, d->unique, aside) == -1)
+	if ((fd = open(path, LOCK_FLAGS, 0600)) == -1)
 		return -1;
-	fd = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd == -1)
-		return -1;
-	if ((r = write_lock(fd, d->cfg)) == 0)
-		r = fstat(fd, &st);
+	text_init(&t, buf, sizeof(buf));
+	lock_text(cfg, &t);
+	r = os_write(fd, t.buf, t.len, NULL);
 	save = errno;
 	if (close(fd) == -1 && r == 0) {
 		save = errno;
 		r = -1;
 	}
-	if (r == 0 && (r = linkat(AT_FDCWD, aside, AT_FDCWD,
-	    path, 0)) == -1)
-		save = errno;
-	(void)unlink(aside);
-	if (r == -1) {
-		errno = save;
+	if (r == -1)
+		(void)unlink(path);
+	errno = save;
+	return r;
+}
+
+/*
+ * Written under a name of its own first: a lock whose maker was killed
+ * before it had its process in it could not be told from a living one.
+ * Where there are no links, that cannot be had.
+ */
+static int
+lock_create(struct delivery *d, const char *path)
+{
+	struct mbox *m = d->state;
+	char aside[PATH_MAX];
+	struct stat st;
+	int r, save;
+
+	aside_path(d, aside);
+	if (lock_write(d->cfg, aside) == -1)
 		return -1;
+	if ((r = linkat(AT_FDCWD, aside, AT_FDCWD, path, 0)) == -1 &&
+	    errno != EEXIST && errno != ENOENT)
+		r = lock_write(d->cfg, path);
+	save = errno;
+	(void)unlink(aside);
+	/* By its own name: some file systems number each name for itself. */
+	if (r == 0 && (r = lstat(path, &st)) == -1)
+		save = errno;
+	if (r == 0) {
+		m->lock = (struct dotlock){ st.st_ino, st.st_mtim };
+		m->dotlocked = true;
 	}
-	d->lock = (struct dotlock){ st.st_ino, st.st_mtim };
-	d->dotlocked = true;
-	return 0;
+	errno = save;
+	return r;
 }
 
 static int
@@ -346,41 +546,69 @@ dotlock(struct delivery *d)
 {
 	const struct mailbox *mb = &d->rcpt->mailbox;
 	char path[PATH_MAX];
+	struct stat st;
 	int r;
 
-	if (lock_path(d, "", path) == -1 || assume_directory(d) == -1)
-		return fail(d, "dotlock");
-	r = dotlock_create(d, path);
+	if (assume_directory(d) == -1)
+		return mbox_fail(d, "dotlock");
+	lock_path(d, "", path);
+	/* Nothing is made as long as another's is there. */
+	if (lstat(path, &st) == 0) {
+		if (!is_stale(d, path))
+			return mbox_busy(d, "is locked by a file");
+		break_lock(d, path);
+	}
+	r = lock_create(d, path);
 	/* It comes before the mailbox, and may need the same directories. */
 	if (r == -1 && errno == ENOENT && mailbox_may_be_made(d->cfg, mb) &&
 	    os_make_dirs(mb->path, mb->fixed, false) == 0)
-		r = dotlock_create(d, path);
+		r = lock_create(d, path);
 	if (r == 0)
 		return identity_assume(d->cred, &d->id) == -1 ?
-		    fail(d, "dotlock") : 0;
-	if (errno != EEXIST)
-		return failure_errno(&d->failure, "create", "%s", path);
-	if (is_stale(d, path))
-		break_lock(d, path);
-	return busy(d, "is locked by a file");
+		    mbox_fail(d, "dotlock") : 0;
+	if (errno == EEXIST)
+		return mbox_busy(d, "is locked by a file");
+	return failure_errno(&d->failure, "create", "%s", path);
+}
+
+/*
+ * Is the lock at path the one that we made?  Ours may have been broken for
+ * being old; and on sshfs it may have another inode's number by now.
+ */
+static bool
+lock_is_ours(const struct delivery *d, const char *path)
+{
+	const struct mbox *m = d->state;
+	char ours[768], theirs[768];
+	struct stat st;
+	struct text t;
+
+	if (lstat(path, &st) == -1)
+		return false;
+	if (lock_is(&m->lock, &st))
+		return true;
+	text_init(&t, ours, sizeof(ours));
+	lock_text(d->cfg, &t);
+	lock_read(path, theirs, sizeof(theirs));
+	return d->cfg->instance[0] != '\0' && strcmp(ours, theirs) == 0;
 }
 
 static void
 dotlock_release(struct delivery *d)
 {
+	struct mbox *m = d->state;
 	char path[PATH_MAX];
-	struct stat st;
 
-	if (!d->dotlocked)
+	if (!m->dotlocked)
 		return;
-	d->dotlocked = false;
-	/* Only our own: ours may have been broken for being old. */
-	if (lock_path(d, "", path) == -1 || assume_directory(d) == -1 ||
-	    (lstat(path, &st) == 0 && !is_same(&d->lock, &st)))
+	m->dotlocked = false;
+	lock_path(d, "", path);
+	if (assume_directory(d) == -1) {
+		failure_log(d->cfg, "seteuid to unlink", "%s", path);
 		return;
-	if (unlink(path) == -1)
+	}
+	if (lock_is_ours(d, path) && unlink(path) == -1)
 		failure_log(d->cfg, "unlink", "%s", path);
-	(void)identity_assume(d->cred, &d->id);
 }
 
 static int
@@ -396,8 +624,8 @@ lock_file(struct delivery *d, enum lock lock)
 	if (r == 0)
 		return 0;
 	if (errno == EAGAIN || errno == EACCES || errno == EWOULDBLOCK)
-		return busy(d, "is locked by another process");
-	return fail(d, lock == LOCK_FCNTL ? "fcntl" : "flock");
+		return mbox_busy(d, "is locked by another process");
+	return mbox_fail(d, lock == LOCK_FCNTL ? "fcntl" : "flock");
 }
 
 static int
@@ -412,11 +640,28 @@ lock_mailbox(struct delivery *d)
 	return d->fd == -1 ? open_mailbox(d) : 0;
 }
 
-/* The From_ line; blanks in the sender would confuse its readers. */
+/* A mailbox of that name would be the dotlock of another. */
+static bool
+mbox_name_is_taken(const char *path)
+{
+	size_t len = strlen(path), n = strlen(LOCK_SUFFIX);
+
+	return len >= n && strcmp(path + len - n, LOCK_SUFFIX) == 0;
+}
+
+/*
+ * The message.
+ */
+
+/*
+ * The From_ line; blanks in the sender would confuse its readers.  A reader
+ * takes a date without a zone as local time, by whatever TZ it has: so this
+ * one has a zone, behind the year, where all that were tried allow it.
+ */
 static void
 add_from_line(struct text *t, const char *sender)
 {
-	char date[32];
+	char date[48];
 	struct tm tm;
 	time_t now = time(NULL);
 	size_t i;
@@ -428,20 +673,21 @@ add_from_line(struct text *t, const char *sender)
 		if (t->buf[i] == ' ')
 			t->buf[i] = '_';
 	gmtime_r(&now, &tm);
-	strftime(date, sizeof(date), " %a %b %e %H:%M:%S %Y\n", &tm);
+	strftime(date, sizeof(date), " %a %b %e %H:%M:%S %Y +0000\n", &tm);
 	text_add(t, date, NULL);
 }
 
 /* What a mailbox that does not end in a blank line lacks. */
 static int
-mend(const struct delivery *d, const char **missing)
+find_missing(const struct delivery *d, const char **missing)
 {
+	const struct mbox *m = d->state;
 	char last[2] = { '\n', '\n' };
-	off_t from = d->end > 1 ? d->end - 2 : 0;
+	off_t from = m->end > 1 ? m->end - 2 : 0;
 	ssize_t n;
 
-	if (d->end > 0 && (n = pread(d->fd, last + (d->end == 1),
-	    (size_t)(d->end - from), from)) != d->end - from) {
+	if (m->end > 0 && (n = pread(d->fd, last + (m->end == 1),
+	    (size_t)(m->end - from), from)) != m->end - from) {
 		/* Somebody cuts it, and has no lock. */
 		if (n != -1)
 			errno = EIO;
@@ -450,149 +696,87 @@ mend(const struct delivery *d, const char **missing)
 	if (last[1] != '\n')
 		*missing = "\n\n";
 	else
-		*missing = last[0] != '\n' || d->end == 1 ? "\n" : "";
+		*missing = last[0] != '\n' || m->end == 1 ? "\n" : "";
 	return 0;
 }
 
 static int
-append(struct delivery *d)
+append(struct delivery *d, const struct draft *draft)
 {
 	struct filter filter = {
 		.return_path = (d->cfg->trace & TRACE_RETURN_PATH) != 0,
 		.mbox = true
 	};
+	struct mbox *m = d->state;
 	const char *missing, *tail;
 	struct text head;
-	size_t room = COMMAND_MAX + 128 + d->headlen;
+	size_t room = COMMAND_MAX + 128 + draft->head.len;
 	char *buf;
 	int r;
 
-	if (mend(d, &missing) == -1)
-		return fail(d, "read");
+	if (find_missing(d, &missing) == -1)
+		return mbox_fail(d, "read");
 	if ((buf = malloc(room)) == NULL)
-		return fail(d, "malloc for");
+		return mbox_fail(d, "malloc for");
 	text_init(&head, buf, room);
 	text_add(&head, missing, NULL);
-	add_from_line(&head, d->sender);
-	text_bytes(&head, d->head, d->headlen);
+	add_from_line(&head, draft->sender);
+	text_bytes(&head, draft->head.buf, draft->head.len);
 	tail = d->message->size > 0 && d->message->last != '\n' ? "\n\n" :
 	    "\n";
-	d->appended = true;
-	r = message_write(d->message, d->fd, &filter, head.buf, head.len,
-	    tail);
-	d->size = head.len + d->message->size - filter.dropped +
-	    filter.quoted + strlen(tail);
+	r = message_write(d->message, d->fd, &filter, &head, tail,
+	    &m->written);
+	d->size = m->written;
 	free(buf);
-	return r == -1 ? fail(d, "write") : 0;
+	return r == -1 ? mbox_fail(d, "write") : 0;
 }
 
 /* Access before modification is how readers know new mail. */
 static void
-note_time(struct delivery *d, const struct stat *st)
+note_times(struct mbox *m, const struct stat *st)
 {
 	struct timespec now;
 
-	d->before[0] = st->st_atim;
-	d->before[1] = st->st_mtim;
+	m->before[0] = st->st_atim;
+	m->before[1] = st->st_mtim;
 	clock_gettime(CLOCK_REALTIME, &now);
 	now.tv_sec--;
-	d->atime = timespeccmp(&st->st_atim, &now, <) ? st->st_atim : now;
+	m->atime = timespeccmp(&st->st_atim, &now, <) ? st->st_atim : now;
 }
 
+/*
+ * Takes away what was written: to where it began, and only if it is still
+ * the end of the mailbox.  On a store of many hosts what we remember of its
+ * size can be older than what others have been answered.
+ */
 static int
-write_mailbox(struct delivery *d)
+cut_off(const struct delivery *d, int fd, off_t end_of_ours)
 {
-	struct usage u = { .used.bytes = 0 };
+	const struct mbox *m = d->state;
+	off_t begin = end_of_ours - (off_t)m->written;
 	struct stat st;
+	bool append_only;
 
-	if (examine_locked(d, &st) == -1)
+	if (os_fstat(fd, &st, &append_only) == -1)
 		return -1;
-	note_time(d, &st);
-	d->dev = st.st_dev;
-	d->ino = st.st_ino;
-	d->end = st.st_size;
-	if (append(d) == -1)
-		return -1;
-	if (d->rcpt->ignorequota)
+	if (st.st_size == begin)
 		return 0;
-	quota_limit(d->cfg, &d->rcpt->mailbox, &u.limit);
-	u.limit.messages = 0;
-	u.used.bytes = (uint64_t)d->end;
-	return quota_check(&u, d->size, &d->failure);
-}
-
-static int
-mbox_begin(struct delivery *d)
-{
-	d->busy = false;
-	if (lock_mailbox(d) == -1)
+	if (begin < 0 || st.st_size != end_of_ours) {
+		errno = ESTALE;
 		return -1;
-	return write_mailbox(d);
-}
-
-/*
- * The last change to the mailbox comes after the data of the whole group is
- * out, so that one sync can be for all: see os_order.
- */
-static int
-mbox_commit(struct delivery *d)
-{
-	struct timespec times[2] = { d->atime, { .tv_nsec = UTIME_OMIT } };
-
-	return futimens(d->fd, times) == -1 ? fail(d, "futimens") : 0;
-}
-
-/*
- * An empty mailbox may have been made by one who was killed before its name
- * was safe.
- */
-static int
-mbox_sync(struct delivery *d)
-{
-	const struct mailbox *mb = &d->rcpt->mailbox;
-
-	if (fsync(d->fd) == -1)
-		return fail(d, "fsync");
-	if (d->end > 0 || d->order == ORDER_JOURNAL)
-		return 0;
-	return os_sync_parents(mb->path, mb->fixed) == -1 ?
-	    fail(d, "fsync of the directories of") : 0;
-}
-
-/*
- * A close that fails has let go of the descriptor and its locks.  The
- * mailbox is opened once more, and cut if it is still as we left it.
- */
-static int
-reopen_and_cut(const struct delivery *d)
-{
-	struct stat st;
-	int fd, r = -1;
-
-	fd = open(d->rcpt->mailbox.path, OPEN_FLAGS);
-	if (fd == -1)
-		return -1;
-	if (fstat(fd, &st) == 0 && st.st_dev == d->dev &&
-	    st.st_ino == d->ino && st.st_size == d->end + (off_t)d->size &&
-	    ftruncate(fd, d->end) == 0)
-		r = fsync(fd);
-	return close(fd) == -1 ? -1 : r;
-}
-
-static int
-mbox_finish(struct delivery *d)
-{
-	int fd = d->fd, r = 0;
-
-	d->fd = -1;
-	if (close(fd) == -1) {
-		r = fail(d, "close");
-		if (reopen_and_cut(d) == -1)
-			log_warn(d->cfg, "%s may hold a message that was "
-			    "refused", d->rcpt->mailbox.path);
 	}
-	dotlock_release(d);
-	return r;
+	if (ftruncate(fd, begin) == -1)
+		return -1;
+	(void)futimens(fd, m->before);
+	return fsync(fd);
+}
+
+static void
+stays_refused(const struct delivery *d, const char *call)
+{
+	failure_log(d->cfg, call, "%s", d->rcpt->mailbox.path);
+	log_warn(d->cfg, "%s may hold a message that was refused",
+	    d->rcpt->mailbox.path);
 }
 
 /*
@@ -602,93 +786,207 @@ mbox_finish(struct delivery *d)
 static void
 mbox_undo(struct delivery *d)
 {
-	if (d->appended && d->fd != -1 &&
-	    (ftruncate(d->fd, d->end) == -1 ||
-	    futimens(d->fd, d->before) == -1 || fsync(d->fd) == -1))
-		failure_log(d->cfg, "truncate", "%s",
-		    d->rcpt->mailbox.path);
+	struct mbox *m = d->state;
+	off_t end;
+
+	if (m->written > 0 && d->fd != -1 &&
+	    ((end = lseek(d->fd, 0, SEEK_CUR)) == -1 ||
+	    cut_off(d, d->fd, end) == -1))
+		stays_refused(d, "truncate");
 	if (d->fd != -1)
 		close(d->fd);
 	d->fd = -1;
-	d->appended = false;
+	m->written = 0;
 	dotlock_release(d);
 }
 
 static int
-mbox_quota(const struct config *cfg, const struct mailbox *mb,
-    uint64_t bytes, struct failure *f)
+mbox_begin(struct delivery *d, const struct step_args *a)
 {
-	struct usage u;
+	struct mbox *m = d->state;
 	struct stat st;
 
-	memset(&u, 0, sizeof(u));
-	quota_limit(cfg, mb, &u.limit);
-	u.limit.messages = 0;
-	if (lstat(mb->path, &st) == 0) {
+	if (lock_mailbox(d) == 0 && examine_locked(d, &st) == 0) {
+		note_times(m, &st);
+		d->dev = d->place_dev = st.st_dev;
+		d->place_ino = st.st_ino;
+		m->end = st.st_size;
+		if (append(d, a->draft) == 0)
+			return 0;
+	}
+	mbox_undo(d);
+	return -1;
+}
+
+/*
+ * The last change to the mailbox comes after the data of the whole group is
+ * out, so that one sync can be for all: see os.c.  Where times cannot be set
+ * they are as they are, and each mailbox is synced for itself.
+ */
+static int
+mbox_commit(struct delivery *d, const struct step_args *a)
+{
+	const struct mbox *m = d->state;
+	struct timespec times[2] = { m->atime, { .tv_nsec = UTIME_OMIT } };
+
+	(void)a;
+	if (futimens(d->fd, times) == -1 &&
+	    d->volume->policy == SYNC_JOURNAL && fsync(d->fd) == -1)
+		return mbox_fail(d, "fsync");
+	return 0;
+}
+
+/*
+ * An empty mailbox may have been made by one who was killed before its name
+ * was safe.
+ */
+static int
+mbox_sync(struct delivery *d, const struct step_args *a)
+{
+	const struct mailbox *mb = &d->rcpt->mailbox;
+	const struct mbox *m = d->state;
+
+	(void)a;
+	if (fsync(d->fd) == -1)
+		return mbox_fail(d, "fsync");
+	if (m->end > 0 || d->volume->policy == SYNC_JOURNAL)
+		return 0;
+	return os_sync_parents(mb->path, mb->fixed) == -1 ?
+	    mbox_fail(d, "fsync of the directories of") : 0;
+}
+
+/*
+ * A close that fails has let go of the descriptor and its locks.  The
+ * mailbox is opened once more, and cut if it is still as we left it.
+ */
+static int
+reopen_and_cut(struct delivery *d, off_t end)
+{
+	struct stat st;
+	int fd, r = -1;
+
+	if (identity_assume(d->cred, &d->id) == -1 ||
+	    (fd = open(d->rcpt->mailbox.path, OPEN_FLAGS)) == -1)
+		return -1;
+	if (fstat(fd, &st) == 0 && st.st_dev == d->place_dev &&
+	    st.st_ino == d->place_ino)
+		r = cut_off(d, fd, end);
+	return close(fd) == -1 ? -1 : r;
+}
+
+static int
+mbox_finish(struct delivery *d)
+{
+	const struct mbox *m = d->state;
+	int fd = d->fd, r = 0;
+
+	d->fd = -1;
+	if (close(fd) == -1) {
+		r = mbox_fail(d, "close");
+		if (reopen_and_cut(d, m->end + (off_t)m->written) == -1)
+			stays_refused(d, "truncate");
+	}
+	dotlock_release(d);
+	return r;
+}
+
+/*
+ * Room, and what -c asks.
+ */
+static int
+mbox_room(struct delivery *d, const struct step_args *a)
+{
+	const struct mailbox *mb = &d->rcpt->mailbox;
+	const struct mbox *m = d->state;
+	uint64_t used = (uint64_t)m->end;
+	struct stat st;
+
+	if (d->fd == -1 && lstat(mb->path, &st) == 0) {
 		/* What is wrong with it is said when it is written. */
 		if (!S_ISREG(st.st_mode) || st.st_uid != mb->id.uid)
 			return 0;
-		u.used.bytes = (uint64_t)st.st_size;
+		used = (uint64_t)st.st_size;
 	}
-	return quota_check(&u, bytes, f);
+	return quota_mbox(d->cfg, mb, used, a->demand, &d->usage,
+	    &d->failure);
 }
 
-/* May a dotlock be made, if there is to be one? */
+/* May a dotlock be made, if there is to be one?  In a lock's own place. */
 static int
 check_dotlock(struct delivery *d)
 {
-	char parent[PATH_MAX];
-	char *slash;
-	size_t i;
+	char path[PATH_MAX];
 
-	for (i = 0; i < d->cfg->nlocks; i++)
-		if (d->cfg->locks[i] == LOCK_DOTLOCK)
-			break;
-	if (i == d->cfg->nlocks)
+	if (!uses_dotlocks(d->cfg))
 		return 0;
+	lock_path(d, "", path);
 	/* Every path is absolute. */
-	strlcpy(parent, d->rcpt->mailbox.path, sizeof(parent));
-	slash = strrchr(parent, '/');
-	slash[slash == parent] = '\0';
-	if (assume_directory(d) == -1 || faccessat(AT_FDCWD, parent,
+	path[strrchr(path, '/') - path + 1] = '\0';
+	if (assume_directory(d) == -1 || faccessat(AT_FDCWD, path,
 	    W_OK | X_OK, AT_EACCESS) == -1)
-		return failure_errno(&d->failure, "access", "%s", parent);
+		return failure_errno(&d->failure, "access", "%s", path);
 	return 0;
 }
 
 static int
-mbox_check(struct delivery *d, struct usage *u)
+mbox_check(struct delivery *d, const struct step_args *a)
 {
 	const struct mailbox *mb = &d->rcpt->mailbox;
 	struct stat st;
 
-	memset(u, 0, sizeof(*u));
-	quota_limit(d->cfg, mb, &u->limit);
-	u->limit.messages = 0;
+	(void)a;
 	if (lstat(mb->path, &st) == -1) {
 		if (errno != ENOENT || !mailbox_may_be_made(d->cfg, mb))
-			return fail(d, "lstat");
+			return mbox_fail(d, "lstat");
 		if (assume_directory(d) == -1 ||
 		    os_may_make(mb->path, mb->fixed) == -1)
-			return fail(d, "create");
-		return quota_check(u, 1, &d->failure);
+			return mbox_fail(d, "create");
+		return 0;
 	}
-	u->used.bytes = (uint64_t)st.st_size;
 	if (examine(d, &st) == -1)
 		return -1;
 	if (faccessat(AT_FDCWD, mb->path, R_OK | W_OK, AT_EACCESS) == -1)
-		return fail(d, "access");
-	if (check_dotlock(d) == -1)
-		return -1;
-	return quota_check(u, 1, &d->failure);
+		return mbox_fail(d, "access");
+	return check_dotlock(d);
 }
 
-const struct format_ops mbox_ops = {
+static const char *
+mbox_check_template(const char *template)
+{
+	return template[strlen(template) - 1] == '/' ?
+	    "an mbox is no directory" : NULL;
+}
+
+static int
+mbox_owner(const char *path, struct identity *id, struct failure *f)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == -1)
+		return errno == ENOENT ? 0 : failure_errno(f, "lstat", "%s",
+		    path);
+	if (!S_ISREG(st.st_mode))
+		return failure_set(f, &reply_wrong_mailbox, "%s is no mbox",
+		    path);
+	id->uid = st.st_uid;
+	id->gid = st.st_gid;
+	return 1;
+}
+
+const struct format mbox_format = {
+	.name = "mbox",
+	.state_size = sizeof(struct mbox),
+	.syncs_itself = true,
+	.check_template = mbox_check_template,
+	.owner = mbox_owner,
+	.name_is_taken = mbox_name_is_taken,
+	.settle = mbox_settle,
+	.writer = mbox_writer,
 	.begin = mbox_begin,
+	.room = mbox_room,
 	.commit = mbox_commit,
 	.sync = mbox_sync,
 	.finish = mbox_finish,
 	.undo = mbox_undo,
 	.check = mbox_check,
-	.quota = mbox_quota,
 };

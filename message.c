@@ -74,7 +74,7 @@ message_append(struct message *m, const char *dir, const char *buf,
 		if (m->fd == -1 && (m->fd = os_tmpfile(dir)) == -1)
 			return failure_errno(f, "create a file in", "%s",
 			    dir);
-		if (os_write(m->fd, buf + n, len - n) == -1)
+		if (os_write(m->fd, buf + n, len - n, NULL) == -1)
 			return failure_errno(f, "write to a file in", "%s",
 			    dir);
 	}
@@ -85,10 +85,17 @@ message_append(struct message *m, const char *dir, const char *buf,
 
 /* Bytes gathered into few writes. */
 struct out {
-	int	 fd;
-	size_t	 len;
-	char	 buf[65536];
+	int		 fd;
+	size_t		 len;
+	uint64_t	*written;
+	char		 buf[65536];
 };
+
+static int
+out_write(struct out *o, const char *buf, size_t len)
+{
+	return os_write(o->fd, buf, len, o->written);
+}
 
 static int
 out_flush(struct out *o)
@@ -96,7 +103,7 @@ out_flush(struct out *o)
 	size_t len = o->len;
 
 	o->len = 0;
-	return os_write(o->fd, o->buf, len);
+	return out_write(o, o->buf, len);
 }
 
 static int
@@ -106,7 +113,7 @@ out_add(struct out *o, const char *buf, size_t len)
 		if (out_flush(o) == -1)
 			return -1;
 		if (len >= sizeof(o->buf))
-			return os_write(o->fd, buf, len);
+			return out_write(o, buf, len);
 	}
 	memcpy(o->buf + o->len, buf, len);
 	o->len += len;
@@ -164,19 +171,22 @@ write_spooled(const struct message *m, struct out *o, struct filter *f,
 	if (left == 0)
 		return 0;
 	/* The kernel can move the rest as it is. */
-	return out_flush(o) == -1 ? -1 : os_copy(m->fd, offset, o->fd, left);
+	return out_flush(o) == -1 ? -1 : os_copy(m->fd, offset,
+	    o->fd, left, o->written);
 }
 
 int
 message_write(const struct message *m, int fd, struct filter *f,
-    const char *head, size_t headlen, const char *tail)
+    const struct text *head, const char *tail, uint64_t *written)
 {
 	struct out o;
 	ssize_t used;
 
 	o.fd = fd;
 	o.len = 0;
-	if (out_add(&o, head, headlen) == -1)
+	o.written = written;
+	*written = 0;
+	if (out_add(&o, head->buf, head->len) == -1)
 		return -1;
 	if ((used = out_filter(&o, f, m->mem, m->len, m->fd == -1)) == -1)
 		return -1;

@@ -26,7 +26,7 @@
 #endif
 
 int
-os_write(int fd, const void *buf, size_t len)
+os_write(int fd, const void *buf, size_t len, uint64_t *written)
 {
 	const char *p = buf;
 	ssize_t n;
@@ -39,28 +39,28 @@ os_write(int fd, const void *buf, size_t len)
 		}
 		p += n;
 		len -= (size_t)n;
+		if (written != NULL)
+			*written += (uint64_t)n;
 	}
 	return 0;
 }
 
-/* Where a file system has no O_TMPFILE, a name for a moment. */
+/* Where a file system or a container has no O_TMPFILE, a name for a moment. */
 int
 os_tmpfile(const char *dir)
 {
 	char path[PATH_MAX];
-	int fd, n;
+	struct text t;
+	int fd;
 
 #ifdef O_TMPFILE
 	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
-	if (fd != -1 || (errno != EOPNOTSUPP && errno != EISDIR &&
-	    errno != EINVAL))
+	if (fd != -1 || errno == ENOENT || errno == ENOSPC ||
+	    errno == EDQUOT || errno == EROFS)
 		return fd;
 #endif
-	n = snprintf(path, sizeof(path), "%s/lmtpd.XXXXXXXXXX", dir);
-	if (n < 0 || (size_t)n >= sizeof(path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
+	text_init(&t, path, sizeof(path));
+	text_add(&t, dir, "/lmtpd.XXXXXXXXXX", NULL);
 	if ((fd = mkostemp(path, O_CLOEXEC)) == -1)
 		return -1;
 	if (unlink(path) == -1) {
@@ -72,7 +72,7 @@ os_tmpfile(const char *dir)
 
 /* Copies through user space, where the kernel will not do it. */
 static int
-copy_by_hand(int from, off_t offset, int to, uint64_t len)
+copy_by_hand(int from, off_t offset, int to, uint64_t len, uint64_t *written)
 {
 	char buf[65536];
 	ssize_t n;
@@ -84,7 +84,7 @@ copy_by_hand(int from, off_t offset, int to, uint64_t len)
 			continue;
 		if (n == 0)
 			errno = EIO;
-		if (n <= 0 || os_write(to, buf, (size_t)n) == -1)
+		if (n <= 0 || os_write(to, buf, (size_t)n, written) == -1)
 			return -1;
 		offset += n;
 		len -= (uint64_t)n;
@@ -96,69 +96,106 @@ copy_by_hand(int from, off_t offset, int to, uint64_t len)
 
 /*
  * ext4 without a journal looks like any other, and so do ext2 and ext3 to
- * statfs(2).  The driver says here whether a journal's task runs.
+ * statfs(2).  The driver names the journal's task here: a number, 0 where it
+ * is in a pid namespace that is not ours, or words where there is no journal.
  */
 static bool
-ext4_has_journal(dev_t dev)
+has_journal_task(const char *name)
 {
-	char link[PATH_MAX], target[PATH_MAX], task[16];
-	const char *name;
+	char path[PATH_MAX], task[16];
+	struct text t;
 	ssize_t n;
 	int fd;
 
-	snprintf(link, sizeof(link), "/sys/dev/block/%u:%u", major(dev),
-	    minor(dev));
-	if ((n = readlink(link, target, sizeof(target) - 1)) <= 0)
-		return false;
-	target[n] = '\0';
-	name = strrchr(target, '/');
-	n = snprintf(link, sizeof(link), "/sys/fs/ext4/%s/journal_task",
-	    name == NULL ? target : name + 1);
-	if (n < 0 || (size_t)n >= sizeof(link) ||
-	    (fd = open(link, O_RDONLY | O_CLOEXEC)) == -1)
+	text_init(&t, path, sizeof(path));
+	text_add(&t, "/sys/fs/ext4/", name, "/journal_task", NULL);
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
 		return false;
 	n = read(fd, task, sizeof(task));
 	close(fd);
-	return n > 0 && task[0] >= '1' && task[0] <= '9';
+	return n > 0 && task[0] >= '0' && task[0] <= '9';
+}
+
+/* Have all that are mounted one?  "features" is no file system. */
+static bool
+have_all_journals(void)
+{
+	const char *name;
+	size_t n = 0;
+	DIR *dir;
+
+	if ((dir = os_open_dir(AT_FDCWD, "/sys/fs/ext4")) == NULL)
+		return false;
+	while ((name = os_read_dir(dir)) != NULL) {
+		if (name[0] == '.' || strcmp(name, "features") == 0)
+			continue;
+		if (!has_journal_task(name)) {
+			closedir(dir);
+			return false;
+		}
+		n++;
+	}
+	return os_close_dir(dir) == 0 && n > 0;
+}
+
+/* A container may hide the names of devices: then all must have one. */
+static bool
+ext4_has_journal(dev_t dev)
+{
+	char link[64], target[PATH_MAX];
+	const char *name;
+	struct text t;
+	ssize_t n;
+
+	text_init(&t, link, sizeof(link));
+	text_add(&t, "/sys/dev/block/", NULL);
+	text_number(&t, major(dev), 10, 0);
+	text_add(&t, ":", NULL);
+	text_number(&t, minor(dev), 10, 0);
+	if ((n = readlink(link, target, sizeof(target) - 1)) <= 0)
+		return have_all_journals();
+	target[n] = '\0';
+	name = strrchr(target, '/');
+	return has_journal_task(name == NULL ? target : name + 1);
 }
 
 /*
  * A journal commits in order.  Once the data of several files has been
  * written out, the commit that carries the last of their names carries all
- * before it: one fsync is enough for a whole group.  That is no promise of
- * POSIX, but what ext4 (jbd2) and XFS (its log) do: the power-cut test in
+ * before it: one fsync is enough for a whole group, if the inode that it is
+ * for was changed after that name was given.  That is no promise of POSIX,
+ * but what ext4 (jbd2) and XFS (its log) do: the power-cut test in
  * tests/faults shows it for both.  Everywhere else each file is synced
  * before it has its name, and each directory after.  GlusterFS, by FUSE,
  * answers the fsync of a directory and does nothing; there the file is
  * synced again under its name.
  */
-enum order
-os_order(int fd)
+static enum sync_policy
+sync_policy(int fd, dev_t dev)
 {
-#ifdef FORCE_ORDER_EACH
+#ifdef FORCE_SYNC_EACH
 	(void)fd;
-	return ORDER_EACH;
+	(void)dev;
+	return SYNC_EACH;
 #else
 	struct statfs fs;
-	struct stat st;
 
 	if (fstatfs(fd, &fs) == -1)
-		return ORDER_AGAIN;
+		return SYNC_AGAIN;
 	switch (fs.f_type) {
 	case EXT4_SUPER_MAGIC:
-		if (fstat(fd, &st) == -1 || !ext4_has_journal(st.st_dev))
-			return ORDER_EACH;
-		return ORDER_JOURNAL;
+		return ext4_has_journal(dev) ? SYNC_JOURNAL : SYNC_EACH;
 	case XFS_SUPER_MAGIC:
-		return ORDER_JOURNAL;
+		return SYNC_JOURNAL;
 	case FUSE_SUPER_MAGIC:
-		return ORDER_AGAIN;
+		return SYNC_AGAIN;
 	default:
-		return ORDER_EACH;
+		return SYNC_EACH;
 	}
 #endif
 }
 
+/* Where the kernel cannot do it for a part of a file, it syncs all of it. */
 int
 os_write_out(int fd, bool wait)
 {
@@ -167,7 +204,68 @@ os_write_out(int fd, bool wait)
 	if (wait)
 		flags |= SYNC_FILE_RANGE_WAIT_BEFORE |
 		    SYNC_FILE_RANGE_WAIT_AFTER;
-	return sync_file_range(fd, 0, 0, flags);
+	return sync_file_range(fd, 0, 0, flags) == 0 ? 0 :
+	    wait ? fsync(fd) : -1;
+}
+
+#ifdef STATX_BASIC_STATS
+static void
+stat_of_statx(struct stat *st, const struct statx *sx)
+{
+	memset(st, 0, sizeof(*st));
+	st->st_dev = makedev(sx->stx_dev_major, sx->stx_dev_minor);
+	st->st_ino = sx->stx_ino;
+	st->st_mode = sx->stx_mode;
+	st->st_nlink = sx->stx_nlink;
+	st->st_uid = sx->stx_uid;
+	st->st_gid = sx->stx_gid;
+	st->st_size = (off_t)sx->stx_size;
+	st->st_atim.tv_sec = (time_t)sx->stx_atime.tv_sec;
+	st->st_atim.tv_nsec = sx->stx_atime.tv_nsec;
+	st->st_mtim.tv_sec = (time_t)sx->stx_mtime.tv_sec;
+	st->st_mtim.tv_nsec = sx->stx_mtime.tv_nsec;
+}
+#endif
+
+int
+os_fstat(int fd, struct stat *st, bool *append_only)
+{
+#ifdef STATX_BASIC_STATS
+	struct statx sx;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC,
+	    STATX_BASIC_STATS, &sx) == 0) {
+		stat_of_statx(st, &sx);
+		*append_only = (sx.stx_attributes & STATX_ATTR_APPEND) != 0;
+		return 0;
+	}
+#endif
+	/* An old kernel, or a container's filter. */
+	*append_only = false;
+	return fstat(fd, st);
+}
+
+void
+os_instance(char *text, size_t size)
+{
+	struct stat st;
+	struct text t;
+	char boot[40];
+	ssize_t n = -1;
+	int fd;
+
+	text_init(&t, text, size);
+	fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	if (fd != -1) {
+		n = read(fd, boot, sizeof(boot) - 1);
+		close(fd);
+	}
+	if (n <= 1 || stat("/proc/self/ns/pid", &st) == -1)
+		return;
+	boot[n] = '\0';
+	boot[strcspn(boot, "\n")] = '\0';
+	text_add(&t, boot, " ", NULL);
+	text_number(&t, st.st_ino, 10, 0);
 }
 
 static int
@@ -177,7 +275,7 @@ rename_noreplace(int dir, const char *from, const char *to)
 }
 
 int
-os_copy(int from, off_t offset, int to, uint64_t len)
+os_copy(int from, off_t offset, int to, uint64_t len, uint64_t *written)
 {
 	ssize_t n;
 
@@ -188,8 +286,9 @@ os_copy(int from, off_t offset, int to, uint64_t len)
 			continue;
 		/* Another file system, or one that cannot: by hand. */
 		if (n <= 0)
-			return copy_by_hand(from, offset, to, len);
+			return copy_by_hand(from, offset, to, len, written);
 		len -= (uint64_t)n;
+		*written += (uint64_t)n;
 		/* The disk writes this piece while the next is copied. */
 		(void)os_write_out(to, false);
 	}
@@ -198,17 +297,32 @@ os_copy(int from, off_t offset, int to, uint64_t len)
 
 #else
 
-enum order
-os_order(int fd)
+static enum sync_policy
+sync_policy(int fd, dev_t dev)
 {
 	(void)fd;
-	return ORDER_EACH;
+	(void)dev;
+	return SYNC_EACH;
 }
 
 int
 os_write_out(int fd, bool wait)
 {
 	return wait ? fsync(fd) : 0;
+}
+
+int
+os_fstat(int fd, struct stat *st, bool *append_only)
+{
+	*append_only = false;
+	return fstat(fd, st);
+}
+
+void
+os_instance(char *text, size_t size)
+{
+	(void)size;
+	text[0] = '\0';
 }
 
 static int
@@ -222,17 +336,69 @@ rename_noreplace(int dir, const char *from, const char *to)
 }
 
 int
-os_copy(int from, off_t offset, int to, uint64_t len)
+os_copy(int from, off_t offset, int to, uint64_t len, uint64_t *written)
 {
-	return copy_by_hand(from, offset, to, len);
+	return copy_by_hand(from, offset, to, len, written);
 }
 
 #endif
 
-static bool
-cannot(int err)
+struct volume *
+os_volume(struct volumes *vs, int fd, dev_t dev)
 {
-	return err == EINVAL || err == ENOSYS || err == ENOTSUP;
+	struct volume *v;
+
+	for (v = vs->v; v < vs->v + vs->n; v++)
+		if (v->dev == dev)
+			return v;
+	/* More than anybody has: the last place is for all others. */
+	if (vs->n == VOLUMES) {
+		v--;
+		v->policy = SYNC_AGAIN;
+		return v;
+	}
+	vs->n++;
+	memset(v, 0, sizeof(*v));
+	v->dev = dev;
+	v->policy = sync_policy(fd, dev);
+	return v;
+}
+
+int
+os_touch(int fd)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT } };
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return -1;
+	times[1] = st.st_mtim;
+	return futimens(fd, times);
+}
+
+int
+os_time_beside(const char *path, time_t *now)
+{
+	struct stat st;
+	int fd, r;
+
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd == -1)
+		return -1;
+	r = fstat(fd, &st);
+	close(fd);
+	(void)unlink(path);
+	if (r == 0)
+		*now = st.st_mtime;
+	return r;
+}
+
+/* A file system or a container that has not got the call. */
+static bool
+is_lacking(int err)
+{
+	return err == EINVAL || err == ENOSYS || err == ENOTSUP ||
+	    err == EOPNOTSUPP || err == EPERM;
 }
 
 /* Is the file that is open as fd the one of that name? */
@@ -248,29 +414,33 @@ is_named(int dir, const char *name, int fd)
 
 /* Under that name by whichever call the file system has. */
 static int
-move(int dir, const char *from, const char *to)
+move_file(struct volume *v, int dir, const char *from, const char *to)
 {
-	if (rename_noreplace(dir, from, to) == 0)
-		return 0;
-	if (!cannot(errno))
-		return -1;
+	if (!v->replaces) {
+		if (rename_noreplace(dir, from, to) == 0)
+			return 0;
+		if (!is_lacking(errno))
+			return -1;
+		v->replaces = true;
+	}
 	if (linkat(dir, from, dir, to, 0) == 0) {
 		/* What stays in tmp/ is nobody's mail. */
 		(void)unlinkat(dir, from, 0);
 		return 0;
 	}
-	if (errno != EPERM && errno != EMLINK && !cannot(errno))
+	if (errno != EMLINK && !is_lacking(errno))
 		return -1;
 	/* The name holds 64 random bits: what could it replace? */
 	return renameat(dir, from, dir, to);
 }
 
 int
-os_rename(int dir, int fd, const char *from, const char *to)
+os_rename(struct volume *v, int dir, int fd, const char *from,
+    const char *to)
 {
 	int save;
 
-	if (move(dir, from, to) == 0)
+	if (move_file(v, dir, from, to) == 0)
 		return 0;
 	/* NFS: the answer may have been lost, and its repetition refused. */
 	save = errno;
@@ -282,6 +452,15 @@ os_rename(int dir, int fd, const char *from, const char *to)
 	return -1;
 }
 
+static bool
+is_journaled(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 &&
+	    sync_policy(fd, st.st_dev) == SYNC_JOURNAL;
+}
+
 int
 os_sync_dir(int at, const char *path, bool made)
 {
@@ -291,7 +470,10 @@ os_sync_dir(int at, const char *path, bool made)
 	if (fd == -1)
 		return -1;
 	/* Where a later sync is for all, it is for this one too. */
-	r = made && os_order(fd) == ORDER_JOURNAL ? 0 : fsync(fd);
+	if (made && is_journaled(fd))
+		r = 0;
+	else if ((r = fsync(fd)) == -1 && is_lacking(errno))
+		r = 1;
 	save = errno;
 	close(fd);
 	errno = save;

@@ -7,7 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -19,7 +19,29 @@
 #define MAILDIRSIZE_BYTES	5120
 #define MAILDIRSIZE_SECONDS	(15 * 60)
 
-bool
+#define COUNT_SECONDS	5	/* that a count may take */
+#define COUNT_ENTRIES	512	/* between two looks at the clock */
+
+
+void
+usage_text(struct text *t, const struct usage *u)
+{
+	text_number(t, u->used.bytes, 10, 0);
+	text_add(t, "/", NULL);
+	if (u->limit.bytes > 0)
+		text_number(t, u->limit.bytes, 10, 0);
+	else
+		text_add(t, "-", NULL);
+	if (u->limit.messages == 0)
+		return;
+	text_add(t, ",", NULL);
+	text_number(t, u->used.messages, 10, 0);
+	text_add(t, "/", NULL);
+	text_number(t, u->limit.messages, 10, 0);
+}
+
+/* The user's own limit, else that of -q.  False: else the Maildir's. */
+static bool
 quota_limit(const struct config *cfg, const struct mailbox *mb,
     struct quota *limit)
 {
@@ -32,23 +54,41 @@ quota_limit(const struct config *cfg, const struct mailbox *mb,
 	return mb->has_quota || cfg->has_quota;
 }
 
+bool
+quota_is_set(const struct config *cfg, const struct mailbox *mb)
+{
+	struct quota limit;
+
+	return quota_limit(cfg, mb, &limit) &&
+	    (limit.bytes > 0 || limit.messages > 0);
+}
+
 static bool
 is_limited(const struct quota *q)
 {
 	return q->bytes > 0 || q->messages > 0;
 }
 
-int
-quota_check(const struct usage *u, uint64_t bytes, struct failure *f)
+/* Exactly full is not over. */
+static bool
+is_over(uint64_t used, uint64_t more, uint64_t limit)
 {
-	if (u->limit.bytes > 0 && (u->used.bytes > u->limit.bytes ||
-	    bytes > u->limit.bytes - u->used.bytes))
+	return limit > 0 && (used > limit || more > limit - used);
+}
+
+/* The only place that calls a mailbox full. */
+static int
+quota_decide(const struct usage *u, const struct demand *need,
+    struct failure *f)
+{
+	if (is_over(u->used.bytes, need->more.bytes, u->limit.bytes))
 		return failure_set(f, &reply_full,
 		    "%llu of %llu bytes used, %llu more wanted",
 		    (unsigned long long)u->used.bytes,
 		    (unsigned long long)u->limit.bytes,
-		    (unsigned long long)bytes);
-	if (u->limit.messages > 0 && u->used.messages >= u->limit.messages)
+		    (unsigned long long)need->more.bytes);
+	if (is_over(u->used.messages, need->more.messages,
+	    u->limit.messages))
 		return failure_set(f, &reply_full,
 		    "%llu of %llu messages there",
 		    (unsigned long long)u->used.messages,
@@ -56,14 +96,58 @@ quota_check(const struct usage *u, uint64_t bytes, struct failure *f)
 	return 0;
 }
 
+bool
+quota_counts(const char *folder)
+{
+	/* What is in the Trash is not to keep new mail out. */
+	return folder == NULL || strcmp(folder, "Trash") != 0;
+}
+
+int
+quota_mbox(const struct config *cfg, const struct mailbox *mb, uint64_t used,
+    const struct demand *need, struct usage *u, struct failure *f)
+{
+	memset(u, 0, sizeof(*u));
+	quota_limit(cfg, mb, &u->limit);
+	/* To count messages all of it would have to be read. */
+	u->limit.messages = 0;
+	u->used.bytes = used;
+	return quota_decide(u, need, f);
+}
+
 /* A sum over the directories of a Maildir, or just their latest change. */
 struct count {
-	const char	*path;		/* the Maildir's, for the log */
-	struct failure	*failure;
-	bool		 stat_only;
-	struct quota	 sum;
-	struct timespec	 latest;
+	const char		*path;		/* the Maildir's, for the log */
+	const struct watch	*watch;
+	struct failure		*failure;
+	struct timespec		 begun;
+	unsigned int		 entries;
+	bool			 stat_only;
+	struct quota		 sum;
+	struct timespec		 latest;
 };
+
+/*
+ * The Maildir's owner decides how long a count would take, and others wait
+ * for it: so it may not take as long as it likes.  0, or -1 and the failure.
+ */
+static int
+count_may_go_on(struct count *c)
+{
+	struct timespec now;
+	const char *over;
+
+	if (++c->entries % COUNT_ENTRIES != 0)
+		return 0;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec - c->begun.tv_sec > COUNT_SECONDS)
+		return failure_set(c->failure, &reply_busy,
+		    "%s was not counted in %d seconds", c->path,
+		    COUNT_SECONDS);
+	if ((over = c->watch->pause(c->watch->arg, 0)) != NULL)
+		return failure_set(c->failure, &reply_trouble, "%s", over);
+	return 0;
+}
 
 /* Both have the size in the name, or the file must say. */
 static int
@@ -99,6 +183,12 @@ is_trashed(const char *name)
 }
 
 static int
+count_failed(struct count *c, const char *call, const char *path)
+{
+	return failure_errno(c->failure, call, "%s/%s", c->path, path);
+}
+
+static int
 count_messages(int at, const char *path, struct count *c)
 {
 	const char *name;
@@ -108,16 +198,15 @@ count_messages(int at, const char *path, struct count *c)
 
 	if ((dir = os_open_dir(at, path)) == NULL)
 		return errno == ENOENT || errno == ENOTDIR ||
-		    errno == ELOOP ? 0 : failure_errno(c->failure, "open",
-		    "%s/%s", c->path, path);
+		    errno == ELOOP ? 0 : count_failed(c, "open", path);
 	if (fstat(dirfd(dir), &st) == 0 &&
 	    timespeccmp(&st.st_mtim, &c->latest, >))
 		c->latest = st.st_mtim;
-	if (c->stat_only) {
-		closedir(dir);
-		return 0;
-	}
-	while ((name = os_read_dir(dir)) != NULL) {
+	while (!c->stat_only && (name = os_read_dir(dir)) != NULL) {
+		if (count_may_go_on(c) == -1) {
+			closedir(dir);
+			return -1;
+		}
 		if (name[0] == '.' || is_trashed(name))
 			continue;
 		/* One that is gone by now was moved or deleted. */
@@ -126,40 +215,62 @@ count_messages(int at, const char *path, struct count *c)
 		c->sum.bytes += size;
 		c->sum.messages++;
 	}
-	return os_close_dir(dir) == -1 ? failure_errno(c->failure, "read",
-	    "%s/%s", c->path, path) : 0;
+	if (c->stat_only) {
+		closedir(dir);
+		return 0;
+	}
+	return os_close_dir(dir) == -1 ? count_failed(c, "read", path) : 0;
 }
 
 static int
 count_folder(int at, const char *name, struct count *c)
 {
-	char path[512];
+	static const char *const parts[] = { "/cur", "/new" };
+	char path[NAME_MAX + 8];
+	struct text t;
+	size_t i;
 
-	snprintf(path, sizeof(path), "%s/cur", name);
-	if (count_messages(at, path, c) == -1)
-		return -1;
-	snprintf(path, sizeof(path), "%s/new", name);
-	return count_messages(at, path, c);
+	for (i = 0; i < nitems(parts); i++) {
+		text_init(&t, path, sizeof(path));
+		text_add(&t, name, parts[i], NULL);
+		if (count_messages(at, path, c) == -1)
+			return -1;
+	}
+	return 0;
 }
 
-/* The inbox and every folder but Trash. */
+/*
+ * Is the entry a folder that counts?  A link could lead back into the
+ * Maildir, and have it counted as often as there are such links.
+ */
+static bool
+is_counted_folder(int at, const char *name)
+{
+	struct stat st;
+
+	return name[0] == '.' && strcmp(name, ".") != 0 &&
+	    strcmp(name, "..") != 0 && quota_counts(name + 1) &&
+	    fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISDIR(st.st_mode);
+}
+
+/* The inbox and every folder that counts. */
 static int
 count_maildir(int at, struct count *c)
 {
 	const char *name;
 	DIR *dir;
 
+	clock_gettime(CLOCK_MONOTONIC, &c->begun);
 	if ((dir = os_open_dir(at, ".")) == NULL)
-		return failure_errno(c->failure, "open", "%s", c->path);
+		return count_failed(c, "open", "");
 	if (count_folder(at, ".", c) == -1)
 		goto fail;
 	while ((name = os_read_dir(dir)) != NULL)
-		if (name[0] == '.' && strcmp(name, ".") != 0 &&
-		    strcmp(name, "..") != 0 && strcmp(name, ".Trash") != 0 &&
-		    count_folder(at, name, c) == -1)
+		if (count_may_go_on(c) == -1 || (is_counted_folder(at, name) &&
+		    count_folder(at, name, c) == -1))
 			goto fail;
-	return os_close_dir(dir) == -1 ? failure_errno(c->failure, "read",
-	    "%s", c->path) : 0;
+	return os_close_dir(dir) == -1 ? count_failed(c, "read", "") : 0;
 fail:
 	closedir(dir);
 	return -1;
@@ -168,22 +279,28 @@ fail:
 static int
 write_maildirsize(int dir, const struct usage *u, const char *tmp)
 {
-	char text[128];
-	int fd, n = 0;
+	char buf[128];
+	struct text t;
+	int fd;
 
-	if (u->limit.bytes > 0)
-		n = snprintf(text, sizeof(text), "%lluS",
-		    (unsigned long long)u->limit.bytes);
-	if (u->limit.messages > 0)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, "%s%lluC",
-		    n > 0 ? "," : "", (unsigned long long)u->limit.messages);
-	n += snprintf(text + n, sizeof(text) - (size_t)n, "\n%llu %llu\n",
-	    (unsigned long long)u->used.bytes,
-	    (unsigned long long)u->used.messages);
+	text_init(&t, buf, sizeof(buf));
+	if (u->limit.bytes > 0) {
+		text_number(&t, u->limit.bytes, 10, 0);
+		text_add(&t, u->limit.messages > 0 ? "S," : "S", NULL);
+	}
+	if (u->limit.messages > 0) {
+		text_number(&t, u->limit.messages, 10, 0);
+		text_add(&t, "C", NULL);
+	}
+	text_add(&t, "\n", NULL);
+	text_number(&t, u->used.bytes, 10, 0);
+	text_add(&t, " ", NULL);
+	text_number(&t, u->used.messages, 10, 0);
+	text_add(&t, "\n", NULL);
 	fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd == -1)
 		return -1;
-	if (os_write(fd, text, (size_t)n) == -1) {
+	if (os_write(fd, t.buf, t.len, NULL) == -1) {
 		close(fd);
 		return -1;
 	}
@@ -195,12 +312,14 @@ write_maildirsize(int dir, const struct usage *u, const char *tmp)
  * something changed meanwhile: then the next one shall count again.
  */
 static int
-recount(const struct mailbox *mb, int dir, bool write, struct usage *u,
-    struct failure *f)
+recount(const struct mailbox *mb, int dir, bool write,
+    const struct watch *watch, struct usage *u, struct failure *f)
 {
-	struct count before = { .path = mb->path, .failure = f };
+	struct count before = { .path = mb->path, .watch = watch,
+	    .failure = f };
 	struct count after = before;
 	char tmp[64];
+	struct text t;
 	int r;
 
 	if (count_maildir(dir, &before) == -1)
@@ -208,8 +327,11 @@ recount(const struct mailbox *mb, int dir, bool write, struct usage *u,
 	u->used = before.sum;
 	if (!write || !is_limited(&u->limit))
 		return 0;
-	snprintf(tmp, sizeof(tmp), "tmp/maildirsize.%ld.%lld", (long)getpid(),
-	    (long long)time(NULL));
+	text_init(&t, tmp, sizeof(tmp));
+	text_add(&t, "tmp/maildirsize.", NULL);
+	text_number(&t, (uint64_t)getpid(), 10, 0);
+	text_add(&t, ".", NULL);
+	text_number(&t, (uint64_t)time(NULL), 10, 0);
 	r = write_maildirsize(dir, u, tmp);
 	if (r == 0)
 		r = renameat(dir, tmp, dir, "maildirsize");
@@ -226,12 +348,21 @@ recount(const struct mailbox *mb, int dir, bool write, struct usage *u,
 
 enum size_file { SIZE_NONE, SIZE_BAD, SIZE_GOOD };
 
+/* A time ahead of the clock says nothing of the age. */
+static bool
+is_old(const struct stat *st)
+{
+	time_t now = time(NULL);
+
+	return st->st_mtime > now || st->st_mtime < now - MAILDIRSIZE_SECONDS;
+}
+
 /*
  * Reads maildirsize: *old if its sum may be believed no longer.  Of one that
  * is bad the limit counts all the same, and for a large one that is usual.
  */
 static enum size_file
-read_maildirsize(int dir, struct maildirsize *m, bool *old)
+read_maildirsize(int at, const char *path, struct maildirsize *m, bool *old)
 {
 	char text[MAILDIRSIZE_BYTES + 1];
 	struct stat st;
@@ -239,8 +370,7 @@ read_maildirsize(int dir, struct maildirsize *m, bool *old)
 	int fd;
 
 	memset(m, 0, sizeof(*m));
-	fd = openat(dir, "maildirsize", O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
-	    O_CLOEXEC);
+	fd = openat(at, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd == -1)
 		return errno == ENOENT ? SIZE_NONE : SIZE_BAD;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
@@ -249,88 +379,84 @@ read_maildirsize(int dir, struct maildirsize *m, bool *old)
 	if (n <= 0)
 		return SIZE_BAD;
 	text[n] = '\0';
-	if (parse_maildirsize(text, m) == -1 ||
+	/* What is added to a line that was torn would be part of it. */
+	if (parse_maildirsize(text, m) == -1 || text[n - 1] != '\n' ||
 	    st.st_size >= MAILDIRSIZE_BYTES)
 		return SIZE_BAD;
-	*old = m->lines > 1 || time(NULL) - st.st_mtime > MAILDIRSIZE_SECONDS;
+	*old = m->lines > 1 || is_old(&st);
 	return SIZE_GOOD;
 }
 
-/* What is known of a Maildir without counting it. */
-struct known {
-	bool	 has_file;	/* a maildirsize that is to be kept in step */
-	bool	 counted;	/* its sum is in the usage, */
-	bool	 old;		/* but a count could show less */
-};
-
-static void
-usage_read(const struct config *cfg, const struct mailbox *mb, int dir,
-    struct usage *u, struct known *k)
+/* Counts it, where nothing else tells how much is there. */
+static int
+count_usage(const struct mailbox *mb, int dir, const struct demand *need,
+    const struct watch *watch, struct usage *u, struct failure *f)
 {
-	struct maildirsize m;
-	enum size_file file;
+	int at = dir, r;
 
-	memset(u, 0, sizeof(*u));
-	memset(k, 0, sizeof(*k));
-	k->has_file = true;
-	if (quota_limit(cfg, mb, &u->limit) && !is_limited(&u->limit))
-		return;
-	file = read_maildirsize(dir, &m, &k->old);
-	if (!is_limited(&u->limit))
-		u->limit = m.limit;
-	k->has_file = file != SIZE_NONE || is_limited(&u->limit);
-	k->counted = file == SIZE_GOOD &&
-	    m.limit.bytes == u->limit.bytes &&
-	    m.limit.messages == u->limit.messages;
-	if (k->counted)
-		u->used = m.used;
-}
-
-int
-quota_read(const struct config *cfg, const struct mailbox *mb, int dir,
-    struct usage *u, struct failure *f)
-{
-	struct known k;
-
-	usage_read(cfg, mb, dir, u, &k);
-	if (k.counted || recount(mb, dir, false, u, f) == 0)
+	if (dir == -1 && (at = open(mb->path, O_RDONLY | O_DIRECTORY |
+	    O_CLOEXEC)) == -1)
+		/* What is wrong with it is said when it is written. */
 		return 0;
-	/* Where nothing is limited, a delivery does not count either. */
-	return is_limited(&u->limit) ? -1 : 0;
+	r = recount(mb, at, need->write, watch, u, f);
+	if (dir == -1)
+		close(at);
+	/* Where nothing is limited only -c wants to know. */
+	return is_limited(&u->limit) ? r : 0;
 }
 
 int
 quota_maildir(const struct config *cfg, const struct mailbox *mb, int dir,
-    uint64_t bytes, bool *counts, struct failure *f)
+    const struct demand *need, const struct watch *watch, struct usage *u,
+    struct failure *f)
 {
-	struct usage u;
-	struct known k;
+	char path[PATH_MAX];
+	struct maildirsize m;
+	enum size_file file;
+	struct text t;
+	bool ours, old = false;
 
-	usage_read(cfg, mb, dir, &u, &k);
-	*counts = k.has_file;
-	if (!is_limited(&u.limit))
+	memset(u, 0, sizeof(*u));
+	ours = quota_limit(cfg, mb, &u->limit);
+	text_init(&t, path, sizeof(path));
+	if (dir == -1)
+		text_add(&t, mb->path, "/", NULL);
+	text_add(&t, "maildirsize", NULL);
+	file = read_maildirsize(dir == -1 ? AT_FDCWD : dir, path, &m, &old);
+	if (!ours)
+		u->limit = m.limit;
+	u->kept = file != SIZE_NONE || is_limited(&u->limit);
+	/* A sum that goes with other limits may be one by other rules. */
+	if (file == SIZE_GOOD && (!is_limited(&u->limit) ||
+	    (m.limit.bytes == u->limit.bytes &&
+	    m.limit.messages == u->limit.messages))) {
+		u->used = m.used;
+		if (quota_decide(u, need, f) == 0)
+			return 0;
+		if (!old)
+			return -1;
+	} else if (!is_limited(&u->limit) && need->write)
 		return 0;
-	if (k.counted && quota_check(&u, bytes, f) == 0)
-		return 0;
-	if (k.counted && !k.old)
+	if (count_usage(mb, dir, need, watch, u, f) == -1)
 		return -1;
-	if (recount(mb, dir, true, &u, f) == -1)
-		return -1;
-	return quota_check(&u, bytes, f);
+	return quota_decide(u, need, f);
 }
 
 int
 quota_add(int dir, uint64_t bytes, bool less)
 {
-	char text[48];
-	int fd, n, r;
+	char buf[48];
+	struct text t;
+	int fd, r;
 
 	fd = openat(dir, "maildirsize", O_WRONLY | O_APPEND | O_NOFOLLOW |
 	    O_NONBLOCK | O_CLOEXEC);
 	if (fd == -1)
 		return errno == ENOENT ? 0 : -1;
-	n = snprintf(text, sizeof(text), less ? "-%llu -1\n" : "%llu 1\n",
-	    (unsigned long long)bytes);
-	r = os_write(fd, text, (size_t)n);
+	text_init(&t, buf, sizeof(buf));
+	text_add(&t, less ? "-" : "", NULL);
+	text_number(&t, bytes, 10, 0);
+	text_add(&t, less ? " -1\n" : " 1\n", NULL);
+	r = os_write(fd, t.buf, t.len, NULL);
 	return close(fd) == -1 ? -1 : r;
 }

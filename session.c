@@ -1,34 +1,24 @@
 /*
- * The dialogue: a line in, a reply out, and when to flush.  RFC 2033, and
- * what it takes from RFC 5321.  The only writer of standard output.
+ * The dialogue: a command in, a reply out.  RFC 2033, and what it takes from
+ * RFC 5321.  No descriptor and no waiting: those are client.c's.
  */
-#include <sys/socket.h>
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "lmtpd.h"
-#include "wide.h"
 
 #define ERRORS_MAX	50	/* since the start or the last message */
 #define LHLO_MAX	240	/* bytes of the whole reply: Exim's buffer */
-#define LINGER		5	/* seconds for replies once told to end */
-#define WRITE_MAX	4096	/* does not block where poll(2) says so */
+#define PIECE		65536	/* bytes that are decoded at a time */
 
 enum phase { PHASE_START, PHASE_HELLO, PHASE_MAIL, PHASE_CHUNKS };
 
 struct session {
 	const struct config	*cfg;
+	struct client		 client;
 	struct credentials	 cred;
 	struct deliverer	 deliverer;
 	struct envelope		 env;
@@ -38,17 +28,9 @@ struct session {
 	size_t			 refused;	/* recipients, so far */
 	unsigned int		 errors;
 	const char		*over;		/* why it is, or NULL */
-	bool			 decided;	/* how lines end: */
-	bool			 lf;
-	bool			 no_socket;	/* standard output is none */
+	size_t			 lines;		/* commands heard */
 	size_t			 messages;
 	size_t			 results[6];	/* by 2xx, 4xx, 5xx */
-	size_t			 inpos;
-	size_t			 inlen;
-	size_t			 outlen;
-	/* From here on it is not cleared. */
-	char			 in[65536];
-	char			 out[8192];
 };
 
 static const struct reply ok = { 250, "2.0.0", "OK" };
@@ -62,6 +44,9 @@ static const struct reply cannot_verify = { 252, "2.5.0",
 static const struct reply no_expand = { 502, "5.5.1", "No lists here" };
 static const struct reply unknown_verb = { 500, "5.5.1", "Unknown command" };
 static const struct reply say_lhlo = { 500, "5.5.1", "This is LMTP: LHLO" };
+/* Sent to wait: an SMTP client that came by mistake must not bounce mail. */
+static const struct reply no_smtp = { 421, "4.3.5", "This is LMTP: LHLO" };
+static const struct reply no_stranger = { 500, "5.5.1", "This is LMTP" };
 static const struct reply bad_line = { 500, "5.5.2",
     "Control character in a command" };
 static const struct reply long_line = { 500, "5.5.2", "Line too long" };
@@ -85,233 +70,48 @@ static const struct reply too_many_errors = { 421, "4.7.0",
 static const struct reply timed_out = { 421, "4.4.2", "Timeout" };
 static const struct reply told_to_end = { 421, "4.3.2", "Shutting down" };
 
-/*
- * Output.
- */
-
-/*
- * Waits until it can be written, so that a client that reads no more cannot
- * hold us.  When told to end there is a little time yet for what is known.
- */
-static int
-output_ready(struct session *s)
-{
-	struct pollfd pfd = { .fd = STDOUT_FILENO, .events = POLLOUT };
-	struct timespec timeout;
-	sigset_t none;
-	int n;
-
-	sigemptyset(&none);
-	do {
-		timeout = (struct timespec){ .tv_sec = s->cfg->timeout };
-		if (s->deliverer.ending && timeout.tv_sec > LINGER)
-			timeout.tv_sec = LINGER;
-		n = ppoll(&pfd, 1, &timeout, &none);
-		if (n == -1 && errno == EINTR)
-			s->deliverer.ending = true;
-	} while (n == -1 && errno == EINTR);
-	if (n == 1 && (pfd.revents & POLLOUT) != 0)
-		return 0;
-	if (n != -1)
-		errno = n == 0 ? ETIMEDOUT : EPIPE;
-	return -1;
-}
-
-/* Writes some of it without blocking for longer than the timeout. */
-static ssize_t
-output_some(struct session *s, const char *buf, size_t len)
-{
-	ssize_t n;
-
-	if (!s->no_socket) {
-		n = send(STDOUT_FILENO, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n != -1)
-			return n;
-		if (errno == ENOTSOCK)
-			s->no_socket = true;
-		else if (errno != EAGAIN && errno != EWOULDBLOCK)
-			return -1;
-	}
-	if (output_ready(s) == -1)
-		return -1;
-	return write(STDOUT_FILENO, buf, len < WRITE_MAX ? len : WRITE_MAX);
-}
-
 static void
-output_flush(struct session *s)
-{
-	size_t done = 0;
-	ssize_t n;
-
-	while (done < s->outlen && !s->deliverer.gone) {
-		n = output_some(s, s->out + done, s->outlen - done);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			s->deliverer.gone = true;
-		else
-			done += (size_t)n;
-	}
-	if (s->deliverer.gone)
-		s->over = "client gone";
-	s->outlen = 0;
-}
-
-/*
- * One line: text without control characters, up to a NULL.  It is cut, the
- * code never is.
- */
-static void __attribute__((__sentinel__))
-say(struct session *s, const char *code, const char *esc, ...)
-{
-	struct text line;
-	const char *part;
-	va_list ap;
-
-	if (s->outlen + REPLY_MAX > sizeof(s->out))
-		output_flush(s);
-	text_init(&line, s->out + s->outlen, REPLY_MAX - 1);
-	text_add(&line, code, esc == NULL ? "" : esc,
-	    esc == NULL ? "" : " ", NULL);
-	va_start(ap, esc);
-	while ((part = va_arg(ap, const char *)) != NULL)
-		text_bytes(&line, part, strlen(part));
-	va_end(ap);
-	if (s->cfg->verbose)
-		log_info(s->cfg, "S: %s", line.buf);
-	memcpy(line.buf + line.len, "\r\n", 2);
-	s->outlen += line.len + 2;
-}
-
-/* The reply, and the id of a delivery or NULL. */
-static void
-say_result(struct session *s, const struct reply *r, const char *id)
-{
-	char digits[8];
-	struct text code;
-
-	text_init(&code, digits, sizeof(digits));
-	text_number(&code, (uint64_t)r->code, 10, 3);
-	text_add(&code, " ", NULL);
-	if (id == NULL)
-		say(s, digits, r->esc, r->text, NULL);
-	else
-		say(s, digits, r->esc, r->text, ", id=", id, NULL);
-}
-
-static void
-say_reply(struct session *s, const struct reply *r)
-{
-	say_result(s, r, NULL);
-}
-
-static void
-end(struct session *s, const struct reply *r, const char *why)
+session_end(struct session *s, const struct reply *r, const char *why)
 {
 	if (r != NULL)
-		say_reply(s, r);
+		client_reply(&s->client, r, NULL);
 	s->over = why;
 }
 
-/*
- * Input.
- */
-
-/* Gets more, all that was said first said out loud.  False if it is over. */
+/* False if no more input came, and so it is over. */
 static bool
-input_fill(struct session *s)
+heard_more(struct session *s, enum client_input input)
 {
-	struct pollfd pfd = { .fd = STDIN_FILENO, .events = POLLIN };
-	struct timespec timeout = { .tv_sec = s->cfg->timeout };
-	sigset_t none;
-	ssize_t n;
-
-	output_flush(s);
-	if (s->over != NULL)
-		return false;
-	s->inlen -= s->inpos;
-	memmove(s->in, s->in + s->inpos, s->inlen);
-	s->inpos = 0;
-	sigemptyset(&none);
-	n = ppoll(&pfd, 1, &timeout, &none);
-	if (n == 1)
-		n = read(STDIN_FILENO, s->in + s->inlen,
-		    sizeof(s->in) - s->inlen);
-	else if (n == 0)
-		end(s, &timed_out, "timeout");
-	else if (errno == EINTR)
-		s->deliverer.ending = true;
-	if (s->over == NULL && n > 0) {
-		s->inlen += (size_t)n;
-		/* A flood never lets ppoll wait for a signal. */
-		if (s->inlen == sizeof(s->in))
-			(void)deliver_pause(&s->deliverer, 0);
+	switch (input) {
+	case CLIENT_MORE:
+		return true;
+	case CLIENT_TIMEOUT:
+		session_end(s, &timed_out, "timeout");
+		break;
+	case CLIENT_ENDING:
+		session_end(s, &told_to_end, "told to end");
+		break;
+	case CLIENT_GONE:
+		session_end(s, NULL, "client gone");
+		break;
+	case CLIENT_EOF:
+		session_end(s, NULL, "end of input");
+		break;
 	}
-	if (s->deliverer.ending)
-		end(s, &told_to_end, "told to end");
-	else if (s->over == NULL && n <= 0)
-		end(s, NULL, n == 0 ? "end of input" : "client gone");
-	return s->over == NULL;
-}
-
-/*
- * The end of the line that begins at inpos, or NULL: the first line's is
- * that of the whole session.  *len is what comes before it.
- */
-static const char *
-line_end(struct session *s, size_t *len)
-{
-	const char *line = s->in + s->inpos, *p = line;
-	const char *stop = s->in + s->inlen;
-
-	while ((p = memchr(p, '\n', (size_t)(stop - p))) != NULL) {
-		bool cr = p > line && p[-1] == '\r';
-
-		if (!s->decided) {
-			s->lf = !cr;
-			s->decided = true;
-		}
-		if (cr || s->lf) {
-			*len = (size_t)(p - line) - (cr ? 1 : 0);
-			return p;
-		}
-		p++;
-	}
-	return NULL;
-}
-
-/*
- * The next command, NUL at its end; NULL if the session is over.  Of a line
- * that is too long the rest is read away, and *len is above COMMAND_MAX.
- */
-static char *
-next_line(struct session *s, size_t *len)
-{
-	bool too_long = false;
-	const char *lf;
-	char *line;
-
-	while ((lf = line_end(s, len)) == NULL) {
-		if (s->inlen - s->inpos > COMMAND_MAX + 1) {
-			too_long = true;
-			/* The last byte may be the CR of the line's end. */
-			s->inpos = s->inlen - 1;
-		}
-		if (!input_fill(s))
-			return NULL;
-	}
-	line = s->in + s->inpos;
-	s->inpos = (size_t)(lf - s->in) + 1;
-	if (too_long)
-		*len = COMMAND_MAX + 1;
-	else
-		line[*len] = '\0';
-	return line;
+	return false;
 }
 
 /*
  * The transaction.
  */
+static void
+rcpt_free(struct rcpt *r)
+{
+	mailbox_free(&r->mailbox);
+	free(r->address);
+	free(r->orcpt);
+}
+
 static void
 transaction_reset(struct session *s)
 {
@@ -319,8 +119,7 @@ transaction_reset(struct session *s)
 	size_t i;
 
 	for (i = 0; i < env->nrcpt; i++) {
-		mailbox_free(&env->rcpts[i].mailbox);
-		free(env->rcpts[i].address);
+		rcpt_free(&env->rcpts[i]);
 	}
 	env->nrcpt = 0;
 	env->sender[0] = env->msgid[0] = '\0';
@@ -348,10 +147,25 @@ refuse_all(struct session *s, size_t first, const struct failure *f)
 
 	for (i = first; i < s->env.nrcpt; i++) {
 		s->env.rcpts[i].reply = f->reply;
-		deliver_log(s->cfg, &s->env, &s->env.rcpts[i], NULL,
+		trace_log(s->cfg, &s->env, &s->env.rcpts[i], NULL,
 		    f->reason);
 		count_result(s, f->reply);
 	}
+}
+
+static void
+answer_all(struct session *s, size_t first, size_t last)
+{
+	size_t i;
+
+	for (i = first; i < last; i++) {
+		const struct rcpt *r = &s->env.rcpts[i];
+
+		client_reply(&s->client, r->reply,
+		    r->reply == &reply_delivered ? r->id : NULL);
+		count_result(s, r->reply);
+	}
+	client_flush(&s->client);
 }
 
 static void
@@ -360,31 +174,24 @@ deliver_all(struct session *s)
 	struct deliverer *dv = &s->deliverer;
 	struct envelope *env = &s->env;
 	struct failure f;
-	size_t i, n, last;
+	const char *over;
+	size_t i, n;
 
-	output_flush(s);
-	for (i = 0; i < env->nrcpt && !dv->gone && !dv->ending; ) {
+	client_flush(&s->client);
+	for (i = 0; i < env->nrcpt &&
+	    client_over(&s->client) == NULL; i += n) {
 		n = deliver_group(dv, env, &s->message, i);
-		for (last = i + n; i < last; i++) {
-			const struct rcpt *r = &env->rcpts[i];
-
-			say_result(s, r->reply, r->reply ==
-			    &reply_delivered ? r->id : NULL);
-			count_result(s, r->reply);
-		}
-		output_flush(s);
+		answer_all(s, i, i + n);
+		deliver_log(dv, env);
 	}
-	if (i < env->nrcpt) {
-		failure_set(&f, &reply_trouble, dv->gone ?
-		    "the client has gone" : "told to end");
-		refuse_all(s, i, &f);
-		for (; i < env->nrcpt; i++)
-			say_reply(s, f.reply);
-	}
-	if (dv->gone)
-		s->over = "client gone";
-	else if (dv->ending)
-		end(s, &told_to_end, "told to end");
+	if ((over = client_over(&s->client)) == NULL)
+		return;
+	failure_set(&f, &reply_trouble, "%s", over);
+	for (n = i; n < env->nrcpt; n++)
+		client_reply(&s->client, f.reply, NULL);
+	session_end(s, s->client.gone ? NULL : &told_to_end, over);
+	client_flush(&s->client);
+	refuse_all(s, i, &f);
 }
 
 /* The whole message is here: exactly one reply for each recipient. */
@@ -402,9 +209,10 @@ finish_message(struct session *s)
 		header_received_id(m->mem, m->len, env->qid,
 		    sizeof(env->qid));
 	if (s->refusal.reply != NULL) {
-		refuse_all(s, 0, &s->refusal);
 		for (i = 0; i < env->nrcpt; i++)
-			say_reply(s, s->refusal.reply);
+			client_reply(&s->client, s->refusal.reply, NULL);
+		client_flush(&s->client);
+		refuse_all(s, 0, &s->refusal);
 	} else
 		deliver_all(s);
 	transaction_reset(s);
@@ -435,17 +243,30 @@ add_bytes(struct session *s, const char *buf, size_t len)
 
 /* Decodes up to len bytes of what has been read.  Returns how many. */
 static size_t
-feed(struct session *s, size_t len)
+feed(struct session *s, uint64_t len)
 {
-	char out[sizeof(s->in) + 1];
-	size_t used, n;
+	char out[PIECE + 1];
+	const char *in;
+	size_t used, n, have = client_input(&s->client, &in);
 
-	if (len > s->inlen - s->inpos)
-		len = s->inlen - s->inpos;
-	used = data_feed(&s->message.data, s->in + s->inpos, len, out, &n);
-	s->inpos += used;
+	if (have > sizeof(out) - 1)
+		have = sizeof(out) - 1;
+	if (len > have)
+		len = have;
+	used = data_feed(&s->message.data, in, (size_t)len, out, &n);
+	client_used(&s->client, used);
 	add_bytes(s, out, n);
 	return used;
+}
+
+/* Gets more if all that was read is used.  False: it is over. */
+static bool
+await_input(struct session *s)
+{
+	const char *in;
+
+	return client_input(&s->client, &in) > 0 ||
+	    heard_more(s, client_fill(&s->client));
 }
 
 /*
@@ -477,30 +298,10 @@ cmd_lhlo(struct session *s, char *args)
 		len += strlen("250-\r\n") + strlen(offers[i]);
 		if (len > LHLO_MAX)
 			break;
-		say(s, "250-", NULL, offers[i], NULL);
+		client_say(&s->client, "250-", NULL, offers[i], NULL);
 	}
-	say(s, "250 ", NULL, size, NULL);
+	client_say(&s->client, "250 ", NULL, size, NULL);
 	return NULL;
-}
-
-static void
-find_peer(struct envelope *env)
-{
-	struct sockaddr_storage ss = { .ss_family = AF_UNSPEC };
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&ss;
-	struct sockaddr_in *in = (struct sockaddr_in *)&ss;
-	socklen_t len = sizeof(ss);
-	char host[INET6_ADDRSTRLEN];
-
-	env->knows_peer = true;
-	if (getpeername(STDIN_FILENO, (struct sockaddr *)&ss, &len) == -1)
-		return;
-	if (ss.ss_family == AF_INET && inet_ntop(AF_INET, &in->sin_addr,
-	    host, sizeof(host)) != NULL)
-		snprintf(env->peer, sizeof(env->peer), "[%s]", host);
-	else if (ss.ss_family == AF_INET6 && inet_ntop(AF_INET6,
-	    &in6->sin6_addr, host, sizeof(host)) != NULL)
-		snprintf(env->peer, sizeof(env->peer), "[IPv6:%s]", host);
 }
 
 static const struct reply *
@@ -534,8 +335,10 @@ cmd_mail(struct session *s, char *args)
 	if (p.has_size && (p.size == UINT64_MAX ||
 	    (s->cfg->maxsize > 0 && p.size > s->cfg->maxsize)))
 		return &too_large;
-	if (!env->knows_peer && (s->cfg->trace & TRACE_RECEIVED) != 0)
-		find_peer(env);
+	if (!env->knows_peer && (s->cfg->trace & TRACE_RECEIVED) != 0) {
+		client_peer(&s->client, env->peer, sizeof(env->peer));
+		env->knows_peer = true;
+	}
 	env->size = p.size;
 	env->smtputf8 = p.smtputf8;
 	clock_gettime(CLOCK_MONOTONIC, &env->begun);
@@ -569,11 +372,10 @@ static const struct reply *
 rcpt_refuse(struct session *s, struct rcpt *r, const struct failure *f)
 {
 	r->reply = failure_reply(f, s->cfg);
-	deliver_log(s->cfg, &s->env, r, NULL, f->reason);
+	trace_log(s->cfg, &s->env, r, NULL, f->reason);
 	count_result(s, r->reply);
 	s->refused++;
-	mailbox_free(&r->mailbox);
-	free(r->address);
+	rcpt_free(r);
 	return r->reply;
 }
 
@@ -607,8 +409,8 @@ cmd_rcpt(struct session *s, char *args)
 	identity_resume(&s->cred);
 	if (user_find(s->cfg, &a, &r->mailbox, &f) == -1)
 		return rcpt_refuse(s, r, &f);
-	/* There is no message of no bytes. */
-	if (!r->ignorequota && deliver_quota(&s->deliverer, &r->mailbox,
+	/* Without SIZE= there must be room for one byte. */
+	if (!r->ignorequota && deliver_room(&s->deliverer, r,
 	    env->size > 0 ? env->size : 1, &f) == -1)
 		return rcpt_refuse(s, r, &f);
 	env->nrcpt++;
@@ -621,12 +423,12 @@ cmd_data(struct session *s, char *args)
 	(void)args;
 	if (s->env.nrcpt == 0)
 		return s->refused > 0 ? &no_rcpt : &wrong_order;
-	say_reply(s, &start_data);
-	s->message.data.lf = s->lf;
+	client_reply(&s->client, &start_data, NULL);
+	s->message.data.lf = s->client.lf;
 	while (!s->message.data.done) {
-		if (s->inpos == s->inlen && !input_fill(s))
+		if (!await_input(s))
 			return NULL;
-		feed(s, sizeof(s->in));
+		feed(s, PIECE);
 	}
 	finish_message(s);
 	return NULL;
@@ -636,20 +438,19 @@ cmd_data(struct session *s, char *args)
 static bool
 read_chunk(struct session *s, uint64_t left, bool refused)
 {
-	while (left > 0) {
-		size_t n = s->inlen - s->inpos;
+	const char *in;
+	size_t n;
 
-		if (n == 0) {
-			if (!input_fill(s))
-				return false;
-			continue;
-		}
-		if (n > left)
-			n = (size_t)left;
-		if (refused)
-			s->inpos += n;
-		else
-			n = feed(s, n);
+	while (left > 0) {
+		if (!await_input(s))
+			return false;
+		if (refused) {
+			n = client_input(&s->client, &in);
+			if (n > left)
+				n = (size_t)left;
+			client_used(&s->client, n);
+		} else
+			n = feed(s, left);
 		left -= n;
 	}
 	return true;
@@ -672,7 +473,7 @@ cmd_bdat(struct session *s, char *args)
 		failure_set(&s->refusal, &bad_args, "BDAT %s", word);
 	if (parse_size(args, false, &size) == -1) {
 		/* What follows cannot be told from commands. */
-		end(s, &bad_chunk, "wrong chunk size");
+		session_end(s, &bad_chunk, "wrong chunk size");
 		return NULL;
 	}
 	if (s->env.nrcpt > 0) {
@@ -715,7 +516,15 @@ static const struct reply *
 cmd_quit(struct session *s, char *args)
 {
 	(void)args;
-	end(s, &closing, "quit");
+	session_end(s, &closing, "quit");
+	return NULL;
+}
+
+static const struct reply *
+cmd_helo(struct session *s, char *args)
+{
+	(void)args;
+	session_end(s, &no_smtp, "SMTP client");
 	return NULL;
 }
 
@@ -743,12 +552,12 @@ static const struct command {
 	{ "BDAT",	NEED_NOTHING,	ARGS_ANY,	cmd_bdat, NULL },
 	{ "RSET",	NEED_NOTHING,	ARGS_NONE,	cmd_rset, NULL },
 	{ "QUIT",	NEED_NOTHING,	ARGS_NONE,	cmd_quit, NULL },
-	{ "XFORWARD",	NEED_NO_MAIL,	ARGS_SOME,	cmd_xforward, NULL },
+	{ "XFORWARD",	NEED_NO_MAIL,	ARGS_ANY,	cmd_xforward, NULL },
 	{ "NOOP",	NEED_NOTHING,	ARGS_ANY,	NULL, &ok },
 	{ "VRFY",	NEED_NOTHING,	ARGS_ANY,	NULL, &cannot_verify },
 	{ "EXPN",	NEED_NOTHING,	ARGS_ANY,	NULL, &no_expand },
 	{ "HELP",	NEED_NOTHING,	ARGS_ANY,	NULL, &help },
-	{ "HELO",	NEED_NOTHING,	ARGS_ANY,	NULL, &say_lhlo },
+	{ "HELO",	NEED_NOTHING,	ARGS_ANY,	cmd_helo, NULL },
 	{ "EHLO",	NEED_NOTHING,	ARGS_ANY,	NULL, &say_lhlo },
 };
 
@@ -768,6 +577,33 @@ is_time_for(const struct session *s, enum need need)
 	return true;
 }
 
+/*
+ * Somebody who speaks another protocol, of which only the first line is
+ * sure: a browser that a web page has made post a whole dialogue, a proxy
+ * whose own line would put every reply one late.  Obeyed, they would reach
+ * mailboxes or make a client misread what became of its mail.
+ */
+static bool
+is_stranger(const char *line, size_t len)
+{
+	static const char *const verbs[] = {
+		"GET", "POST", "PUT", "HEAD", "OPTIONS", "DELETE", "PATCH",
+		"TRACE", "CONNECT", "PRI", "PROXY"
+	};
+	size_t i, word = strcspn(line, " ");
+
+	for (i = 0; i < len; i++)
+		if ((unsigned char)line[i] < ' ' && line[i] != '\t')
+			return true;
+	if (len == 0 || memchr(line, ':', word) != NULL ||
+	    strstr(line, " HTTP/") != NULL)
+		return true;
+	for (i = 0; i < nitems(verbs); i++)
+		if (word_is(line, word, verbs[i]))
+			return true;
+	return false;
+}
+
 static const struct reply *
 command_run(struct session *s, char *line, size_t len)
 {
@@ -778,6 +614,10 @@ command_run(struct session *s, char *line, size_t len)
 		return &long_line;
 	if (s->cfg->verbose)
 		log_info(s->cfg, "C: %s", line);
+	if (s->lines++ == 0 && is_stranger(line, len)) {
+		session_end(s, &no_stranger, "another protocol");
+		return NULL;
+	}
 	if ((args = parse_command(line, len)) == NULL)
 		return &bad_line;
 	for (c = commands; c < commands + nitems(commands); c++)
@@ -806,9 +646,9 @@ static void
 answer(struct session *s, const struct reply *r)
 {
 	if (is_error(r) && ++s->errors >= ERRORS_MAX)
-		end(s, &too_many_errors, "too many errors");
+		session_end(s, &too_many_errors, "too many errors");
 	else
-		say_reply(s, r);
+		client_reply(&s->client, r, NULL);
 }
 
 static void
@@ -826,6 +666,19 @@ session_log(const struct session *s)
 	log_send(s->cfg, &l);
 }
 
+/*
+ * TLS begins with a record that need not have the end of a line in it: who
+ * speaks it would wait for us as we for him.
+ */
+static bool
+speaks_tls(struct session *s)
+{
+	const char *in;
+
+	return await_input(s) && client_input(&s->client, &in) > 0 &&
+	    (in[0] == 0x16 || (in[0] & 0x80) != 0);
+}
+
 static void
 session_talk(struct session *s)
 {
@@ -833,13 +686,20 @@ session_talk(struct session *s)
 	char *line;
 	size_t len;
 
-	say(s, "220 ", NULL, s->cfg->host, " LMTP", NULL);
-	while (s->over == NULL && (line = next_line(s, &len)) != NULL) {
+	if (!s->cfg->greeted)
+		client_say(&s->client, "220 ", NULL, s->cfg->host, " LMTP",
+		    NULL);
+	if (speaks_tls(s))
+		session_end(s, &no_stranger, "another protocol");
+	while (s->over == NULL &&
+	    heard_more(s, client_line(&s->client, &line, &len))) {
 		r = command_run(s, line, len);
 		if (r != NULL)
 			answer(s, r);
+		else if (client_over(&s->client) != NULL && s->over == NULL)
+			s->over = client_over(&s->client);
 	}
-	output_flush(s);
+	client_flush(&s->client);
 	session_log(s);
 }
 
@@ -847,19 +707,24 @@ int
 session_run(const struct config *cfg)
 {
 	struct session *s;
+	struct watch watch = { .pause = client_pause };
 	int r;
 
-	if ((s = malloc(sizeof(*s))) == NULL)
+	if ((s = calloc(1, sizeof(*s))) == NULL)
 		return -1;
-	memset(s, 0, offsetof(struct session, in));
 	s->cfg = cfg;
 	s->cred.cfg = cfg;
 	message_init(&s->message);
-	if ((r = deliver_init(&s->deliverer, cfg, &s->cred)) == 0)
+	watch.arg = &s->client;
+	r = client_init(&s->client, cfg);
+	if (r == 0)
+		r = deliver_init(&s->deliverer, cfg, &s->cred, &watch);
+	if (r == 0)
 		session_talk(s);
 	transaction_reset(s);
 	message_free(&s->message);
-	free(s->deliverer.group);
+	deliver_free(&s->deliverer);
+	client_free(&s->client);
 	free(s->env.rcpts);
 	free(s);
 	return r;
@@ -869,13 +734,14 @@ void
 session_refuse(const struct config *cfg, const char *why)
 {
 	char clean[REPLY_MAX];
+	struct client client;
 	struct text t;
-	struct session s;
 
-	memset(&s, 0, offsetof(struct session, in));
-	s.cfg = cfg;
 	text_init(&t, clean, sizeof(clean));
 	text_escape(&t, why, strlen(why), false);
-	say(&s, "421 ", "4.3.5", clean, NULL);
-	output_flush(&s);
+	if (client_init(&client, cfg) == -1)
+		return;
+	client_say(&client, "421 ", "4.3.5", clean, NULL);
+	client_flush(&client);
+	client_free(&client);
 }

@@ -27,14 +27,12 @@ template_has(const char *template, char conversion)
 }
 
 const char *
-template_check(const char *template, enum format format, enum users users)
+template_check(const char *template, enum users users)
 {
 	const char *s;
 
 	if (template[0] != '/' && !starts_at_home(template))
 		return "a template begins with /, ~/ or %h";
-	if (format == FORMAT_MBOX && template[strlen(template) - 1] == '/')
-		return "a mbox is no directory";
 	for (s = template; (s = strchr(s, '%')) != NULL; s += 2)
 		if (s[1] == '\0' || strchr("hndu%", s[1]) == NULL)
 			return "after % in a template comes h, n, d, u or %";

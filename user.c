@@ -33,6 +33,7 @@ mailbox_free(struct mailbox *mb)
 {
 	free(mb->name);
 	free(mb->detail);
+	free(mb->folder);
 	free(mb->path);
 	free(mb->id.groups);
 	memset(mb, 0, sizeof(*mb));
@@ -154,16 +155,6 @@ find_passwd(struct lookup *l, struct mailbox *mb, struct failure *f)
 	return 0;
 }
 
-/* A mbox of that name would be the dotlock of another. */
-static bool
-is_lock(const struct config *cfg, const char *path)
-{
-	size_t len = strlen(path);
-
-	return cfg->format == FORMAT_MBOX && len >= 5 &&
-	    strcmp(path + len - 5, ".lock") == 0;
-}
-
 /* A path for one of the names, NULL and the failure if there is none. */
 static char *
 expand_path(const struct lookup *l, size_t i, size_t *fixed,
@@ -187,63 +178,15 @@ expand_path(const struct lookup *l, size_t i, size_t *fixed,
 		    l->cfg->template, l->names[i], strerror(errno));
 		return NULL;
 	}
-	if (is_lock(l->cfg, path)) {
-		failure_set(f, &reply_bad_name, "%s is a dotlock's name",
-		    path);
+	if (l->cfg->format->name_is_taken != NULL &&
+	    l->cfg->format->name_is_taken(path)) {
+		failure_set(f, &reply_bad_name,
+		    "%s would be taken for something else", path);
 		return NULL;
 	}
 	if ((copy = strdup(path)) == NULL)
 		failure_errno(f, "strdup", "%s", path);
 	return copy;
-}
-
-/* 1, 0 or -1 with the failure. */
-static int
-is_maildir(const char *path, struct failure *f)
-{
-	static const char *const parts[] = { "cur", "new", "tmp" };
-	char sub[PATH_MAX + 8];
-	struct stat st;
-	size_t i;
-
-	for (i = 0; i < nitems(parts); i++) {
-		snprintf(sub, sizeof(sub), "%s/%s", path, parts[i]);
-		if (stat(sub, &st) == 0) {
-			if (S_ISDIR(st.st_mode))
-				return 1;
-		} else if (errno != ENOENT && errno != ENOTDIR)
-			return failure_errno(f, "stat", "%s", sub);
-	}
-	return 0;
-}
-
-/* Is there a mailbox at path?  Its owner is the user. */
-static int
-dir_owner(const struct config *cfg, const char *path, struct identity *id,
-    struct failure *f)
-{
-	bool maildir = cfg->format == FORMAT_MAILDIR;
-	struct stat st;
-	int r;
-
-	if (lstat(path, &st) == -1)
-		return errno == ENOENT ? 0 : failure_errno(f, "lstat", "%s",
-		    path);
-	/* A link to what is not there may lead to a disk that is not. */
-	if (maildir && S_ISLNK(st.st_mode) && stat(path, &st) == -1) {
-		failure_errno(f, "stat", "%s", path);
-		f->reply = &reply_wrong_mailbox;
-		return -1;
-	}
-	r = maildir ? is_maildir(path, f) : S_ISREG(st.st_mode);
-	if (r == -1)
-		return -1;
-	if (r == 0)
-		return failure_set(f, &reply_wrong_mailbox, "%s is no %s",
-		    path, maildir ? "Maildir" : "mbox");
-	id->uid = st.st_uid;
-	id->gid = st.st_gid;
-	return 1;
 }
 
 /*
@@ -276,7 +219,7 @@ find_dir(struct lookup *l, struct mailbox *mb, struct failure *f)
 	for (i = 0; r == 0 && i < l->n; i++) {
 		if ((path = expand_path(l, i, &fixed, f)) == NULL)
 			return -1;
-		r = dir_owner(l->cfg, path, &mb->id, f);
+		r = l->cfg->format->owner(path, &mb->id, f);
 		if (r == 0 && i == l->n - 1)
 			r = only_user_missing(path, fixed, f);
 		free(path);

@@ -128,7 +128,7 @@ option(const char *s)
 	(void)parse_trace(s, &bits);
 	if (parse_maildirsize(s, &m) == 0)
 		need(m.used.bytes <= INT64_MAX);
-	if (template_check(s, FORMAT_MBOX, USERS_PASSWD) == NULL)
+	if (template_check(s, USERS_PASSWD) == NULL)
 		need(template_fixed(s) <= strlen(s));
 	if (template_directory(s, dir, sizeof(dir)))
 		need(strlen(dir) <= template_fixed(s));

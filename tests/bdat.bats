@@ -59,7 +59,7 @@ chunks() {
   chunks 'BDAT 4 FIRST\r\nNOOP' 'BDAT 2 LAST\r\nx\n'
   codes 220 250 250 250 501 503 221
   (($(count a) == 0))
-  logged 'status=refused reason="BDAT FIRST"'
+  logged 'status=refused dsn=5.5.4 reason="BDAT FIRST"'
 }
 
 @test "without a recipient the octets are read, then 503" {
@@ -86,7 +86,7 @@ chunks() {
   also -s 5
   chunks 'BDAT 6\r\nabcdef'
   codes 220 250 250 250 '552 5.3.4' 221
-  logged 'to=<a> .*status=refused reason="more than 5 bytes"'
+  logged 'to=<a> status=refused dsn=[0-9.]* reason="more than 5 bytes"'
   logged 'session=quit messages=0 delivered=0 deferred=0 refused=1'
 }
 

@@ -659,7 +659,7 @@ main(int argc, char *argv[])
 	struct config cfg = {
 		.template = template,
 		.users = USERS_ANY,
-		.format = FORMAT_MBOX,
+		.format = &mbox_format,
 		.log_stderr = true,
 		.verbose = true
 	};
@@ -674,7 +674,7 @@ main(int argc, char *argv[])
 	cfg.log_stderr = strcmp(argv[2], "syslog") != 0;
 	cfg.scripts = strcmp(argv[2], "sieve") == 0 ? "~/sieve" : NULL;
 	if (strcmp(argv[2], "maildir") == 0)
-		cfg.format = FORMAT_MAILDIR;
+		cfg.format = &maildir_format;
 	mail = argv[3];
 	cfg.spool = spool = argv[4];
 	outside = argv[5];

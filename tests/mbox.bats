@@ -10,7 +10,7 @@ setup() {
 
 # body FILE: without its From_ lines' dates.
 body() {
-  sed -E 's/^(From [^ ]+) [A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9]{2} [0-9:]{8} 20[0-9]{2}$/\1 DATE/' "$1" \
+  sed -E 's/^(From [^ ]+) [A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9]{2} [0-9:]{8} 20[0-9]{2} \+0000$/\1 DATE/' "$1" \
     >"$D/body"
 }
 
@@ -147,8 +147,14 @@ body() {
   [[ ! -e $D/m/a.lock ]]
 }
 
+# instance: this boot and pid namespace, as a dotlock's third line has it.
+instance() {
+  printf '%s %s' "$(</proc/sys/kernel/random/boot_id)" \
+    "$(stat -Lc %i /proc/self/ns/pid)"
+}
+
 @test "a dotlock of a dead process of this host is broken and logged" {
-  printf '999999999\n%s\n' "$(uname -n)" >"$D/m/a.lock"
+  printf '999999999\n%s\n%s\n' "$(uname -n)" "$(instance)" >"$D/m/a.lock"
   send a x
   codes 220 250 250 250 354 '250 2.1.5' 221
   logged "stale lock $D/m/a.lock"

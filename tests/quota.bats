@@ -29,7 +29,7 @@ maildir() {
   also -q 9 -Q
   send b 123456789
   codes 220 250 250 250 354 '552 5.2.2' 221
-  logged 'dsn=5.2.2 status=refused'
+  logged 'status=refused dsn=5.2.2'
   send b 1234567
   send b x
   codes 220 250 250 250 354 '552 5.2.2' 221

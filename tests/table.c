@@ -717,7 +717,7 @@ test_template(void)
 		const char *t = rows[i].template, *p;
 
 		for (u = USERS_PASSWD; u <= USERS_ANY; u++)
-			row(rows[i].at, (template_check(t, FORMAT_MBOX,
+			row(rows[i].at, (template_check(t,
 			    (enum users)u) == NULL) ==
 			    (strchr(rows[i].good, users[u]) != NULL),
 			    "another result of the check with -U %c",
@@ -755,7 +755,6 @@ test_template_directory(void)
 		{ AT, "/01234567890123/%n", "/01234567890123" },
 		{ AT, "/012345678901234/%n", NULL },
 	};
-	static const char *const maildir = "/m/%n/";
 	char dir[16];
 	size_t i;
 	bool r;
@@ -766,10 +765,9 @@ test_template_directory(void)
 		    (!r || same(dir, rows[i].dir)), "%s", r ? dir : "none");
 	}
 	/* What ends in a slash is no file. */
-	row(AT, template_check(maildir, FORMAT_MAILDIR, USERS_ANY) == NULL,
-	    "refused");
-	row(AT, template_check(maildir, FORMAT_MBOX, USERS_ANY) != NULL,
-	    "accepted");
+	row(AT, maildir_format.check_template == NULL, "it may say no");
+	row(AT, mbox_format.check_template("/m/%n/") != NULL, "accepted");
+	row(AT, mbox_format.check_template("/m/%n") == NULL, "refused");
 }
 
 static void

@@ -1,0 +1,326 @@
+/*
+ * The client: both its descriptors, the only ppoll, lines in, replies out.
+ * Nobody else reads standard input or writes standard output, and nobody
+ * else knows that the client has gone or that we were told to end.
+ */
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lmtpd.h"
+#include "wide.h"
+
+#define INPUT_BYTES	(256 * 1024)
+#define OUTPUT_BYTES	8192
+#define LINGER		5	/* seconds for replies once told to end */
+#define WRITE_MAX	4096	/* does not block where poll(2) says so */
+#define FLOOD		64	/* reads, after which signals are let in */
+
+int
+client_init(struct client *c, const struct config *cfg)
+{
+	memset(c, 0, sizeof(*c));
+	c->cfg = cfg;
+	/* Of a large input buffer a small session touches little. */
+	c->in = malloc(INPUT_BYTES);
+	c->out = malloc(OUTPUT_BYTES);
+	return c->in == NULL || c->out == NULL ? -1 : 0;
+}
+
+void
+client_free(struct client *c)
+{
+	free(c->in);
+	free(c->out);
+}
+
+void
+client_peer(const struct client *c, char *peer, size_t size)
+{
+	struct sockaddr_storage ss = { .ss_family = AF_UNSPEC };
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&ss;
+	struct sockaddr_in *in = (struct sockaddr_in *)&ss;
+	socklen_t len = sizeof(ss);
+	char host[INET6_ADDRSTRLEN];
+	struct text t;
+
+	text_init(&t, peer, size);
+	if (c->cfg->peer != NULL) {
+		text_add(&t, strchr(c->cfg->peer, ':') == NULL ? "[" :
+		    "[IPv6:", c->cfg->peer, "]", NULL);
+		return;
+	}
+	if (getpeername(STDIN_FILENO, (struct sockaddr *)&ss, &len) == -1)
+		return;
+	if (ss.ss_family == AF_INET && inet_ntop(AF_INET, &in->sin_addr,
+	    host, sizeof(host)) != NULL)
+		text_add(&t, "[", host, "]", NULL);
+	else if (ss.ss_family == AF_INET6 && inet_ntop(AF_INET6,
+	    &in6->sin6_addr, host, sizeof(host)) != NULL)
+		text_add(&t, "[IPv6:", host, "]", NULL);
+}
+
+const char *
+client_over(const struct client *c)
+{
+	if (c->gone)
+		return "client gone";
+	return c->ending ? "told to end" : NULL;
+}
+
+/*
+ * Waits for an event at a descriptor of the client.  The signals that end us
+ * are let in only here.  Returns 1, 0 when the time is over, or -1 if we were
+ * told to end, which counts before all else, or if the system failed.
+ */
+static int
+client_wait(struct client *c, struct pollfd *pfd,
+    const struct timespec *timeout)
+{
+	sigset_t none;
+	int n;
+
+	sigemptyset(&none);
+	n = ppoll(pfd, 1, timeout, &none);
+	if (n == -1 && errno == EINTR)
+		c->ending = true;
+	return n;
+}
+
+const char *
+client_pause(void *arg, long us)
+{
+	struct client *c = arg;
+	struct pollfd pfd = { .fd = STDOUT_FILENO };
+	struct timespec timeout = { .tv_nsec = us * 1000 };
+
+	/* No events were asked for: an answer is bad news. */
+	if (client_over(c) == NULL && client_wait(c, &pfd, &timeout) == 1)
+		c->gone = true;
+	return client_over(c);
+}
+
+/*
+ * Output.
+ */
+
+/*
+ * Waits until it can be written, so that a client that reads no more cannot
+ * hold us.  Told to end, there is a little time yet for what is known.
+ */
+static int
+output_wait(struct client *c)
+{
+	struct pollfd pfd = { .fd = STDOUT_FILENO, .events = POLLOUT };
+	struct timespec timeout;
+	int n;
+
+	do {
+		timeout = (struct timespec){ .tv_sec = c->cfg->timeout };
+		if (c->ending && timeout.tv_sec > LINGER)
+			timeout.tv_sec = LINGER;
+		n = client_wait(c, &pfd, &timeout);
+	} while (n == -1 && errno == EINTR);
+	if (n == 1 && (pfd.revents & POLLOUT) != 0)
+		return 0;
+	if (n != -1)
+		errno = n == 0 ? ETIMEDOUT : EPIPE;
+	return -1;
+}
+
+/* Writes some of it without blocking for longer than the timeout. */
+static ssize_t
+output_some(struct client *c, const char *buf, size_t len)
+{
+	ssize_t n;
+
+	if (!c->no_socket) {
+		n = send(STDOUT_FILENO, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n != -1)
+			return n;
+		if (errno == ENOTSOCK)
+			c->no_socket = true;
+		else if (errno != EAGAIN && errno != EWOULDBLOCK)
+			return -1;
+	}
+	if (output_wait(c) == -1)
+		return -1;
+	return write(STDOUT_FILENO, buf, len < WRITE_MAX ? len : WRITE_MAX);
+}
+
+/* What was said, for -v, once the client has it. */
+static void
+output_log(struct client *c)
+{
+	char *line = c->out, *end;
+
+	for (; line < c->out + c->outlen; line = end + 2) {
+		end = memchr(line, '\r', (size_t)(c->out + c->outlen - line));
+		*end = '\0';
+		log_info(c->cfg, "S: %s", line);
+	}
+}
+
+void
+client_flush(struct client *c)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < c->outlen && !c->gone) {
+		n = output_some(c, c->out + done, c->outlen - done);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			c->gone = true;
+		else
+			done += (size_t)n;
+	}
+	if (c->cfg->verbose)
+		output_log(c);
+	c->outlen = 0;
+}
+
+void
+client_say(struct client *c, const char *code, const char *esc, ...)
+{
+	struct text line;
+	const char *part;
+	va_list ap;
+
+	if (c->outlen + REPLY_MAX > OUTPUT_BYTES)
+		client_flush(c);
+	text_init(&line, c->out + c->outlen, REPLY_MAX - 1);
+	text_add(&line, code, esc == NULL ? "" : esc,
+	    esc == NULL ? "" : " ", NULL);
+	va_start(ap, esc);
+	while ((part = va_arg(ap, const char *)) != NULL)
+		text_bytes(&line, part, strlen(part));
+	va_end(ap);
+	memcpy(line.buf + line.len, "\r\n", 2);
+	c->outlen += line.len + 2;
+}
+
+void
+client_reply(struct client *c, const struct reply *r, const char *id)
+{
+	char digits[8];
+	struct text code;
+
+	text_init(&code, digits, sizeof(digits));
+	text_number(&code, (uint64_t)r->code, 10, 3);
+	text_add(&code, " ", NULL);
+	if (id == NULL)
+		client_say(c, digits, r->esc, r->text, NULL);
+	else
+		client_say(c, digits, r->esc, r->text, ", id=", id, NULL);
+}
+
+/*
+ * Input.
+ */
+enum client_input
+client_fill(struct client *c)
+{
+	struct pollfd pfd = { .fd = STDIN_FILENO, .events = POLLIN };
+	struct timespec timeout = { .tv_sec = c->cfg->timeout };
+	ssize_t n;
+
+	client_flush(c);
+	/* A flood never lets ppoll wait for a signal. */
+	if (++c->fills % FLOOD == 0)
+		(void)client_pause(c, 0);
+	if (client_over(c) == NULL) {
+		c->inlen -= c->inpos;
+		memmove(c->in, c->in + c->inpos, c->inlen);
+		c->inpos = 0;
+		n = client_wait(c, &pfd, &timeout);
+		if (n == 0)
+			return CLIENT_TIMEOUT;
+		if (n == 1)
+			n = read(STDIN_FILENO, c->in + c->inlen,
+			    INPUT_BYTES - c->inlen);
+		if (n > 0) {
+			c->inlen += (size_t)n;
+			return CLIENT_MORE;
+		}
+		if (n == 0)
+			return CLIENT_EOF;
+		if (!c->ending)
+			c->gone = true;
+	}
+	return c->gone ? CLIENT_GONE : CLIENT_ENDING;
+}
+
+size_t
+client_input(const struct client *c, const char **p)
+{
+	*p = c->in + c->inpos;
+	return c->inlen - c->inpos;
+}
+
+void
+client_used(struct client *c, size_t n)
+{
+	c->inpos += n;
+}
+
+/*
+ * The end of the line that begins at inpos, or NULL: the first line's is
+ * that of the whole session.  *len is what comes before it.
+ */
+static const char *
+line_end(struct client *c, size_t *len)
+{
+	const char *line = c->in + c->inpos, *p = line;
+	const char *stop = c->in + c->inlen;
+
+	while ((p = memchr(p, '\n', (size_t)(stop - p))) != NULL) {
+		bool cr = p > line && p[-1] == '\r';
+
+		if (!c->decided) {
+			c->lf = !cr;
+			c->decided = true;
+		}
+		if (cr || c->lf) {
+			*len = (size_t)(p - line) - (cr ? 1 : 0);
+			return p;
+		}
+		p++;
+	}
+	return NULL;
+}
+
+enum client_input
+client_line(struct client *c, char **line, size_t *len)
+{
+	bool too_long = false;
+	enum client_input more;
+	const char *lf;
+
+	while ((lf = line_end(c, len)) == NULL) {
+		if (c->inlen - c->inpos > COMMAND_MAX + 1) {
+			too_long = true;
+			/* The last byte may be the CR of the line's end. */
+			c->inpos = c->inlen - 1;
+		}
+		if ((more = client_fill(c)) != CLIENT_MORE)
+			return more;
+	}
+	*line = c->in + c->inpos;
+	c->inpos = (size_t)(lf - c->in) + 1;
+	if (too_long)
+		*len = COMMAND_MAX + 1;
+	else
+		(*line)[*len] = '\0';
+	return CLIENT_MORE;
+}

@@ -1,0 +1,237 @@
+/*
+ * What is left of a delivery for people: the names that it has, the trace
+ * headers of RFC 5321 4.4 and RFC 3848 in front of the message, and its line
+ * in the log.
+ */
+#include <limits.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lmtpd.h"
+
+int
+trace_init(struct tracer *t)
+{
+	t->count = 0;
+	return getentropy(&t->random, sizeof(t->random));
+}
+
+/*
+ * Only the file's name is in other people's hands, and has all of random:
+ * what it is made of must not be guessed.
+ */
+void
+trace_names(struct tracer *tr, const struct config *cfg, char id[ID_SIZE],
+    struct text *unique)
+{
+	struct timespec now;
+	struct text t;
+	uint64_t sec, usec;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	sec = (uint64_t)now.tv_sec;
+	usec = (uint64_t)now.tv_nsec / 1000;
+	tr->count++;
+	text_init(&t, id, ID_SIZE);
+	text_number(&t, sec, 16, 8);
+	text_number(&t, usec, 16, 5);
+	text_number(&t, tr->random & 0xffffffff, 16, 8);
+	text_add(&t, ".", NULL);
+	text_number(&t, tr->count, 10, 0);
+	text_number(unique, sec, 10, 0);
+	text_add(unique, ".M", NULL);
+	text_number(unique, usec, 10, 6);
+	text_add(unique, "P", NULL);
+	text_number(unique, (uint64_t)cfg->pid, 10, 0);
+	text_add(unique, "Q", NULL);
+	text_number(unique, tr->count, 10, 0);
+	text_add(unique, "R", NULL);
+	text_number(unique, tr->random, 16, 16);
+}
+
+/*
+ * What the client says it is, with nothing in it that a reader could take
+ * for another part of the field.
+ */
+static void
+add_client(struct text *t, const char *s)
+{
+	size_t n;
+
+	while (*s != '\0') {
+		n = strcspn(s, " ()<>;,\\\"");
+		text_bytes(t, s, n);
+		s += n;
+		if (*s != '\0') {
+			text_bytes(t, "?", 1);
+			s++;
+		}
+	}
+}
+
+/* RFC 5322 3.3; strftime would ask the locale. */
+static void
+add_date(struct text *t)
+{
+	static const char days[][4] = {
+		"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"
+	};
+	static const char months[][4] = {
+		"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
+		"Oct", "Nov", "Dec"
+	};
+	time_t now = time(NULL);
+	struct tm tm;
+
+	gmtime_r(&now, &tm);
+	text_add(t, days[tm.tm_wday], ", ", NULL);
+	text_number(t, (uint64_t)tm.tm_mday, 10, 2);
+	text_add(t, " ", months[tm.tm_mon], " ", NULL);
+	text_number(t, (uint64_t)tm.tm_year + 1900, 10, 4);
+	text_add(t, " ", NULL);
+	text_number(t, (uint64_t)tm.tm_hour, 10, 2);
+	text_add(t, ":", NULL);
+	text_number(t, (uint64_t)tm.tm_min, 10, 2);
+	text_add(t, ":", NULL);
+	text_number(t, (uint64_t)tm.tm_sec, 10, 2);
+	text_add(t, " +0000", NULL);
+}
+
+static void
+add_received(struct text *t, const struct config *cfg,
+    const struct envelope *env, const struct rcpt *r)
+{
+	text_add(t, "Received: from ", NULL);
+	add_client(t, env->lhlo);
+	if (env->peer[0] != '\0')
+		text_add(t, " (", env->peer, ")", NULL);
+	/* RFC 6531 4.3, RFC 3848: the S is for TLS. */
+	text_add(t, "\n\tby ", cfg->host, " with ",
+	    env->smtputf8 ? "UTF8" : "", "LMTP", cfg->greeted ? "S" : "",
+	    " id ", r->id, "\n\tfor <", r->address, ">;\n\t", NULL);
+	add_date(t);
+	text_add(t, "\n", NULL);
+}
+
+uint64_t
+trace_headers(const struct config *cfg, const struct envelope *env,
+    const struct rcpt *r, struct text *head)
+{
+	const char *s;
+	uint64_t lines = 0;
+
+	if (cfg->trace & TRACE_RETURN_PATH)
+		text_add(head, "Return-Path: <", env->sender, ">\n", NULL);
+	if (cfg->trace & TRACE_DELIVERED_TO)
+		text_add(head, "Delivered-To: ", r->address, "\n", NULL);
+	if (cfg->trace & TRACE_RECEIVED)
+		add_received(head, cfg, env, r);
+	for (s = head->buf; (s = strchr(s, '\n')) != NULL; s++)
+		lines++;
+	return lines;
+}
+
+/*
+ * The log.
+ */
+static void
+log_path(struct log_line *l, const char *key, const char *path)
+{
+	char value[COMMAND_MAX + 3];
+	struct text t;
+
+	text_init(&t, value, sizeof(value));
+	text_add(&t, "<", path, ">", NULL);
+	log_add(l, key, value);
+}
+
+static void
+log_mailbox(struct log_line *l, const struct config *cfg,
+    const struct mailbox *mb)
+{
+	char value[PATH_MAX];
+	struct text t;
+
+	text_init(&t, value, sizeof(value));
+	text_add(&t, cfg->format->name, ":", mb->path, NULL);
+	log_add(l, "user", mb->name);
+	log_number(l, "uid", mb->id.uid);
+	log_add(l, "mailbox", value);
+}
+
+/* "used/limit" in bytes, and in messages where those are limited. */
+static void
+log_quota(struct log_line *l, const struct usage *u)
+{
+	char value[96];
+	struct text t;
+
+	if (u->limit.bytes == 0 && u->limit.messages == 0)
+		return;
+	text_init(&t, value, sizeof(value));
+	usage_text(&t, u);
+	log_add(l, "quota", value);
+}
+
+static void
+log_delay(struct log_line *l, const struct timespec *begun)
+{
+	char value[32];
+	struct timespec now;
+	struct text t;
+	int64_t ms;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ms = (int64_t)(now.tv_sec - begun->tv_sec) * 1000 +
+	    (now.tv_nsec - begun->tv_nsec) / 1000000;
+	text_init(&t, value, sizeof(value));
+	text_number(&t, (uint64_t)ms / 1000, 10, 0);
+	text_add(&t, ".", NULL);
+	text_number(&t, (uint64_t)ms % 1000, 10, 3);
+	log_add(l, "delay", value);
+}
+
+static const char *
+status_word(const struct rcpt *r)
+{
+	if (r->reply->code < 300)
+		return r->discarded ? "discarded" : "delivered";
+	return r->reply->code < 500 ? "deferred" : "refused";
+}
+
+void
+trace_log(const struct config *cfg, const struct envelope *env,
+    const struct rcpt *r, const struct delivery *d, const char *reason)
+{
+	struct log_line l;
+
+	log_begin(&l);
+	if (d != NULL)
+		log_add(&l, "id", r->id);
+	if (env->qid[0] != '\0')
+		log_add(&l, "qid", env->qid);
+	log_path(&l, "to", r->address);
+	log_add(&l, "status", status_word(r));
+	log_add(&l, "dsn", r->reply->esc);
+	if (reason != NULL)
+		log_add(&l, "reason", reason);
+	if (r->sieve != NULL)
+		log_add(&l, "sieve", r->sieve);
+	if (r->mailbox.path != NULL)
+		log_mailbox(&l, cfg, &r->mailbox);
+	if (d != NULL && d->file != NULL && reason == NULL)
+		log_add(&l, "file", d->file);
+	log_path(&l, "from", env->sender);
+	if (r->orcpt != NULL)
+		log_add(&l, "orcpt", r->orcpt);
+	if (env->msgid[0] != '\0')
+		log_add(&l, "msgid", env->msgid);
+	if (d != NULL) {
+		log_number(&l, "size", reason == NULL ? d->size :
+		    d->message->size);
+		log_quota(&l, &d->usage);
+	}
+	log_delay(&l, &env->begun);
+	log_send(cfg, &l);
+}
