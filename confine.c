@@ -329,12 +329,12 @@ forbid_calls(const struct config *cfg, bool gives)
 		    LANDLOCK_ACCESS_FS_MAKE_REG)
 #define DIRS	(LANDLOCK_ACCESS_FS_MAKE_DIR | \
 		    LANDLOCK_ACCESS_FS_REMOVE_DIR)
-#define ODD	(LANDLOCK_ACCESS_FS_MAKE_SOCK | \
-		    LANDLOCK_ACCESS_FS_MAKE_FIFO | \
-		    LANDLOCK_ACCESS_FS_MAKE_SYM)
 #define NO_MAIL	(LANDLOCK_ACCESS_FS_EXECUTE | \
 		    LANDLOCK_ACCESS_FS_MAKE_CHAR | \
-		    LANDLOCK_ACCESS_FS_MAKE_BLOCK | ODD)
+		    LANDLOCK_ACCESS_FS_MAKE_SOCK | \
+		    LANDLOCK_ACCESS_FS_MAKE_FIFO | \
+		    LANDLOCK_ACCESS_FS_MAKE_BLOCK | \
+		    LANDLOCK_ACCESS_FS_MAKE_SYM)
 
 static int
 create_ruleset(uint64_t handled)
@@ -361,9 +361,9 @@ allow_below(int ruleset, const char *dir, uint64_t access)
 }
 
 /*
- * An old lock may be of any kind, and is moved out of the way: Landlock takes
- * that for making one.  A directory that is missing may be there for the next
- * message; without it there is no ruleset.
+ * What stands in the place of a lock may be a directory, and is removed.  A
+ * directory for mail that is missing may be there for the next message: until
+ * then there is no ruleset.
  */
 static int
 ruleset_for_directory(const struct config *cfg, const char *dir)
@@ -375,7 +375,8 @@ ruleset_for_directory(const struct config *cfg, const char *dir)
 		writes = WRITES;
 		fd = create_ruleset(writes | DIRS | NO_MAIL);
 	}
-	if (fd != -1 && (!allow_below(fd, dir, writes | DIRS | ODD) ||
+	if (fd != -1 && (!allow_below(fd, dir,
+	    writes | LANDLOCK_ACCESS_FS_REMOVE_DIR) ||
 	    !allow_below(fd, cfg->spool, writes))) {
 		close(fd);
 		fd = -1;

@@ -526,6 +526,12 @@ try_host_name(void)
 	    sethostname(name, strlen(name));
 }
 
+#if (defined(__x86_64__) && defined(__LP64__)) || defined(__aarch64__)
+#define HAS_FILTER	true
+#else
+#define HAS_FILTER	false
+#endif
+
 /* What the kernel has, whether it was used or not. */
 static int
 kernel_landlock(void)
@@ -539,6 +545,11 @@ kernel_seccomp(void)
 {
 	uint32_t action = SECCOMP_RET_ERRNO;
 
+	/* Of other processors' calls there is no list. */
+	if (!HAS_FILTER) {
+		errno = ENOSYS;
+		return -1;
+	}
 	return (int)syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action);
 }
 
@@ -681,6 +692,8 @@ main(int argc, char *argv[])
 	snprintf(template, sizeof(template), "%s/%%n", mail);
 	cfg.uid = geteuid();
 	cfg.switches = cfg.uid == 0;
+	if (cfg.format->settle != NULL && cfg.format->settle(&cfg) == -1)
+		return 71;
 	for (i = 0; i < nitems(attempts); i++) {
 		if ((pid = fork()) == 0)
 			attempt(&cfg, strcmp(argv[1], "confined") == 0,
