@@ -5,6 +5,8 @@
 #ifndef MUSL_H
 #define MUSL_H
 
+#include <stdio.h>	/* renameat(2), which others get by another way */
+
 #define RENAME_NOREPLACE	1	/* as the kernel has it */
 
 #define timespeccmp(a, b, op)						\

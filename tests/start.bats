@@ -121,8 +121,8 @@ dialogue() {
     "${OPTIONS[@]}" </dev/null >"$D/out" 2>"$D/log" || STATUS=$?
   exits 71
   hold "$D/out"
-  replied '^421 4\.3\.5 cannot start: chdir /: Input/output error$'
-  logged '^lmtpd\[[0-9]+\]: cannot start: chdir /: Input/output error$'
+  replied '^421 4\.3\.5 cannot start: chdir /: (Input/output|I/O) error$'
+  logged '^lmtpd\[[0-9]+\]: cannot start: chdir /: (Input/output|I/O) error$'
 }
 
 @test "an alarm that was set before does not end it" {
