@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "lmtpd.h"
+#include "wide.h"
 
 #define INPUT_BYTES	(256 * 1024)
 #define OUTPUT_BYTES	8192
