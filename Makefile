@@ -25,12 +25,18 @@ OBJS =		session.o client.o trace.o parse.o template.o data.o message.o user.o \
 		deliver.o mbox.o maildir.o quota.o identity.o failure.o \
 		os.o log.o text.o confine.o
 
-all: lmtpd
+TLS_OBJS =	client.o parse.o text.o log.o os.o
+
+all: lmtpd starttls
 
 lmtpd: lmtpd.o ${OBJS}
 	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ lmtpd.o ${OBJS} ${BSD_LIBS}
 
-lmtpd.o ${OBJS}: lmtpd.h
+starttls: starttls.o ${TLS_OBJS}
+	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ starttls.o ${TLS_OBJS} \
+	    ${BSD_LIBS}
+
+lmtpd.o starttls.o ${OBJS}: lmtpd.h
 
 .c.o:
 	${CC} -std=c11 -D_GNU_SOURCE -DVERSION=\"${VERSION}\" ${HARDEN_CPP} \
