@@ -53,7 +53,7 @@ tests/hole: tests/hole.o ${OBJS}
 
 tests/table.o tests/hole.o: lmtpd.h
 
-check: lmtpd tests/table tests/hole
+check: lmtpd starttls tests/table tests/hole
 	tests/table
 	tests/run
 
