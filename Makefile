@@ -21,16 +21,24 @@ BSD_LIBS !=	a=$$(${CC} -print-file-name=libbsd.a) && test -f "$$a" && \
 PIE_ =		-pie
 PIE_1 =		-static-pie
 
-OBJS =		session.o client.o trace.o parse.o template.o data.o message.o user.o \
+OBJS =		session.o client.o trace.o filter.o parse.o template.o data.o message.o user.o \
 		deliver.o mbox.o maildir.o quota.o identity.o failure.o \
 		os.o log.o text.o confine.o
 
 TLS_OBJS =	client.o parse.o text.o log.o os.o
 
+# Of libc alone.
+SIEVE_OBJS =	sieve/action.o sieve/address.o sieve/arena.o sieve/body.o \
+		sieve/check.o sieve/compile.o sieve/date.o sieve/flags.o \
+		sieve/header.o sieve/html.o sieve/lexer.o sieve/match.o \
+		sieve/mime.o sieve/parser.o sieve/regex.o sieve/run.o sieve/test.o \
+		sieve/utf8.o sieve/value.o sieve/verb.o
+
 all: lmtpd starttls
 
-lmtpd: lmtpd.o ${OBJS}
-	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ lmtpd.o ${OBJS} ${BSD_LIBS}
+lmtpd: lmtpd.o ${OBJS} ${SIEVE_OBJS}
+	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ lmtpd.o ${OBJS} \
+	    ${SIEVE_OBJS} ${BSD_LIBS}
 
 starttls: starttls.o ${TLS_OBJS}
 	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ starttls.o ${TLS_OBJS} \
@@ -43,18 +51,39 @@ lmtpd.o starttls.o ${OBJS}: lmtpd.h
 	    ${BSD_CPP} ${CPPFLAGS} ${WARNINGS} ${HARDEN} ${CFLAGS} -c -o $@ $<
 
 # Everything that needs no root and no servers.
-tests/table: tests/table.o ${OBJS}
+tests/table: tests/table.o ${OBJS} ${SIEVE_OBJS}
 	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ tests/table.o ${OBJS} \
-	    ${BSD_LIBS}
+	    ${SIEVE_OBJS} ${BSD_LIBS}
 
-tests/hole: tests/hole.o ${OBJS}
+tests/hole: tests/hole.o ${OBJS} ${SIEVE_OBJS}
 	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ tests/hole.o ${OBJS} \
-	    ${BSD_LIBS}
+	    ${SIEVE_OBJS} ${BSD_LIBS}
 
 tests/table.o tests/hole.o: lmtpd.h
 
-check: lmtpd starttls tests/table tests/hole
+${SIEVE_OBJS}: sieve/sieve.h sieve/impl.h sieve/program.h
+
+tests/sieve: tests/sieve.o ${SIEVE_OBJS}
+	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ tests/sieve.o \
+	    ${SIEVE_OBJS}
+
+# A script, a message, what comes of it.
+tests/sieve-try: tests/sieve-try.o ${SIEVE_OBJS}
+	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ tests/sieve-try.o \
+	    ${SIEVE_OBJS} ${BSD_LIBS}
+
+tests/sieve.o tests/sieve-try.o: sieve/sieve.h
+
+tests/sievetext: tests/sievetext.o ${SIEVE_OBJS}
+	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ tests/sievetext.o \
+	    ${SIEVE_OBJS}
+
+tests/sievetext.o: sieve/sieve.h sieve/impl.h
+
+check: lmtpd starttls tests/table tests/hole tests/sieve tests/sievetext
 	tests/table
+	tests/sievetext
+	tests/sieve
 	tests/run
 
 # A message before the reader's eyes: no root, nothing but a shell.
@@ -93,7 +122,8 @@ dist:
 	    >lmtpd-${VERSION}.tar.gz
 
 clean:
-	rm -f lmtpd *.o tests/table tests/hole tests/*.o lmtpd-${VERSION}.tar.gz
+	rm -f lmtpd *.o sieve/*.o tests/table tests/hole tests/sieve \
+	    tests/sievetext tests/sieve-try tests/*.o lmtpd-${VERSION}.tar.gz
 	rm -rf fuzz/build
 
 .PHONY: all check demo interop faults bench fuzz lint install uninstall \
