@@ -4,11 +4,12 @@ SBINDIR =	${PREFIX}/sbin
 MANDIR =	${PREFIX}/share/man
 DOCDIR =	${PREFIX}/share/doc/lmtpd
 
-PROGRAMS =	lmtpd
-MANUALS =	lmtpd.8
+PROGRAMS =	lmtpd starttls
+MANUALS =	lmtpd.8 starttls.8
 OBJS =		session.o client.o trace.o filter.o parse.o name.o template.o \
 		data.o message.o user.o deliver.o mbox.o maildir.o quota.o \
 		identity.o failure.o os.o log.o text.o confine.o
+TLS_OBJS =	client.o parse.o text.o log.o os.o
 # Of libc alone.
 SIEVE_OBJS =	sieve/action.o sieve/address.o sieve/arena.o sieve/body.o \
 		sieve/check.o sieve/compile.o sieve/date.o sieve/flags.o \
@@ -67,7 +68,10 @@ all: ${PROGRAMS}
 lmtpd: lmtpd.o ${ALL}
 	${LINK} lmtpd.o ${ALL} ${LIBS_${KIND}}
 
-lmtpd.o ${OBJS}: lmtpd.h
+starttls: starttls.o ${TLS_OBJS}
+	${LINK} starttls.o ${TLS_OBJS} ${OBJS_${KIND}} ${LIBS_${KIND}}
+
+lmtpd.o starttls.o ${OBJS}: lmtpd.h
 filter.o: sieve/sieve.h
 
 .c.o:
@@ -101,7 +105,7 @@ tests/sievetext: tests/sievetext.o ${SIEVE_OBJS}
 
 tests/sievetext.o: sieve/sieve.h sieve/impl.h
 
-check: lmtpd tests/table tests/hole tests/sieve tests/sievetext
+check: lmtpd starttls tests/table tests/hole tests/sieve tests/sievetext
 	tests/table
 	tests/sievetext
 	tests/sieve

@@ -152,6 +152,12 @@ bool	 word_is(const char *s, size_t len, const char *word);
  */
 char	*parse_command(char *line, size_t len);
 /*
+ * Is this first line of a session that of another protocol?  NUL behind its
+ * len bytes.  And is this the first byte of TLS?
+ */
+bool	 line_is_foreign(const char *line, size_t len);
+bool	 byte_is_foreign(char c);
+/*
  * Reads "<path>" at *s, blanks before it allowed, and sets *s behind it.
  * Returns 0, or -1 if there are no brackets or a forward path is malformed.
  */
@@ -201,6 +207,8 @@ const char *parse_passwd_line(char *line, struct passwd_line *p);
 int	 parse_maildirsize(const char *s, struct maildirsize *m);
 /* Offset of the detail's delimiter in a local part, or its length. */
 size_t	 address_split(const char *local, const char *delimiters);
+/* May a host's name stand in a reply, a header field and a file's name? */
+bool	 host_is_safe(const char *host);
 
 /*
  * name.c: names that become parts of paths, and their forms.  Pure.
@@ -551,6 +559,11 @@ void	 os_instance(char *text, size_t size);
  */
 int	 os_copy(int from, off_t offset, int to, uint64_t len,
 	    uint64_t *written);
+/*
+ * Gives up what neither this process nor any program that it becomes has a
+ * use for.
+ */
+void	 os_shed(void);
 /* A file in dir that has no name. */
 int	 os_tmpfile(const char *dir);
 /*
@@ -1003,6 +1016,7 @@ struct client {
 	const struct config	*cfg;
 	bool			 gone;		/* the client has */
 	bool			 ending;	/* we were told to end */
+	time_t			 deadline;	/* for replies then, or 0 */
 	bool			 no_socket;	/* standard output is none */
 	bool			 decided;	/* how lines end: */
 	bool			 lf;
@@ -1019,6 +1033,26 @@ enum client_input {
 	CLIENT_MORE, CLIENT_TIMEOUT, CLIENT_ENDING, CLIENT_GONE, CLIENT_EOF
 };
 
+/*
+ * At the start: opens those of the descriptors 0 to 2 that are closed, on
+ * /dev/null.  0, or -1 and errno.
+ */
+int	 client_open(void);
+/*
+ * Puts standard error on /dev/null if it is the client's, as it is with Exim,
+ * sendmail, spawn(8) and inetd, and says so in *shielded.  0, or -1 and errno.
+ */
+int	 client_shield(bool *shielded);
+/* Is standard input a socket that waits for connections? */
+bool	 client_listens(void);
+/*
+ * Blocks the signals that end us but while the client is waited for, and
+ * ignores those that only say what a system call says as well.  Or undoes
+ * it, for another program; one that has come meanwhile ends the process
+ * then.  0, or -1 and errno.
+ */
+int	 client_signals(void);
+int	 client_signals_default(void);
 /* 0, or -1 and errno; client_free in both cases. */
 int	 client_init(struct client *c, const struct config *cfg);
 void	 client_free(struct client *c);
@@ -1052,6 +1086,8 @@ void	 client_used(struct client *c, size_t n);
  * read away, and *len is above COMMAND_MAX.
  */
 enum client_input client_line(struct client *c, char **line, size_t *len);
+/* Says 421 to a client that we cannot serve. */
+void	 client_refuse(const struct config *cfg, const char *why);
 
 /*
  * session.c: the dialogue.
@@ -1062,7 +1098,5 @@ enum client_input client_line(struct client *c, char **line, size_t *len);
  * 0, or -1 if it could not even begin.
  */
 int	 session_run(const struct config *cfg);
-/* Says 421 to a client that we cannot serve. */
-void	 session_refuse(const struct config *cfg, const char *why);
 
 #endif

@@ -66,6 +66,40 @@ parse_command(char *line, size_t len)
 	return args;
 }
 
+/*
+ * Somebody who speaks another protocol, of which only the first line is
+ * sure: a browser that a web page has made post a whole dialogue, a proxy
+ * whose own line would put every reply one late.  Obeyed, they would reach
+ * mailboxes or make a client misread what became of its mail.
+ */
+bool
+line_is_foreign(const char *line, size_t len)
+{
+	static const char *const verbs[] = {
+		"GET", "POST", "PUT", "HEAD", "OPTIONS", "DELETE", "PATCH",
+		"TRACE", "CONNECT", "PRI", "PROXY"
+	};
+	size_t i, word = strcspn(line, " ");
+
+	for (i = 0; i < len; i++)
+		if ((unsigned char)line[i] < ' ' && line[i] != '\t')
+			return true;
+	if (len == 0 || memchr(line, ':', word) != NULL ||
+	    strstr(line, " HTTP/") != NULL)
+		return true;
+	for (i = 0; i < nitems(verbs); i++)
+		if (word_is(line, word, verbs[i]))
+			return true;
+	return false;
+}
+
+/* A record of TLS, or a hello of SSL 2, which need not hold a line's end. */
+bool
+byte_is_foreign(char c)
+{
+	return c == 0x16 || is_utf8(c);
+}
+
 /* RFC 5321 4.1.2, and obs-domain's UTF-8.  Behind it, or NULL. */
 static const char *
 skip_domain(const char *s)
@@ -537,6 +571,15 @@ size_t
 address_split(const char *local, const char *delimiters)
 {
 	return strcspn(local, delimiters);
+}
+
+bool
+host_is_safe(const char *host)
+{
+	size_t n = strspn(host, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789.-_:[]");
+
+	return n > 0 && n <= HOST_BYTES && host[n] == '\0';
 }
 
 /*
