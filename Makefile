@@ -55,6 +55,13 @@ check: lmtpd tests/table tests/hole
 demo: lmtpd
 	tests/demo
 
+# Does the suite see a change?  make mutants N=200 SEED=7 SKIP=200
+N =		100
+SEED !=		date +%j%H%M
+SKIP =		0
+mutants:
+	tests/mutants/run -n ${N} -s ${SEED} -k ${SKIP}
+
 # Root, and a machine that may be tried hard.
 interop: lmtpd
 	tests/interop/run ${CLIENT}
@@ -88,7 +95,7 @@ dist:
 
 clean:
 	rm -f lmtpd *.o tests/table tests/hole tests/*.o lmtpd-${VERSION}.tar.gz
-	rm -rf fuzz/build
+	rm -rf fuzz/build .mutants
 
-.PHONY: all check demo interop faults bench fuzz lint install uninstall \
-	dist clean
+.PHONY: all check mutants demo interop faults bench fuzz lint install \
+	uninstall dist clean
