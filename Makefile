@@ -9,7 +9,7 @@ MANUALS =	lmtpd.8 starttls.8
 OBJS =		session.o client.o trace.o filter.o parse.o name.o template.o \
 		data.o message.o user.o deliver.o mbox.o maildir.o quota.o \
 		identity.o failure.o os.o log.o text.o confine.o
-TLS_OBJS =	client.o parse.o text.o log.o os.o
+TLS_OBJS =	client.o parse.o name.o text.o log.o os.o
 # Of libc alone.
 SIEVE_OBJS =	sieve/action.o sieve/address.o sieve/arena.o sieve/body.o \
 		sieve/check.o sieve/compile.o sieve/date.o sieve/flags.o \
@@ -115,6 +115,13 @@ check: lmtpd starttls tests/table tests/hole tests/sieve tests/sievetext
 demo: lmtpd
 	tests/demo
 
+# Does the suite see a change?  make mutants N=200 SEED=7 SKIP=200
+N =		100
+SEED !=		date +%j%H%M
+SKIP =		0
+mutants:
+	tests/mutants/run -n ${N} -s ${SEED} -k ${SKIP}
+
 # Root, and a machine that may be tried hard.
 interop: lmtpd
 	tests/interop/run ${CLIENT}
@@ -158,7 +165,7 @@ dist:
 clean:
 	rm -f ${PROGRAMS} *.o sieve/*.o tests/table tests/hole tests/sieve \
 	    tests/sievetext tests/sieve-try tests/*.o lmtpd-${VERSION}.tar.gz
-	rm -rf fuzz/build
+	rm -rf fuzz/build .mutants
 
-.PHONY: all check demo interop faults bench fuzz lint install uninstall \
-	dist clean
+.PHONY: all check mutants demo interop faults bench fuzz lint install \
+	uninstall dist clean

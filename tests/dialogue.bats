@@ -346,6 +346,7 @@ LIMITS\nPIPELINING\nSIZE\nSMTPUTF8\nXFORWARD\n'
   printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA 'half a line' \
     >"$D/in"
   "$TESTS/client" cuts "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" 2>"$D/log"
+  (($(grep -c 'session="end of input"' "$D/log") == $(wc -c <"$D/in") + 1))
   [[ ! -e $D/m/a ]] || (($(count a) == 0))
 }
 

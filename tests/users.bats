@@ -39,7 +39,7 @@ lands() {
   goes alice alice
   goes Alice@x alice
   goes ALICE+Detail@x alice
-  goes +x@y +x || goes a+ a
+  goes a+ a
 }
 
 @test "quotes and backslashes are taken off first" {
@@ -61,8 +61,7 @@ lands() {
   goes '%s%s%n@x' '%s%s%n'
   with -U any -d "maildir:$D/m/%d/%n"
   send 'a@%n.x' x
-  codes 220 250 250 '501 5.1.3' 503 500 500 221 ||
-    [[ -d $D/m/%n.x/a ]]
+  codes 220 250 250 '501 5.1.3' 503 500 500 221
 }
 
 @test "names that would leave the mailbox root are 550 5.1.3" {
@@ -85,11 +84,8 @@ lands() {
   say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a@..>' 'RCPT TO:<a@.>' \
     'RCPT TO:<a@.x>' 'RCPT TO:<a@x/y>' 'RCPT TO:<a@../x>' \
     "RCPT TO:<a@$(printf '%0201d' 0)>" QUIT
-  codes 220 250 250 5 5 5 5 5 5 221 2>/dev/null || replied '^501|^550'
-  local line
-  for line in "${REPLIES[@]}"; do
-    [[ $line != '250 2.1.5'* ]]
-  done
+  codes 220 250 250 '501 5.1.3' '501 5.1.3' '501 5.1.3' '501 5.1.3' \
+    '501 5.1.3' '550 5.1.3' 221
   [[ -z $(ls -A "$D/m") ]]
 }
 
