@@ -683,7 +683,6 @@ main(int argc, char *argv[])
 	if (user_source(strcmp(argv[2], "passwd") == 0 ? "passwd" : "any",
 	    &cfg) != NULL)
 		return 64;
-	cfg.log_stderr = strcmp(argv[2], "syslog") != 0;
 	cfg.scripts = strcmp(argv[2], "sieve") == 0 ? "~/sieve" : NULL;
 	if (strcmp(argv[2], "maildir") == 0)
 		cfg.format = &maildir_format;
@@ -693,6 +692,8 @@ main(int argc, char *argv[])
 	snprintf(template, sizeof(template), "%s/%%n", mail);
 	cfg.pid = getpid();
 	log_open(&log, &cfg, true);
+	/* Whether there is a daemon or not. */
+	cfg.log_stderr = strcmp(argv[2], "syslog") != 0;
 	cfg.uid = geteuid();
 	cfg.switches = cfg.uid == 0;
 	if (cfg.format->settle != NULL && cfg.format->settle(&cfg) == -1)

@@ -149,6 +149,8 @@ for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
   also -v
   begin
   hear 220
+  tell 'NOOP y'
+  hear 250
   tell "NOOP $(head -c 2000 /dev/zero | tr '\0' '\001')"
   hear '500 5.5.2'
   tell 'NOOP x'
