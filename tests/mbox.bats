@@ -10,7 +10,7 @@ setup() {
 
 # body FILE: without its From_ lines' dates.
 body() {
-  sed -E 's/^(From [^ ]+) [A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9]{2} [0-9:]{8} 20[0-9]{2} \+0000$/\1 DATE/' "$1" \
+  sed -E 's/^(From [^ ]+) [A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9]{2} [0-9:]{8} 20[0-9]{2}$/\1 DATE/' "$1" \
     >"$D/body"
 }
 
