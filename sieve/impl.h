@@ -62,7 +62,8 @@ const char *header_skip(const char *s, const char *end, bool *ended);
  * address.c: addresses of a field, RFC 5322 with its obsolete forms.
  */
 struct addr {
-	struct str	 all;		/* "user@domain" or what it is */
+	struct str	 all;		/* "user@domain" or what it is; or s is
+					   NULL: counted, equal to nothing */
 	struct str	 localpart;	/* unquoted; see has_parts */
 	struct str	 domain;
 	bool		 has_parts;	/* else only all is to be compared */

@@ -274,7 +274,7 @@ use_address(struct matcher *m, const struct addr *ad)
 
 	switch (m->node->part) {
 	case PART_ALL:
-		has = true;
+		has = ad->all.s != NULL;
 		break;
 	case PART_LOCALPART:
 		part = ad->localpart;
@@ -289,6 +289,9 @@ use_address(struct matcher *m, const struct addr *ad)
 		has = has && address_detail(ad, delimiters, &part);
 		break;
 	}
+	/* What has no such part is counted all the same, as in Pigeonhole. */
+	if (m->node->match == MATCH_COUNT)
+		has = true;
 	return has && matcher_value(m, &part);
 }
 
