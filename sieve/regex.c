@@ -384,6 +384,12 @@ parse_escape(struct compiler *c)
 	}
 	if (e >= '1' && e <= '9')
 		return fail(c, "backreferences are not known");
+	/*
+	 * glibc folds the value to upper case, and not what is escaped: "\d",
+	 * as it is often written for a digit, is then no character at all.
+	 */
+	if (c->fold && is_lower((unsigned char)e))
+		return emit_set(c, &set, false);
 	return emit_byte(c, e);
 }
 
