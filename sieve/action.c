@@ -99,6 +99,9 @@ action_implicit_keep(struct run *r)
 	static const struct node none;
 	struct sieve_action *a;
 
+	/* A copy for the inbox is what it would bring, with its own flags. */
+	if (find_action(r->result, SIEVE_FILEINTO, "INBOX") != NULL)
+		return;
 	r->at = &none;
 	if ((a = put_action(r, SIEVE_KEEP, "")) == NULL)
 		return;

@@ -114,6 +114,9 @@ key_matches(struct matcher *m, const struct str *value, size_t i,
 	}
 	if (!run_step(r, 1 + key->len / 64))
 		return false;
+	/* For numbers too, as in Pigeonhole: else "" is "foo", both infinite. */
+	if (n->match == MATCH_IS && value->len == 0)
+		return key->len == 0;
 	compared = match_compare(n->comparator, value, key);
 	return n->match == MATCH_IS ? compared == 0 :
 	    relation_holds(n->relation, compared);
