@@ -288,7 +288,8 @@ is_wanted(const struct walk *w, const struct str *type)
 	if (slash != NULL)
 		major.len = (size_t)(slash - type->s);
 	if (w->how == BODY_TEXT)
-		return is(&major, "text") || is(&whole, "application/xhtml+xml");
+		return is(&major, "text") ||
+		    is(&whole, "application/xhtml+xml");
 	for (i = 0; i < w->ntypes; i++) {
 		t = &w->types[i];
 		if (t->len == 0)

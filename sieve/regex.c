@@ -939,7 +939,7 @@ regex_match(struct arena *a, const struct regex *r, const struct str *value,
 	for (i = 0; i < cap->n; i++) {
 		cap->text[i].s = "";
 		cap->text[i].len = 0;
-		if (run.best[2 * i] == NOWHERE || run.best[2 * i + 1] == NOWHERE)
+		if (run.best[2 * i + 1] == NOWHERE)
 			continue;
 		cap->text[i].s = value->s + run.best[2 * i];
 		cap->text[i].len = run.best[2 * i + 1] - run.best[2 * i];
