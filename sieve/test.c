@@ -30,7 +30,7 @@ compile_regexes(struct matcher *m)
 	size_t i;
 
 	if ((m->regexes = run_take(r, &r->scratch,
-	    m->nkeys * sizeof(*m->regexes))) == NULL)
+	    m->nkeys * sizeof(struct regex *))) == NULL)
 		return false;
 	for (i = 0; i < m->nkeys; i++) {
 		key = &m->keys[i];
@@ -114,7 +114,7 @@ key_matches(struct matcher *m, const struct str *value, size_t i,
 	}
 	if (!run_step(r, 1 + key->len / 64))
 		return false;
-	/* For numbers too, as in Pigeonhole: else "" is "foo", both infinite. */
+	/* As in Pigeonhole, or "" were "foo", since both are infinite. */
 	if (n->match == MATCH_IS && value->len == 0)
 		return key->len == 0;
 	compared = match_compare(n->comparator, value, key);
