@@ -91,7 +91,7 @@ demo: lmtpd
 	tests/demo
 
 # Root, and a machine that may be tried hard.
-interop: lmtpd
+interop: all
 	tests/interop/run ${CLIENT}
 
 faults: lmtpd
@@ -106,15 +106,16 @@ fuzz:
 lint:
 	tests/lint
 
-install: lmtpd
+install: all
 	install -d ${DESTDIR}${SBINDIR} ${DESTDIR}${MANDIR}/man8 \
 	    ${DESTDIR}${DOCDIR}
-	install lmtpd ${DESTDIR}${SBINDIR}/lmtpd
-	install -m 644 lmtpd.8 ${DESTDIR}${MANDIR}/man8/lmtpd.8
+	install lmtpd starttls ${DESTDIR}${SBINDIR}
+	install -m 644 lmtpd.8 starttls.8 ${DESTDIR}${MANDIR}/man8
 	cp -R README LICENSE contrib ${DESTDIR}${DOCDIR}
 
 uninstall:
-	rm -f ${DESTDIR}${SBINDIR}/lmtpd ${DESTDIR}${MANDIR}/man8/lmtpd.8
+	cd ${DESTDIR}${SBINDIR} && rm -f lmtpd starttls
+	cd ${DESTDIR}${MANDIR}/man8 && rm -f lmtpd.8 starttls.8
 	rm -rf ${DESTDIR}${DOCDIR}
 
 dist:
@@ -122,7 +123,7 @@ dist:
 	    >lmtpd-${VERSION}.tar.gz
 
 clean:
-	rm -f lmtpd *.o sieve/*.o tests/table tests/hole tests/sieve \
+	rm -f lmtpd starttls *.o sieve/*.o tests/table tests/hole tests/sieve \
 	    tests/sievetext tests/sieve-try tests/*.o lmtpd-${VERSION}.tar.gz
 	rm -rf fuzz/build
 

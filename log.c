@@ -17,7 +17,7 @@ log_open(const struct config *cfg)
 {
 	/* At once: later on we may be somebody who must not. */
 	if (!cfg->log_stderr)
-		openlog("lmtpd", LOG_PID | LOG_NDELAY, LOG_MAIL);
+		openlog(cfg->program, LOG_PID | LOG_NDELAY, LOG_MAIL);
 }
 
 /* text is clean.  If the log cannot be written there is nobody to tell. */
@@ -27,8 +27,8 @@ log_text(const struct config *cfg, int priority, const char *text)
 	int save = errno;
 
 	if (cfg->log_stderr)
-		dprintf(STDERR_FILENO, "lmtpd[%ld]: %s\n", (long)getpid(),
-		    text);
+		dprintf(STDERR_FILENO, "%s[%ld]: %s\n", cfg->program,
+		    (long)getpid(), text);
 	else
 		syslog(priority, "%s", text);
 	errno = save;

@@ -192,7 +192,7 @@ int
 main(int argc, char *argv[])
 {
 	char node[256] = "";
-	struct config cfg = { .timeout = 300 };
+	struct config cfg = { .program = "starttls", .timeout = 300 };
 	struct client client;
 	const char *wrong;
 	bool shielded = false, go_on = false;
