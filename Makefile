@@ -4,79 +4,104 @@ SBINDIR =	${PREFIX}/sbin
 MANDIR =	${PREFIX}/share/man
 DOCDIR =	${PREFIX}/share/doc/lmtpd
 
-CFLAGS =	-O2 -g
-WARNINGS =	-Wall -Wextra -Wpedantic -Wshadow -Wconversion
-HARDEN =	-fPIE -fstack-protector-strong
-HARDEN_CPP =	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
-HARDEN_LD =	${PIE_${STATIC}} -Wl,-z,relro -Wl,-z,now
-BSD_CPP =	-isystem /usr/include/bsd -DLIBBSD_OVERLAY
-
-# What is used of libbsd is a few string functions: its archive, where there
-# is one, saves every start the loading of two libraries, which costs as many
-# instructions as a whole delivery.  What libc has too is taken from libc.
-BSD_LIBS !=	a=$$(${CC} -print-file-name=libbsd.a) && test -f "$$a" && \
-		echo "-lc $$a" || echo -lbsd
-
-# make STATIC=1: no time for ld.so, nor NSS modules for -U passwd but libc's.
-PIE_ =		-pie
-PIE_1 =		-static-pie
-
-OBJS =		session.o client.o trace.o filter.o parse.o template.o data.o message.o user.o \
-		deliver.o mbox.o maildir.o quota.o identity.o failure.o \
-		os.o log.o text.o confine.o
-
-TLS_OBJS =	client.o parse.o text.o log.o os.o
-
+PROGRAMS =	lmtpd starttls
+MANUALS =	lmtpd.8 starttls.8
+OBJS =		session.o client.o trace.o filter.o parse.o name.o template.o \
+		data.o message.o user.o deliver.o mbox.o maildir.o quota.o \
+		identity.o failure.o os.o log.o text.o confine.o
+TLS_OBJS =	client.o parse.o name.o text.o log.o os.o
 # Of libc alone.
 SIEVE_OBJS =	sieve/action.o sieve/address.o sieve/arena.o sieve/body.o \
 		sieve/check.o sieve/compile.o sieve/date.o sieve/flags.o \
 		sieve/header.o sieve/html.o sieve/lexer.o sieve/match.o \
-		sieve/mime.o sieve/parser.o sieve/regex.o sieve/run.o sieve/test.o \
-		sieve/utf8.o sieve/value.o sieve/verb.o
+		sieve/mime.o sieve/parser.o sieve/regex.o sieve/run.o \
+		sieve/test.o sieve/utf8.o sieve/value.o sieve/verb.o
 
-all: lmtpd starttls
+CFLAGS =	-O2 -g
+WARNINGS =	-Wall -Wextra -Wpedantic -Wshadow -Wconversion
+HARDEN =	-fPIE -fstack-protector-strong
+HARDEN_CPP =	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+HARDEN_LD =	${LD_${KIND}} -Wl,-z,relro -Wl,-z,now
+# On 32 bits too: files above 2 GiB, and times behind the year 2038.
+WIDE_CPP =	-D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 
-lmtpd: lmtpd.o ${OBJS} ${SIEVE_OBJS}
-	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ lmtpd.o ${OBJS} \
-	    ${SIEVE_OBJS} ${BSD_LIBS}
+# What is used of libbsd is a few string functions: its archive, where there
+# is one, saves every start the loading of two libraries, which costs as many
+# instructions as a whole delivery.  What libc has too is taken from libc.
+BSD_CPP =	-isystem /usr/include/bsd -DLIBBSD_OVERLAY
+BSD_LIBS !=	a=$$(${CC} -print-file-name=libbsd.a) && test -f "$$a" && \
+		echo "-lc $$a" || echo -lbsd
+
+# make STATIC=1 and make MUSL=1 build programs that need no library beside
+# them, and so start sooner: with glibc, and with musl.  Both know only the
+# users in /etc/passwd, and lmtpd -V says so.
+KIND =		${STATIC}_${MUSL}
+FILES_ONLY =	, for users in /etc/passwd alone
+
+CC__ =		${CC}
+CPP__ =		${BSD_CPP}
+LD__ =		-pie
+LIBS__ =	${BSD_LIBS}
+
+CC_1_ =		${CC}
+CPP_1_ =	${BSD_CPP} -DSTATIC
+LD_1_ =		-static-pie
+LIBS_1_ =	${BSD_LIBS}
+OBJS_1_ =	static.o
+NOTE_1_ =	${FILES_ONLY}
+
+# musl-gcc finds no headers of the kernel's, so they come behind musl's own,
+# and the start file of a static program that can lie anywhere has a name.
+CC__1 =		musl-gcc
+CPP__1 =	-include musl.h -idirafter /usr/include \
+		-idirafter /usr/include/$$(${CC} -print-multiarch)
+LD__1 =		-nostartfiles -l:rcrt1.o \
+		-Wl,-static,-pie,--no-dynamic-linker,-z,text
+OBJS__1 =	musl.o
+NOTE__1 =	${FILES_ONLY}
+
+ALL =		${OBJS} ${SIEVE_OBJS} ${OBJS_${KIND}}
+LINK =		${CC_${KIND}} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@
+
+all: ${PROGRAMS}
+
+lmtpd: lmtpd.o ${ALL}
+	${LINK} lmtpd.o ${ALL} ${LIBS_${KIND}}
 
 starttls: starttls.o ${TLS_OBJS}
-	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ starttls.o ${TLS_OBJS} \
-	    ${BSD_LIBS}
+	${LINK} starttls.o ${TLS_OBJS} ${OBJS_${KIND}} ${LIBS_${KIND}}
 
 lmtpd.o starttls.o ${OBJS}: lmtpd.h
+filter.o: sieve/sieve.h
 
 .c.o:
-	${CC} -std=c11 -D_GNU_SOURCE -DVERSION=\"${VERSION}\" ${HARDEN_CPP} \
-	    ${BSD_CPP} ${CPPFLAGS} ${WARNINGS} ${HARDEN} ${CFLAGS} -c -o $@ $<
+	${CC_${KIND}} -std=c11 -D_GNU_SOURCE \
+	    '-DVERSION="${VERSION}${NOTE_${KIND}}"' ${WIDE_CPP} \
+	    ${HARDEN_CPP} ${CPP_${KIND}} ${CPPFLAGS} ${WARNINGS} ${HARDEN} \
+	    ${CFLAGS} -c -o $@ $<
 
 # Everything that needs no root and no servers.
-tests/table: tests/table.o ${OBJS} ${SIEVE_OBJS}
-	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ tests/table.o ${OBJS} \
-	    ${SIEVE_OBJS} ${BSD_LIBS}
+tests/table: tests/table.o ${ALL}
+	${LINK} tests/table.o ${ALL} ${LIBS_${KIND}}
 
-tests/hole: tests/hole.o ${OBJS} ${SIEVE_OBJS}
-	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ tests/hole.o ${OBJS} \
-	    ${SIEVE_OBJS} ${BSD_LIBS}
+tests/hole: tests/hole.o ${ALL}
+	${LINK} tests/hole.o ${ALL} ${LIBS_${KIND}}
 
 tests/table.o tests/hole.o: lmtpd.h
 
 ${SIEVE_OBJS}: sieve/sieve.h sieve/impl.h sieve/program.h
 
 tests/sieve: tests/sieve.o ${SIEVE_OBJS}
-	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ tests/sieve.o \
-	    ${SIEVE_OBJS}
+	${LINK} tests/sieve.o ${SIEVE_OBJS}
 
 # A script, a message, what comes of it.
 tests/sieve-try: tests/sieve-try.o ${SIEVE_OBJS}
-	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ tests/sieve-try.o \
-	    ${SIEVE_OBJS} ${BSD_LIBS}
+	${LINK} tests/sieve-try.o ${SIEVE_OBJS} ${LIBS_${KIND}}
 
 tests/sieve.o tests/sieve-try.o: sieve/sieve.h
 
 tests/sievetext: tests/sievetext.o ${SIEVE_OBJS}
-	${CC} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ tests/sievetext.o \
-	    ${SIEVE_OBJS}
+	${LINK} tests/sievetext.o ${SIEVE_OBJS}
 
 tests/sievetext.o: sieve/sieve.h sieve/impl.h
 
@@ -90,8 +115,15 @@ check: lmtpd starttls tests/table tests/hole tests/sieve tests/sievetext
 demo: lmtpd
 	tests/demo
 
+# Does the suite see a change?  make mutants N=200 SEED=7 SKIP=200
+N =		100
+SEED !=		date +%j%H%M
+SKIP =		0
+mutants:
+	tests/mutants/run -n ${N} -s ${SEED} -k ${SKIP}
+
 # Root, and a machine that may be tried hard.
-interop: all
+interop: ${PROGRAMS}
 	tests/interop/run ${CLIENT}
 
 faults: lmtpd
@@ -106,16 +138,24 @@ fuzz:
 lint:
 	tests/lint
 
-install: all
+# The manual and the recipes name the program where it is put.
+AT =		sed 's,/usr/local/sbin,${SBINDIR},g'
+
+install: ${PROGRAMS}
 	install -d ${DESTDIR}${SBINDIR} ${DESTDIR}${MANDIR}/man8 \
 	    ${DESTDIR}${DOCDIR}
-	install lmtpd starttls ${DESTDIR}${SBINDIR}
-	install -m 644 lmtpd.8 starttls.8 ${DESTDIR}${MANDIR}/man8
+	install ${PROGRAMS} ${DESTDIR}${SBINDIR}
+	install -m 644 ${MANUALS} ${DESTDIR}${MANDIR}/man8
+	for m in ${MANUALS}; do \
+	    ${AT} $$m >${DESTDIR}${MANDIR}/man8/$$m || exit 1; done
 	cp -R README LICENSE contrib ${DESTDIR}${DOCDIR}
+	find contrib -type f | while read -r f; do \
+	    ${AT} "$$f" >"${DESTDIR}${DOCDIR}/$$f" || exit 1; done
+	chmod -R u=rwX,go=rX ${DESTDIR}${DOCDIR}
 
 uninstall:
-	cd ${DESTDIR}${SBINDIR} && rm -f lmtpd starttls
-	cd ${DESTDIR}${MANDIR}/man8 && rm -f lmtpd.8 starttls.8
+	cd ${DESTDIR}${SBINDIR} && rm -f ${PROGRAMS}
+	cd ${DESTDIR}${MANDIR}/man8 && rm -f ${MANUALS}
 	rm -rf ${DESTDIR}${DOCDIR}
 
 dist:
@@ -123,9 +163,9 @@ dist:
 	    >lmtpd-${VERSION}.tar.gz
 
 clean:
-	rm -f lmtpd starttls *.o sieve/*.o tests/table tests/hole tests/sieve \
+	rm -f ${PROGRAMS} *.o sieve/*.o tests/table tests/hole tests/sieve \
 	    tests/sievetext tests/sieve-try tests/*.o lmtpd-${VERSION}.tar.gz
-	rm -rf fuzz/build
+	rm -rf fuzz/build .mutants
 
-.PHONY: all check demo interop faults bench fuzz lint install uninstall \
-	dist clean
+.PHONY: all check mutants demo interop faults bench fuzz lint install \
+	uninstall dist clean

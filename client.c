@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "lmtpd.h"
+#include "wide.h"
 
 #define INPUT_BYTES	(256 * 1024)
 #define OUTPUT_BYTES	8192

@@ -79,23 +79,6 @@ set_mailbox(struct options *o, struct config *cfg, const char *arg)
 }
 
 static void
-set_users(struct options *o, struct config *cfg, const char *arg)
-{
-	if (strcmp(arg, "passwd") == 0)
-		cfg->users = USERS_PASSWD;
-	else if (strcmp(arg, "dir") == 0)
-		cfg->users = USERS_DIR;
-	else if (strcmp(arg, "any") == 0)
-		cfg->users = USERS_ANY;
-	else if (strncmp(arg, "file:/", 6) == 0) {
-		cfg->users = USERS_FILE;
-		cfg->users_path = arg + 5;
-	} else
-		options_wrong(o, "-U takes passwd, dir, any or file:/PATH, not %s",
-		    arg);
-}
-
-static void
 set_host(struct options *o, struct config *cfg, const char *arg)
 {
 	if (!host_is_safe(arg))
@@ -131,6 +114,8 @@ number(struct options *o, int option, const char *arg, long long max)
 static void
 set_option(struct options *o, struct config *cfg, int option, char *arg)
 {
+	const char *error;
+
 	switch (option) {
 	case 'c':
 		o->check = true;
@@ -197,7 +182,8 @@ set_option(struct options *o, struct config *cfg, int option, char *arg)
 		cfg->timeout = (int)number(o, option, arg, 86400);
 		break;
 	case 'U':
-		set_users(o, cfg, arg);
+		if ((error = user_source(arg, cfg)) != NULL)
+			options_wrong(o, "%s, not \"%s\"", error, arg);
 		break;
 	case 'u':
 		o->user = arg;
@@ -232,7 +218,8 @@ check_scripts(struct options *o, const struct config *cfg)
 		len = strcspn(s, ":");
 		text_init(&t, template, sizeof(template));
 		text_bytes(&t, s, len);
-		if ((error = template_check(template, cfg->users)) != NULL)
+		if ((error = template_check(template,
+		    cfg->users->has_home)) != NULL)
 			options_wrong(o, "-S: %s: \"%s\"", error, template);
 	}
 }
@@ -249,6 +236,7 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 	/* Options behind operands are options, whoever's libc and shell. */
 	if (unsetenv("POSIXLY_CORRECT") == -1)
 		cannot_start(o, "unsetenv");
+	(void)user_source("passwd", cfg);
 	while ((option = getopt_long(argc, argv, OPTIONS, &none,
 	    NULL)) != -1) {
 		if (option == ':')
@@ -259,7 +247,8 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 		else
 			set_option(o, cfg, option, optarg);
 	}
-	if ((error = template_check(cfg->template, cfg->users)) == NULL &&
+	if ((error = template_check(cfg->template,
+	    cfg->users->has_home)) == NULL &&
 	    cfg->format->check_template != NULL)
 		error = cfg->format->check_template(cfg->template);
 	if (error != NULL)
@@ -322,6 +311,7 @@ set_identity(struct options *o, struct config *cfg)
 	uid_t uid;
 	gid_t gid;
 	bool root;
+	int r;
 
 	if (!find_identity(o, cfg))
 		return;
@@ -334,7 +324,10 @@ set_identity(struct options *o, struct config *cfg)
 	if (o->user == NULL)
 		return;
 	cfg->has_user = true;
-	if (user_option(o->user, cfg, &name) == -1)
+	r = user_option(o->user, cfg, &name);
+	if (r == -1)
+		cannot_start(o, "look-up of -u");
+	else if (r == 0)
 		options_wrong(o, "-u: there is no user or group %s; a number that "
 		    "passwd does not know wants a group", o->user);
 	else if (root && identity_become(name, cfg->uid, cfg->gid) == -1)
@@ -352,7 +345,7 @@ static int
 refuse(const struct options *o, const struct config *cfg)
 {
 	if (!cfg->log_stderr)
-		dprintf(STDERR_FILENO, "lmtpd: %s\n", o->wrong);
+		log_stderr(cfg, o->wrong);
 	log_warn(cfg, "%s", o->wrong);
 	if (!o->check && !isatty(STDOUT_FILENO))
 		client_refuse(cfg, o->wrong);
@@ -457,7 +450,6 @@ main(int argc, char *argv[])
 		.program = "lmtpd",
 		.template = "/var/mail/%n",
 		.format = &mbox_format,
-		.users = USERS_PASSWD,
 		.delimiters = "+",
 		.spool = "/var/tmp",
 		.locks = { LOCK_FCNTL, LOCK_DOTLOCK },
@@ -469,6 +461,7 @@ main(int argc, char *argv[])
 	};
 	char node[256] = "";
 	bool shielded = false;
+	struct log log;
 
 	if (client_open() == -1)
 		cannot_start(&o, "open /dev/null");
@@ -482,14 +475,14 @@ main(int argc, char *argv[])
 	}
 	cfg.log_stderr = (o.log_stderr || o.check) && !shielded;
 	set_process(&o);
-	log_open(&cfg);
+	cfg.pid = getpid();
+	log_open(&log, &cfg, !shielded);
 	if (o.log_stderr && shielded)
 		log_warn(&cfg, "-e: standard error is the client's");
 	/* The system's own name may be anything. */
 	if (gethostname(node, sizeof(node) - 1) == -1 || !host_is_safe(node))
 		strlcpy(node, "localhost", sizeof(node));
 	cfg.node = node;
-	cfg.pid = getpid();
 	if (cfg.host == NULL)
 		cfg.host = node;
 	if (!o.check && client_listens()) {
@@ -499,8 +492,8 @@ main(int argc, char *argv[])
 	}
 	if (o.status == 0)
 		set_identity(&o, &cfg);
-	if (cfg.switches && cfg.users == USERS_ANY)
-		options_wrong(&o, "-U any as root wants -u");
+	if (cfg.switches && cfg.users->root_wants_u)
+		options_wrong(&o, "-U %s as root wants -u", cfg.users->name);
 	if (o.status == 0 && cfg.format->settle != NULL &&
 	    cfg.format->settle(&cfg) == -1)
 		cannot_start(&o, "strdup and lstat");

@@ -153,7 +153,7 @@ static int
 refuse(const struct config *cfg, const char *why, int status)
 {
 	if (!cfg->log_stderr)
-		dprintf(STDERR_FILENO, "starttls: %s\n", why);
+		log_stderr(cfg, why);
 	log_warn(cfg, "%s", why);
 	if (!isatty(STDOUT_FILENO))
 		client_refuse(cfg, why);
@@ -194,6 +194,7 @@ main(int argc, char *argv[])
 	char node[256] = "";
 	struct config cfg = { .program = "starttls", .timeout = 300 };
 	struct client client;
+	struct log log;
 	const char *wrong;
 	bool shielded = false, go_on = false;
 
@@ -201,7 +202,7 @@ main(int argc, char *argv[])
 		return EX_OSERR;
 	wrong = read_options(&cfg, argc, argv);
 	cfg.pid = getpid();
-	log_open(&cfg);
+	log_open(&log, &cfg, !shielded);
 	if (gethostname(node, sizeof(node) - 1) == -1 || !host_is_safe(node))
 		strlcpy(node, "localhost", sizeof(node));
 	if (cfg.host == NULL)

@@ -1,14 +1,25 @@
 /*
- * hole free|confined users mail-directory spool outside: what somebody could
+ * hole free|confined kind mail-directory spool outside: what somebody could
  * do who has got into the process.  Says for each attempt how it ended.
- * outside is a directory with a file f in it; free shows that each attempt
- * would succeed.
+ * kind is what the process is set up for: mboxes in the mail directory (any),
+ * with NSS (passwd), with the system's log (syslog), with scripts (sieve), or
+ * Maildirs (maildir).  outside is a directory with a file f in it.  free shows
+ * that each attempt would succeed; each has a process of its own.
  */
+#include <sys/fanotify.h>
 #include <sys/ioctl.h>
+#include <sys/ipc.h>
+#include <sys/mount.h>
+#include <sys/msg.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <asm/sockios.h>
 #include <linux/landlock.h>
@@ -17,6 +28,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -127,55 +139,307 @@ try_symlink(void)
 	return symlink("/etc/passwd", path) == -1 ? -1 : unlink(path);
 }
 
-/* A child's exit status is its errno. */
 static int
-child(int (*run)(void))
+try_mkdir(void)
 {
-	pid_t pid = fork();
-	int status;
+	char path[4096];
 
-	if (pid == 0)
-		_exit(run() == -1 ? errno : 0);
-	if (pid == -1 || waitpid(pid, &status, 0) == -1)
+	snprintf(path, sizeof(path), "%s/d", mail);
+	return mkdir(path, 0700) == -1 ? -1 : rmdir(path);
+}
+
+/* As a message goes from tmp/ to new/. */
+static int
+try_other_directory(void)
+{
+	char from[4096], to[4096];
+
+	snprintf(from, sizeof(from), "%s/t", outside);
+	snprintf(to, sizeof(to), "%s/t", mail);
+	if (close_good(open(from, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)) ==
+	    -1 || rename(from, to) == -1)
 		return -1;
-	errno = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
-	return errno == 0 ? 0 : -1;
+	return unlink(to);
 }
 
 static int
-exec_true(void)
+try_fifo(void)
 {
-	return execl("/bin/true", "true", (char *)NULL);
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/p", outside);
+	return mkfifo(path, 0600) == -1 ? -1 : unlink(path);
+}
+
+/* A socket, where there may be no socket(2). */
+static int
+pair(int type)
+{
+	int ends[2];
+
+	return socketpair(AF_UNIX, type, 0, ends) == -1 ? -1 : ends[0];
+}
+
+static int
+try_bind(void)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/s", outside);
+	if (bind(pair(SOCK_DGRAM), (struct sockaddr *)&sun, sizeof(sun)) == -1)
+		return -1;
+	return unlink(sun.sun_path);
+}
+
+static int
+made_setid(long fd, const char *path)
+{
+	struct stat st;
+
+	if (fd == -1 || fstat((int)fd, &st) == -1 || unlink(path) == -1)
+		return -1;
+	errno = ENODATA;
+	return (st.st_mode & S_ISUID) != 0 ? 0 : -1;
+}
+
+static int
+try_setid_openat(void)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/u", mail);
+	return made_setid(syscall(SYS_openat, AT_FDCWD, path,
+	    O_WRONLY | O_CREAT, 04755), path);
+}
+
+static int
+try_setid_tmpfile(void)
+{
+	return close_good((int)syscall(SYS_openat, AT_FDCWD, spool,
+	    O_TMPFILE | O_RDWR, 02755));
+}
+
+static int
+try_setid_open(void)
+{
+#ifdef SYS_open
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/u", mail);
+	return made_setid(syscall(SYS_open, path, O_WRONLY | O_CREAT, 04755),
+	    path);
+#else
+	return try_setid_openat();
+#endif
+}
+
+static int
+try_setid_creat(void)
+{
+#ifdef SYS_creat
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/u", mail);
+	return made_setid(syscall(SYS_creat, path, 04755), path);
+#else
+	return try_setid_openat();
+#endif
+}
+
+/* A mode is only looked at where something is made. */
+static int
+try_mode_unused(void)
+{
+	return close_good((int)syscall(SYS_openat, AT_FDCWD, "/etc/passwd",
+	    O_RDONLY, 07777));
+}
+
+static int
+try_openat2(void)
+{
+	static const uint64_t how[3] = { O_RDONLY };
+
+	return close_good((int)syscall(SYS_openat2, AT_FDCWD, "/etc/passwd",
+	    how, sizeof(how)));
+}
+
+static int
+open_outside(void)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/f", outside);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static int
+try_fchown(void)
+{
+	return fchown(open_outside(), getuid(), getgid());
+}
+
+static int
+give_away(void)
+{
+	return fchown(open_outside(), 65534, 65534);
+}
+
+/* The kernel's own complaint of a bad argument: the call got there. */
+static int
+reached(long r, int complaint)
+{
+	return r != -1 || errno == complaint ? 0 : -1;
 }
 
 static int
 try_exec(void)
 {
-	return child(exec_true);
+	return execl("/bin/true", "true", (char *)NULL);
 }
 
 static int
-trace_me(void)
+try_fork(void)
 {
-	return (int)ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+
+	if (pid == 0)
+		_exit(0);
+	return pid == -1 || waitpid(pid, NULL, 0) == -1 ? -1 : 0;
+}
+
+static int
+try_fork_call(void)
+{
+#ifdef SYS_fork
+	pid_t pid = (pid_t)syscall(SYS_fork);
+
+	if (pid == 0)
+		_exit(0);
+	return pid == -1 || waitpid(pid, NULL, 0) == -1 ? -1 : 0;
+#else
+	return try_fork();
+#endif
+}
+
+static void *
+thread(void *arg)
+{
+	return arg;
+}
+
+static int
+try_thread(void)
+{
+	pthread_t t;
+
+	if ((errno = pthread_create(&t, NULL, thread, NULL)) != 0)
+		return -1;
+	return pthread_join(t, NULL);
 }
 
 static int
 try_ptrace(void)
 {
-	return child(trace_me);
+	return (int)ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 }
 
 static int
-new_user(void)
+try_memory(void)
 {
-	return unshare(CLONE_NEWUSER);
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%ld/mem", (long)other);
+	return close_good(open(path, O_RDWR | O_CLOEXEC));
+}
+
+static int
+try_dump(void)
+{
+	errno = EPERM;
+	return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0 ? -1 : 0;
 }
 
 static int
 try_namespace(void)
 {
-	return child(new_user);
+	return unshare(CLONE_NEWUSER);
+}
+
+static int
+try_setns(void)
+{
+	return reached(setns(-1, 0), EBADF);
+}
+
+static int
+try_mount(void)
+{
+	return reached(mount(NULL, NULL, (const char *)1, 0, NULL), EFAULT);
+}
+
+static int
+try_fsopen(void)
+{
+	return close_good((int)syscall(SYS_fsopen, "tmpfs", 0));
+}
+
+static int
+try_fanotify(void)
+{
+	return close_good((int)syscall(SYS_fanotify_init,
+	    FAN_CLASS_NOTIF | FAN_REPORT_FID, O_RDONLY));
+}
+
+static int
+try_shmget(void)
+{
+	int id = shmget(IPC_PRIVATE, 4096, 0600);
+
+	return id == -1 ? -1 : shmctl(id, IPC_RMID, NULL);
+}
+
+static int
+try_shmat(void)
+{
+	return reached((long)shmat(-1, NULL, 0), EINVAL);
+}
+
+static int
+try_msgget(void)
+{
+	int id = msgget(IPC_PRIVATE, 0600);
+
+	return id == -1 ? -1 : msgctl(id, IPC_RMID, NULL);
+}
+
+static int
+try_semget(void)
+{
+	int id = semget(IPC_PRIVATE, 1, 0600);
+
+	return id == -1 ? -1 : semctl(id, 0, IPC_RMID);
+}
+
+static int
+try_mqueue(void)
+{
+	return reached(syscall(SYS_mq_unlink, "none"), ENOENT);
+}
+
+static int
+try_limits(void)
+{
+	struct rlimit rl;
+
+	return getrlimit(RLIMIT_CORE, &rl);
+}
+
+static int
+try_others_limits(void)
+{
+	struct rlimit rl;
+
+	return prlimit(other, RLIMIT_CORE, NULL, &rl);
 }
 
 static int
@@ -199,7 +463,7 @@ try_fcntl_owner(void)
 static int
 try_ioctl_owner(void)
 {
-	return ioctl(socket(AF_UNIX, SOCK_DGRAM, 0), FIOSETOWN, &other);
+	return ioctl(pair(SOCK_DGRAM), FIOSETOWN, &other);
 }
 
 static int
@@ -236,8 +500,7 @@ try_alg(void)
 static int
 listen_somewhere(void)
 {
-	return listen(socket(AF_UNIX, SOCK_STREAM, 0), 1) == -1 &&
-	    errno == EINVAL ? 0 : -1;
+	return reached(listen(pair(SOCK_STREAM), 1), EINVAL);
 }
 
 /* Of root: what is left of its capabilities. */
@@ -251,7 +514,7 @@ become_nobody(void)
 static int
 try_become(void)
 {
-	return child(become_nobody);
+	return become_nobody();
 }
 
 static int
@@ -262,6 +525,12 @@ try_host_name(void)
 	return gethostname(name, sizeof(name)) == -1 ? -1 :
 	    sethostname(name, strlen(name));
 }
+
+#if (defined(__x86_64__) && defined(__LP64__)) || defined(__aarch64__)
+#define HAS_FILTER	true
+#else
+#define HAS_FILTER	false
+#endif
 
 /* What the kernel has, whether it was used or not. */
 static int
@@ -276,6 +545,11 @@ kernel_seccomp(void)
 {
 	uint32_t action = SECCOMP_RET_ERRNO;
 
+	/* Of other processors' calls there is no list. */
+	if (!HAS_FILTER) {
+		errno = ENOSYS;
+		return -1;
+	}
 	return (int)syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action);
 }
 
@@ -287,15 +561,42 @@ static const struct {
 	{ "append-mail", try_append_mail },
 	{ "rename-mail", try_rename_mail },
 	{ "tmpfile", try_tmpfile },
+	{ "mkdir", try_mkdir },
 	{ "write", try_write },
 	{ "create", try_create },
 	{ "truncate", try_truncate },
 	{ "move-out", try_move_out },
+	{ "other-directory", try_other_directory },
+	{ "fifo", try_fifo },
+	{ "bind", try_bind },
+	{ "setid-openat", try_setid_openat },
+	{ "setid-tmpfile", try_setid_tmpfile },
+	{ "setid-open", try_setid_open },
+	{ "setid-creat", try_setid_creat },
+	{ "mode-unused", try_mode_unused },
+	{ "openat2", try_openat2 },
 	{ "chmod", try_chmod },
+	{ "fchown", try_fchown },
 	{ "symlink", try_symlink },
 	{ "exec", try_exec },
+	{ "fork", try_fork },
+	{ "fork-call", try_fork_call },
+	{ "thread", try_thread },
 	{ "ptrace", try_ptrace },
+	{ "memory", try_memory },
+	{ "dump", try_dump },
 	{ "namespace", try_namespace },
+	{ "setns", try_setns },
+	{ "mount", try_mount },
+	{ "fsopen", try_fsopen },
+	{ "fanotify", try_fanotify },
+	{ "shmget", try_shmget },
+	{ "shmat", try_shmat },
+	{ "msgget", try_msgget },
+	{ "semget", try_semget },
+	{ "mqueue", try_mqueue },
+	{ "limits", try_limits },
+	{ "others-limits", try_others_limits },
 	{ "alive", try_alive },
 	{ "signal", try_signal },
 	{ "fcntl-owner", try_fcntl_owner },
@@ -308,9 +609,59 @@ static const struct {
 	{ "listen", listen_somewhere },
 	{ "become", try_become },
 	{ "host-name", try_host_name },
+	{ "give-away", give_away },
 	{ "landlock", kernel_landlock },
 	{ "seccomp", kernel_seccomp },
 };
+
+static const char *
+outcome(int err)
+{
+	static char number[32];
+
+	switch (err) {
+	case 0:
+		return "done";
+	case EPERM:
+		return "EPERM";
+	case EACCES:
+		return "EACCES";
+	case ENOSYS:
+		return "ENOSYS";
+	case EXDEV:
+		return "EXDEV";
+	}
+	snprintf(number, sizeof(number), "%d", err);
+	return number;
+}
+
+/* Somebody to signal, who ends with us: by the end of a pipe. */
+static int
+start_other(void)
+{
+	int ends[2];
+	char c;
+
+	if (pipe(ends) == -1 || (other = fork()) == -1)
+		return -1;
+	if (other == 0) {
+		close(ends[1]);
+		_exit((int)read(ends[0], &c, 1));
+	}
+	return 0;
+}
+
+/* Its exit status is its errno. */
+static void
+attempt(struct config *cfg, bool confined, int (*run)(void))
+{
+	if (start_other() == -1)
+		_exit(ECHILD);
+	cfg->pid = getpid();
+	if (confined)
+		confine(cfg);
+	_exit(run() < 0 ? errno : 0);
+}
 
 int
 main(int argc, char *argv[])
@@ -322,33 +673,41 @@ main(int argc, char *argv[])
 		.log_stderr = true,
 		.verbose = true
 	};
+	struct log log;
+	int status;
 	size_t i;
-	int ends[2];
-	char c;
+	pid_t pid;
 
 	if (argc != 6)
 		return 64;
-	cfg.users = strcmp(argv[2], "passwd") == 0 ? USERS_PASSWD :
-	    USERS_ANY;
+	if (user_source(strcmp(argv[2], "passwd") == 0 ? "passwd" : "any",
+	    &cfg) != NULL)
+		return 64;
+	cfg.scripts = strcmp(argv[2], "sieve") == 0 ? "~/sieve" : NULL;
+	if (strcmp(argv[2], "maildir") == 0)
+		cfg.format = &maildir_format;
 	mail = argv[3];
 	cfg.spool = spool = argv[4];
 	outside = argv[5];
 	snprintf(template, sizeof(template), "%s/%%n", mail);
 	cfg.pid = getpid();
+	log_open(&log, &cfg, true);
+	/* Whether there is a daemon or not. */
+	cfg.log_stderr = strcmp(argv[2], "syslog") != 0;
 	cfg.uid = geteuid();
 	cfg.switches = cfg.uid == 0;
-	/* Somebody to signal, who ends with us: by the end of a pipe. */
-	if (pipe(ends) == -1)
+	if (cfg.format->settle != NULL && cfg.format->settle(&cfg) == -1)
 		return 71;
-	if ((other = fork()) == 0) {
-		close(ends[1]);
-		_exit((int)read(ends[0], &c, 1));
+	for (i = 0; i < nitems(attempts); i++) {
+		if ((pid = fork()) == 0)
+			attempt(&cfg, strcmp(argv[1], "confined") == 0,
+			    attempts[i].run);
+		if (pid == -1 || waitpid(pid, &status, 0) == -1)
+			return 71;
+		cfg.verbose = false;
+		printf("%s %s\n", attempts[i].name, outcome(
+		    WIFEXITED(status) ? WEXITSTATUS(status) : EINTR));
+		fflush(stdout);
 	}
-	if (strcmp(argv[1], "confined") == 0)
-		confine(&cfg);
-	for (i = 0; i < nitems(attempts); i++)
-		printf("%s %s\n", attempts[i].name,
-		    attempts[i].run() >= 0 ? "done" : strerrorname_np(errno));
-	fflush(stdout);
 	return 0;
 }

@@ -37,16 +37,16 @@ dialogue() {
 }
 
 @test "descriptors left open are closed" {
+  local both from status=0
+  mkfifo "$D/left"
+  exec {both}<>"$D/left" {from}<"$D/left"
+  exec 9>"$D/left" {both}>&-
   begin
+  exec 9>&-
   hear 220
-  [[ $(find "/proc/$SESSION/fd" -mindepth 1 | wc -l) -le 3 ]]
-  finish
-}
-
-@test "nothing is kept of the environment or the working directory" {
-  begin
-  hear 220
-  [[ $(readlink "/proc/$SESSION/cwd") == / ]]
+  # Its end, and not the silence of one who may still write.
+  IFS= read -r -t 5 <&"$from" || status=$?
+  ((status == 1)) || fail "somebody holds it: $status"
   finish
 }
 
@@ -121,8 +121,8 @@ dialogue() {
     "${OPTIONS[@]}" </dev/null >"$D/out" 2>"$D/log" || STATUS=$?
   exits 71
   hold "$D/out"
-  replied '^421 4\.3\.5 cannot start: chdir /: Input/output error$'
-  logged '^lmtpd\[[0-9]+\]: cannot start: chdir /: Input/output error$'
+  replied '^421 4\.3\.5 cannot start: chdir /: (Input/output|I/O) error$'
+  logged '^lmtpd\[[0-9]+\]: cannot start: chdir /: (Input/output|I/O) error$'
 }
 
 @test "an alarm that was set before does not end it" {

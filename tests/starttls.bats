@@ -129,10 +129,11 @@ END
   cd "$D"
   umask 027
   exec 7</dev/zero
-  /usr/bin/python3 look <in >plain
+  # A shell lets what is in the background ignore these.
+  env --default-signal=INT,QUIT /usr/bin/python3 look <in >plain
   (
     trap '' HUP PIPE CHLD USR1 TERM
-    exec /usr/bin/python3 burden "$STARTTLS" /usr/bin/python3 look
+    exec env --default-signal=INT,QUIT /usr/bin/python3 burden "$STARTTLS" /usr/bin/python3 look
   ) <in >out 2>log
   unset POSIXLY_CORRECT
   exec 7<&-

@@ -38,6 +38,25 @@ owned() {
   [[ $output == *'become done'*'host-name EPERM'* ]] || fail "$output"
 }
 
+# held ATTEMPT HOW: so it ended.
+held() {
+  grep -qx "$1 $2" <<<"$output" || fail "$output"
+}
+
+@test 'a file is given away only where root makes mailboxes' {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants what is forbidden'
+  mkdir "$D/outside"
+  echo >"$D/outside/f"
+  run -0 "$TESTS/hole" confined passwd "$D/m" "$D/spool" "$D/outside"
+  held give-away 'done'
+  run -0 "$TESTS/hole" confined maildir "$D/m" "$D/spool" "$D/outside"
+  held give-away EPERM
+  chgrp mail "$D/m"
+  chmod 2775 "$D/m"
+  run -0 "$TESTS/hole" confined passwd "$D/m" "$D/spool" "$D/outside"
+  held give-away EPERM
+}
+
 @test 'passwd, mbox in a directory of group mail, dotlock and spool' {
   chgrp mail "$D/m"
   chmod 2775 "$D/m"
@@ -53,7 +72,9 @@ owned() {
   delivered
   owned "$D/m/nobody" "$(id -u nobody):$(id -g nobody)"
   # The lock of a process that is dead, which only its owner may read.
-  printf '999999999\n%s\n' "$(hostname)" >"$D/m/nobody.lock"
+  printf '999999999\n%s\n%s %s\n' "$(hostname)" \
+    "$(cat /proc/sys/kernel/random/boot_id)" \
+    "$(stat -Lc %i /proc/self/ns/pid)" >"$D/m/nobody.lock"
   chown daemon "$D/m/nobody.lock"
   chmod 600 "$D/m/nobody.lock"
   send nobody Subject:x '' x
@@ -121,4 +142,14 @@ owned() {
   send anna Subject:x '' x
   exits 0
   owned "$(only anna)" 1234:1235
+}
+
+@test 'it leaves the working directory, which may have to be unmounted' {
+  with -U any -u 1234:1235 -d "maildir:$D/m/%n"
+  cd "$D"
+  begin
+  hear 220
+  [[ $(readlink "/proc/$SESSION/cwd") == / ]] ||
+    fail "$(readlink "/proc/$SESSION/cwd")"
+  finish
 }

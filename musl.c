@@ -1,0 +1,51 @@
+/*
+ * What musl lacks: see musl.h.
+ */
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lmtpd.h"
+
+long long
+strtonum(const char *s, long long min, long long max, const char **error)
+{
+	int save = errno;
+	long long n;
+	char *end;
+
+	*error = NULL;
+	errno = 0;
+	n = strtoll(s, &end, 10);
+	if (end == s || *end != '\0')
+		*error = "invalid";
+	else if (n < min || (n == LLONG_MIN && errno == ERANGE))
+		*error = "too small";
+	else if (n > max || errno == ERANGE)
+		*error = "too large";
+	errno = save;
+	return *error == NULL ? n : 0;
+}
+
+void
+closefrom(int fd)
+{
+	long max;
+
+	if (syscall(SYS_close_range, (unsigned int)fd, UINT_MAX, 0) == 0)
+		return;
+	/* Before Linux 5.9, and where a container's filter does not know it. */
+	max = sysconf(_SC_OPEN_MAX);
+	for (; fd < max; fd++)
+		(void)close(fd);
+}
+
+int
+renameat2(int olddir, const char *old, int newdir, const char *new,
+    unsigned int flags)
+{
+	return (int)syscall(SYS_renameat2, olddir, old, newdir, new, flags);
+}
