@@ -461,6 +461,7 @@ main(int argc, char *argv[])
 {
 	struct options o = { .check = false };
 	struct config cfg = {
+		.program = "lmtpd",
 		.template = "/var/mail/%n",
 		.format = &mbox_format,
 		.delimiters = "+",

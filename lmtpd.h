@@ -53,6 +53,7 @@ enum lock { LOCK_FCNTL, LOCK_FLOCK, LOCK_DOTLOCK };
 
 /* What the options said; constant once the dialogue begins. */
 struct config {
+	const char	*program;	/* its name, in the log */
 	const char	*host;
 	const char	*node;		/* this machine, in dotlocks, */
 	char		 instance[64];	/* and where our pid counts, or "" */

@@ -179,3 +179,82 @@ os.execv(sys.argv[1], sys.argv[1:])' "$LMTPD" "${OPTIONS[@]}" >"$D/out"
   SESSION=
   exec {FROM}<&-
 }
+
+@test "SIGTERM while replies wait for a slow reader: all of them, one 421, at once" {
+  /usr/bin/python3 - "$LMTPD" "${OPTIONS[@]}" <<'END'
+import fcntl, os, signal, subprocess, sys, time
+
+stdin, to = os.pipe()
+from_, stdout = os.pipe()
+fcntl.fcntl(from_, fcntl.F_SETPIPE_SZ, 4096)
+p = subprocess.Popen(sys.argv[1:] + ["-t", "60"], stdin=stdin, stdout=stdout,
+                     stderr=subprocess.DEVNULL)
+os.close(stdout)
+os.write(to, b"NOOP\r\n" * 1500)
+
+def state():
+    with open(f"/proc/{p.pid}/stat") as stat:
+        return stat.read().rsplit(")", 1)[1].split()[0]
+
+# It waits for us, with the pipe full.
+asleep = 0
+while asleep < 20:
+    asleep = asleep + 1 if state() == "S" else 0
+    time.sleep(0.01)
+p.send_signal(signal.SIGTERM)
+time.sleep(0.1)
+begun = time.monotonic()
+answer = b""
+while data := os.read(from_, 65536):
+    answer += data
+if p.wait() != 0 or time.monotonic() - begun > 2:
+    sys.exit(f"ended with {p.returncode} after {time.monotonic() - begun} s")
+lines = answer.split(b"\r\n")
+if (len(lines) != 1503 or lines[0][:4] != b"220 " or lines[-1] != b"" or
+        lines[-2][:10] != b"421 4.3.2 " or
+        any(line[:10] != b"250 2.0.0 " for line in lines[1:-2])):
+    sys.exit(f"{len(lines)} lines, the last {lines[-3:]}")
+END
+}
+
+@test "SIGTERM while a client reads a byte a second: it ends soon" {
+  begun=$SECONDS
+  /usr/bin/python3 - "$LMTPD" "${OPTIONS[@]}" <<'END'
+import fcntl, os, signal, subprocess, sys, time
+
+stdin, to = os.pipe()
+from_, stdout = os.pipe()
+fcntl.fcntl(from_, fcntl.F_SETPIPE_SZ, 4096)
+p = subprocess.Popen(sys.argv[1:] + ["-t", "60"], stdin=stdin, stdout=stdout,
+                     stderr=subprocess.DEVNULL)
+os.write(to, b"NOOP\r\n" * 10000)
+time.sleep(0.5)
+p.send_signal(signal.SIGTERM)
+for _ in range(12):
+    os.read(from_, 4096)
+    try:
+        p.wait(1)
+        break
+    except subprocess.TimeoutExpired:
+        pass
+else:
+    p.kill()
+    sys.exit("it did not end")
+END
+  ((SECONDS - begun < 9)) || fail "$((SECONDS - begun)) seconds"
+}
+
+@test "a socket that listens is said in the log, and ends it with 71" {
+  # shellcheck disable=SC2034 # exits looks at it
+  STATUS=0
+  /usr/bin/python3 -c '
+import os, socket, sys
+listener = socket.create_server(("127.0.0.1", 0))
+os.dup2(listener.fileno(), 0)
+os.execv(sys.argv[1], sys.argv[1:])' "$LMTPD" -e "${OPTIONS[@]}" >"$D/out" \
+    2>"$D/log" || STATUS=$?
+  exits 71
+  hold "$D/out"
+  codes '421 4.3.5'
+  logged 'Accept=yes'
+}
