@@ -179,3 +179,118 @@ os.execv(sys.argv[1], sys.argv[1:])' "$LMTPD" "${OPTIONS[@]}" >"$D/out"
   SESSION=
   exec {FROM}<&-
 }
+
+@test "SIGINT ends it with 421 4.3.2 too" {
+  begin
+  hear 220
+  tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA half
+  hear 250 250 250 354
+  deaf
+  kill -INT "$SESSION"
+  hear '421 4.3.2'
+  finish
+  exits 0
+  (($(count a) == 0))
+}
+
+@test "signals that were blocked or ignored do what they must" {
+  local sig
+  for sig in TERM HUP INT; do
+    mkfifo "$D/fifo"
+    /usr/bin/python3 -c 'import os, signal, sys
+every = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+for s in every:
+    try:
+        signal.signal(s, signal.SIG_IGN)
+    except (OSError, ValueError):
+        pass
+signal.pthread_sigmask(signal.SIG_BLOCK, every)
+os.execv(sys.argv[1], sys.argv[1:])' "$LMTPD" "${OPTIONS[@]}" <"$D/fifo" \
+      >"$D/out" 2>/dev/null 3>&- &
+    SESSION=$!
+    exec {TO}>"$D/fifo"
+    await grep -q '^220' "$D/out"
+    kill -s "$sig" "$SESSION"
+    await grep -q '^421 4.3.2' "$D/out"
+    wait "$SESSION"
+    SESSION=
+    exec {TO}>&-
+    rm "$D/fifo"
+  done
+}
+
+@test "a client that does not read is waited for as long as one that does not speak" {
+  local begun=$SECONDS
+  also -t 1
+  mkfifo "$D/replies"
+  "$LMTPD" "${OPTIONS[@]}" < <(yes NOOP | head -c 2000000; sleep 30) \
+    >"$D/replies" 2>/dev/null 3>&- &
+  SESSION=$!
+  exec {FROM}<"$D/replies"
+  wait "$SESSION"
+  SESSION=
+  ((SECONDS - begun < 12)) || fail "$((SECONDS - begun)) seconds"
+  exec {FROM}<&-
+}
+
+@test "told to end while replies wait for a slow reader, it ends when they are read" {
+  local begun
+  [[ -z ${SANITIZED-} ]] || skip 'slow'
+  also -t 12
+  mkfifo "$D/replies"
+  "$LMTPD" "${OPTIONS[@]}" < <(yes NOOP | head -n 20000; sleep 30) \
+    >"$D/replies" 2>/dev/null 3>&- &
+  SESSION=$!
+  exec {FROM}<"$D/replies"
+  await asleep "$SESSION"
+  sleep 0.3
+  kill -TERM "$SESSION"
+  begun=$SECONDS
+  cat <&"$FROM" >"$D/out"
+  wait "$SESSION"
+  SESSION=
+  exec {FROM}<&-
+  ((SECONDS - begun < 4)) || fail "$((SECONDS - begun)) seconds"
+  (($(grep -c '^421 ' "$D/out") == 1)) || fail "$(tail -n 3 "$D/out")"
+}
+
+@test "TZ and other words of the environment are not looked at" {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  dialogue >"$D/in"
+  TZ=Antarctica/Troll TMPDIR=$D/none HOME=$D/none LANG=de_DE.UTF-8 \
+    LC_ALL=de_DE.UTF-8 MALLOC_PERTURB_=1 POSIXLY_CORRECT=1 \
+    strace -f -qq -o "$D/calls" -e trace=open,openat,execve -E TZ -E TZ=Antarctica/Troll \
+    "$LMTPD" "${OPTIONS[@]}" -T "$D" <"$D/in" >"$D/out" 2>/dev/null
+  hold "$D/out"
+  codes 220 250 250 250 354 250 221
+  ! grep -E 'Antarctica|de_DE|none' <(grep -v execve "$D/calls") || fail 'looked at'
+}
+
+@test "without an environment at all it serves" {
+  dialogue | env -i "$LMTPD" "${OPTIONS[@]}" >"$D/out" 2>/dev/null
+  hold "$D/out"
+  codes 220 250 250 250 354 250 221
+}
+
+@test "a client is named in Received by its IPv4 or IPv6 address, others are not" {
+  local pair
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  dialogue >"$D/in"
+  # What getpeername(2) would fill in, as a machine may have no IPv6.
+  for pair in '0200000a7f000102 ([127.0.1.2])' \
+    '0a00000a00000000fd00000000000000000000000000abcd00000000 ([IPv6:fd00::abcd])' \
+    '0100 '; do
+    strace -qq -o /dev/null -e trace=getpeername \
+      -e inject="getpeername:retval=0:poke_exit=@arg2=${pair%% *}" \
+      "$LMTPD" "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>/dev/null
+    hold "$D/out"
+    codes 220 250 250 250 354 250 221
+    text a >"$D/text"
+    if [[ ${pair#* } == '' ]]; then
+      grep -qx 'Received: from c' "$D/text" || fail "$(cat "$D/text")"
+    else
+      grep -qxF "Received: from c ${pair#* }" "$D/text" || fail "$(cat "$D/text")"
+    fi
+    rm -r "$D/m/a"
+  done
+}

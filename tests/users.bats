@@ -264,3 +264,20 @@ lands() {
     logged "stat $D/absent: No such file"
   done
 }
+
+@test "passwd: a directory that is down is no unknown user" {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  local error
+  with -U passwd -d "maildir:$D/m/%n"
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<no.such.user>' \
+    "RCPT TO:<$(me)>" QUIT >"$D/in"
+  for error in EIO EMFILE ENOMEM ECONNREFUSED; do
+    # Without nsswitch.conf it asks files alone.
+    strace -qq -o "$D/calls" -P /etc/passwd -P /etc/nsswitch.conf \
+      -e "inject=open,openat:error=$error" "$LMTPD" -e "${OPTIONS[@]}" \
+      <"$D/in" >"$D/out" 2>"$D/log"
+    grep -q '/etc/passwd.*INJECTED' "$D/calls" || skip 'it reads no /etc/passwd here'
+    hold "$D/out"
+    codes 220 250 250 '451 4.3.0' '451 4.3.0' 221
+  done
+}
