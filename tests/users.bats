@@ -276,7 +276,6 @@ lands() {
     strace -qq -o "$D/calls" -P /etc/passwd -P /etc/nsswitch.conf \
       -e "inject=open,openat:error=$error" "$LMTPD" -e "${OPTIONS[@]}" \
       <"$D/in" >"$D/out" 2>"$D/log"
-    grep -q '/etc/passwd.*INJECTED' "$D/calls" || skip 'it reads no /etc/passwd here'
     hold "$D/out"
     codes 220 250 250 '451 4.3.0' '451 4.3.0' 221
   done
