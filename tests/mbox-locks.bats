@@ -51,7 +51,7 @@ finished() {
 }
 
 @test "a mailbox that is replaced while its lock is taken: the new one gets it" {
-  local kind call
+  local kind
   for kind in flock fcntl; do
     printf 'From x Thu Jan  1 00:00:00 1970\n\nold\n\n' >"$D/m/a"
     cp "$D/m/a" "$D/before"
