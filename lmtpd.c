@@ -58,8 +58,8 @@ cannot_start(struct options *o, const char *call)
 static const struct format *const formats[] = {
 	&mbox_format,
 	&maildir_format,
-#ifdef ANOTHER_FORMAT	/* tests have one of their own */
-	&ANOTHER_FORMAT,
+#ifdef FORMAT_OF_TESTS	/* tests/null.c */
+	&FORMAT_OF_TESTS,
 #endif
 };
 
