@@ -157,7 +157,10 @@ sieve_run(const struct sieve_program *p, const struct sieve_view *v,
 	struct frame none;
 	struct run *r;
 
-	memset(result, 0, sizeof(*result));
+	/* Actions are many KiB, and are made when there are some. */
+	result->n = 0;
+	result->failed = false;
+	memset(&result->error, 0, sizeof(result->error));
 	if ((r = calloc(1, sizeof(*r))) == NULL) {
 		result->failed = true;
 		memcpy(result->error.text, "no memory", sizeof("no memory"));
