@@ -25,8 +25,8 @@ struct sieve_error {
 /*
  * How include finds a script's text: NULL if there is none of that name.  A
  * name is UTF-8 without `/` and control characters, does not begin with a dot
- * and has less than 256 bytes.  Asked for each name once; the text must stay
- * until sieve_compile returns.
+ * and has less than 256 bytes.  The text must stay until sieve_compile
+ * returns.
  */
 struct sieve_library {
 	const char	*(*get)(void *arg, const char *name, size_t *len);
