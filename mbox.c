@@ -469,7 +469,8 @@ break_lock(struct delivery *d, const char *path)
 	if (lstat(path, &st) == -1)
 		return;
 	if (!S_ISREG(st.st_mode))
-		r = S_ISDIR(st.st_mode) ? rmdir(path) : unlink(path);
+		r = unlinkat(AT_FDCWD, path,
+		    S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0);
 	else if ((r = renameat(AT_FDCWD, path, AT_FDCWD, aside)) == 0) {
 		if (!is_stale(d, aside)) {
 			if (linkat(AT_FDCWD, aside, AT_FDCWD, path, 0) == -1)
