@@ -470,7 +470,7 @@ struct credentials {
 	bool			 assumed;
 	bool			 groups;	/* supplementary ones too */
 	uid_t			 uid;
-	gid_t			 gid;
+	gid_t			 gid;		/* stays when root is resumed */
 };
 
 /*
