@@ -7,8 +7,15 @@ DOCDIR =	${PREFIX}/share/doc/lmtpd
 PROGRAMS =	lmtpd
 MANUALS =	lmtpd.8
 OBJS =		session.o client.o trace.o parse.o template.o data.o message.o \
-		user.o deliver.o mbox.o maildir.o quota.o identity.o failure.o \
-		os.o log.o text.o confine.o
+		user.o deliver.o filter.o mbox.o maildir.o quota.o identity.o \
+		failure.o os.o log.o text.o confine.o
+# Of libc alone.
+SIEVE_OBJS =	sieve/action.o sieve/address.o sieve/arena.o sieve/body.o \
+		sieve/check.o sieve/compile.o sieve/date.o sieve/flags.o \
+		sieve/header.o sieve/html.o sieve/lexer.o sieve/match.o \
+		sieve/mime.o sieve/parser.o sieve/regex.o sieve/run.o \
+		sieve/test.o sieve/utf8.o sieve/value.o sieve/verb.o
+TESTS =		tests/table tests/hole tests/sieve tests/sievetext
 
 CFLAGS =	-O2 -g
 WARNINGS =	-Wall -Wextra -Wpedantic -Wshadow -Wconversion
@@ -53,15 +60,17 @@ LD__1 =		-nostartfiles -l:rcrt1.o \
 OBJS__1 =	musl.o
 NOTE__1 =	${FILES_ONLY}
 
-ALL =		${OBJS} ${OBJS_${KIND}}
-LINK =		${CC_${KIND}} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@
+ALL =		${OBJS} ${SIEVE_OBJS} ${OBJS_${KIND}}
+LINK =		${CC_${KIND}} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ $@.o
+LIBS =		${LIBS_${KIND}}
 
 all: ${PROGRAMS}
 
 lmtpd: lmtpd.o ${ALL}
-	${LINK} lmtpd.o ${ALL} ${LIBS_${KIND}}
+	${LINK} ${ALL} ${LIBS}
 
-lmtpd.o ${ALL}: lmtpd.h
+lmtpd.o ${OBJS} ${OBJS_${KIND}}: lmtpd.h
+${SIEVE_OBJS}: sieve/sieve.h sieve/impl.h sieve/program.h
 
 .c.o:
 	${CC_${KIND}} -std=c11 -D_GNU_SOURCE \
@@ -70,16 +79,26 @@ lmtpd.o ${ALL}: lmtpd.h
 	    ${CFLAGS} -c -o $@ $<
 
 # Everything that needs no root and no servers.
-tests/table: tests/table.o ${ALL}
-	${LINK} tests/table.o ${ALL} ${LIBS_${KIND}}
+tests/table tests/hole: ${ALL}
+	${LINK} ${ALL} ${LIBS}
 
-tests/hole: tests/hole.o ${ALL}
-	${LINK} tests/hole.o ${ALL} ${LIBS_${KIND}}
+# sieve-try: a script, a message, what comes of it.
+tests/sieve tests/sievetext tests/sieve-try: ${SIEVE_OBJS}
+	${LINK} ${SIEVE_OBJS} ${LIBS}
 
+tests/table: tests/table.o
+tests/hole: tests/hole.o
+tests/sieve: tests/sieve.o
+tests/sievetext: tests/sievetext.o
+tests/sieve-try: tests/sieve-try.o
 tests/table.o tests/hole.o: lmtpd.h
+tests/sieve.o tests/sieve-try.o tests/sievetext.o: sieve/sieve.h
+tests/sievetext.o: sieve/impl.h
 
-check: lmtpd tests/table tests/hole
+check: lmtpd ${TESTS}
 	tests/table
+	tests/sievetext
+	tests/sieve
 	tests/run
 
 # A message before the reader's eyes: no root, nothing but a shell.
@@ -127,7 +146,7 @@ dist:
 	    >lmtpd-${VERSION}.tar.gz
 
 clean:
-	rm -f ${PROGRAMS} *.o tests/table tests/hole tests/*.o \
+	rm -f ${PROGRAMS} *.o sieve/*.o tests/*.o ${TESTS} tests/sieve-try \
 	    lmtpd-${VERSION}.tar.gz
 	rm -rf fuzz/build
 

@@ -78,35 +78,51 @@ client_over(const struct client *c)
 }
 
 /*
- * Waits for an event at a descriptor of the client.  The signals that end us
- * are let in only here.  Returns 1, 0 when the time is over, or -1 if we were
- * told to end, which counts before all else, or if the system failed.
+ * Waits for an event at a descriptor, of the client or what else it waits
+ * for.  The signals that end us are let in only here.  Returns how many are
+ * ready, 0 when the time is over, or -1 if we were told to end or the system
+ * failed.
  */
 static int
-client_wait(struct client *c, struct pollfd *pfd,
+client_wait(struct client *c, struct pollfd *pfd, nfds_t nfds,
     const struct timespec *timeout)
 {
 	sigset_t none;
 	int n;
 
 	sigemptyset(&none);
-	n = ppoll(pfd, 1, timeout, &none);
+	n = ppoll(pfd, nfds, timeout, &none);
 	if (n == -1 && errno == EINTR)
 		c->ending = true;
 	return n;
 }
 
 const char *
-client_pause(void *arg, long us)
+client_pause(void *arg, int fd, long us)
 {
 	struct client *c = arg;
-	struct pollfd pfd = { .fd = STDOUT_FILENO };
-	struct timespec timeout = { .tv_nsec = us * 1000 };
+	struct pollfd pfd[2] = { { .fd = STDOUT_FILENO },
+	    { .fd = fd, .events = POLLIN } };
+	struct timespec timeout = { .tv_sec = us / 1000000,
+	    .tv_nsec = us % 1000000 * 1000 };
 
 	/* No events were asked for: an answer is bad news. */
-	if (client_over(c) == NULL && client_wait(c, &pfd, &timeout) == 1)
+	if (client_over(c) == NULL &&
+	    client_wait(c, pfd, fd == -1 ? 1 : 2, &timeout) > 0 &&
+	    pfd[0].revents != 0)
 		c->gone = true;
 	return client_over(c);
+}
+
+const char *
+client_none(void *unused, int fd, long us)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	(void)unused;
+	if (us > 0)
+		(void)poll(&pfd, 1, (int)(us / 1000));
+	return NULL;
 }
 
 /*
@@ -128,7 +144,7 @@ output_wait(struct client *c)
 		timeout = (struct timespec){ .tv_sec = c->cfg->timeout };
 		if (c->ending && timeout.tv_sec > LINGER)
 			timeout.tv_sec = LINGER;
-		n = client_wait(c, &pfd, &timeout);
+		n = client_wait(c, &pfd, 1, &timeout);
 	} while (n == -1 && errno == EINTR);
 	if (n == 1 && (pfd.revents & POLLOUT) != 0)
 		return 0;
@@ -213,16 +229,24 @@ client_say(struct client *c, const char *code, const char *esc, ...)
 void
 client_reply(struct client *c, const struct reply *r, const char *id)
 {
-	char digits[8];
-	struct text code;
+	const char *text = r->text, *lf;
+	char code[8], line[REPLY_MAX];
+	struct text t;
 
-	text_init(&code, digits, sizeof(digits));
-	text_number(&code, (uint64_t)r->code, 10, 3);
-	text_add(&code, " ", NULL);
-	if (id == NULL)
-		client_say(c, digits, r->esc, r->text, NULL);
-	else
-		client_say(c, digits, r->esc, r->text, ", id=", id, NULL);
+	/* Most have one line, the last. */
+	do {
+		lf = strchr(text, '\n');
+		text_init(&t, code, sizeof(code));
+		text_number(&t, (uint64_t)r->code, 10, 3);
+		text_add(&t, lf == NULL ? " " : "-", NULL);
+		text_init(&t, line, sizeof(line));
+		text_bytes(&t, text, lf == NULL ? strlen(text) :
+		    (size_t)(lf - text));
+		if (lf == NULL && id != NULL)
+			text_add(&t, ", id=", id, NULL);
+		client_say(c, code, r->esc, line, NULL);
+		text = lf + 1;
+	} while (lf != NULL);
 }
 
 /*
@@ -238,12 +262,12 @@ client_fill(struct client *c)
 	client_flush(c);
 	/* A flood never lets ppoll wait for a signal. */
 	if (++c->fills % FLOOD == 0)
-		(void)client_pause(c, 0);
+		(void)client_pause(c, -1, 0);
 	if (client_over(c) == NULL) {
 		c->inlen -= c->inpos;
 		memmove(c->in, c->in + c->inpos, c->inlen);
 		c->inpos = 0;
-		n = client_wait(c, &pfd, &timeout);
+		n = client_wait(c, &pfd, 1, &timeout);
 		if (n == 0)
 			return CLIENT_TIMEOUT;
 		if (n == 1)

@@ -16,17 +16,23 @@
 #include <linux/seccomp.h>
 #endif
 
+#include <sys/resource.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #ifdef __linux__
 #include <sched.h>
 #endif
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lmtpd.h"
+
+#define CHILD_SECONDS	1		/* of CPU, for a script */
+#define CHILD_MEMORY	(128 << 20)	/* bytes of addresses: 64 MiB and us */
 
 /* A sanitizer traces its process for leaks and reports where it likes. */
 #ifdef __has_feature
@@ -169,6 +175,7 @@ drop_capabilities(const struct config *cfg, bool gives)
 			    (uint32_t)(bits), yes, no)
 #define ABOVE(n, yes, no) BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, \
 			    (uint32_t)(n), yes, no)
+#define ALLOW		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define FAIL(err)	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (err))
 #define OFTEN(call)	IS(SYS_##call, PASS, 0)
 #define NEVER(call)	IS(SYS_##call, DENY, 0)
@@ -285,8 +292,7 @@ forbid_calls(const struct config *cfg, bool gives)
 #endif
 		/* Nobody is to call us. */
 		NEVER(listen),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-		FAIL(EPERM)
+		ALLOW, FAIL(EPERM)
 	};
 	struct sock_fprog prog = {
 		.len = nitems(filter),
@@ -417,6 +423,45 @@ restrict_files(const struct config *cfg)
 	return done;
 }
 
+/*
+ * A script's child: from here on it can think, say what it thinks, and ask
+ * whether a folder is there.
+ */
+#ifdef ARCH
+
+#define MAY(call)	IS(SYS_##call, 0, 1), ALLOW
+
+void
+confine_child(void)
+{
+	struct sock_filter filter[] = {
+		LOAD(arch), IS(ARCH, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		LOAD(nr), NO_CACHE,
+		MAY(write), MAY(exit_group), MAY(brk), MAY(mmap), MAY(munmap),
+		MAY(mremap), MAY(madvise), MAY(newfstatat),
+		MAY(clock_gettime), MAY(rt_sigreturn),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
+	};
+	struct sock_fprog prog = {
+		.len = nitems(filter),
+		.filter = filter
+	};
+
+	if (!SANITIZED)
+		(void)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+		    SECCOMP_FILTER_FLAG_SPEC_ALLOW, &prog);
+}
+
+#else
+
+void
+confine_child(void)
+{
+}
+
+#endif
+
 static void
 obtain(const struct config *cfg, struct text *got)
 {
@@ -476,6 +521,34 @@ obtain(const struct config *cfg, struct text *got)
 }
 
 #endif
+
+#ifndef __linux__
+
+void
+confine_child(void)
+{
+}
+
+#endif
+
+void
+confine_limits(void)
+{
+	struct rlimit cpu = { CHILD_SECONDS, CHILD_SECONDS };
+	struct rlimit memory = { CHILD_MEMORY, CHILD_MEMORY };
+	struct rlimit none = { 0, 0 };
+
+	(void)setrlimit(RLIMIT_CPU, &cpu);
+	(void)setrlimit(RLIMIT_CORE, &none);
+	/* A sanitizer's shadow is larger than any memory. */
+	if (!SANITIZED)
+		(void)setrlimit(RLIMIT_AS, &memory);
+#ifdef __linux__
+	/* It does not outlive us; nor may who it has become look into it. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
 
 void
 confine(const struct config *cfg)

@@ -60,7 +60,7 @@ deliver_free(struct deliverer *dv)
 static bool
 is_over(struct deliverer *dv, long us)
 {
-	dv->over = dv->watch.pause(dv->watch.arg, us);
+	dv->over = dv->watch.pause(dv->watch.arg, -1, us);
 	return dv->over != NULL;
 }
 
@@ -193,6 +193,63 @@ begin_waiting(struct deliverer *dv, struct delivery *d,
 	dv->waited += waited;
 }
 
+/* Begins one copy, waiting for a lock if it may. */
+static void
+begin_copy(struct deliverer *dv, struct delivery *d, struct draft *draft,
+    bool may_wait)
+{
+	if (delivery_begin(d, draft) == -1 && d->busy && may_wait)
+		begin_waiting(dv, d, draft);
+	if (!d->ok)
+		return;
+	/* Let the disk work while the next one is written. */
+	(void)os_write_out(d->fd, false);
+	d->volume = os_volume(&dv->volumes, d->fd, d->dev);
+}
+
+/* What all copies for d's recipient begin with, in buffers of the caller's. */
+static void
+draft_init(struct deliverer *dv, struct draft *draft,
+    const struct envelope *env, struct rcpt *r, struct text *unique,
+    char head[HEAD_MAX])
+{
+	trace_names(&dv->tracer, dv->cfg, r->id, unique);
+	draft->filing = NULL;
+	draft->sender = env->sender;
+	draft->unique = unique->buf;
+	text_init(&draft->head, head, HEAD_MAX);
+	draft->headlines = trace_headers(dv->cfg, env, r, &draft->head);
+}
+
+/* The recipient's own script, if there is one.  0, or -1: d has failed. */
+static int
+judge(struct delivery *d, const struct envelope *env,
+    const struct draft *draft, struct verdict *v)
+{
+	struct rcpt *r = d->rcpt;
+
+	v->kind = VERDICT_NONE;
+	if (d->cfg->scripts == NULL)
+		return 0;
+	if (identity_assume(d->cred, &d->id) == -1)
+		return failure_errno(&d->failure, "seteuid", "%s",
+		    r->mailbox.path);
+	if (filter_run(d, env, &draft->head, draft->headlines, false,
+	    v) == -1)
+		return -1;
+	if (v->kind == VERDICT_REFUSE) {
+		if (filter_refusal(r, v->text, env->smtputf8) == -1)
+			return failure_errno(&d->failure, "strdup",
+			    "refusal");
+		failure_set(&d->failure, r->reply, "refused by the script");
+		d->settled = true;
+	} else if (v->kind == VERDICT_FILE && v->n == 0) {
+		r->discarded = d->settled = true;
+		r->reply = &reply_discarded;
+	}
+	return 0;
+}
+
 /*
  * The group.
  */
@@ -201,21 +258,24 @@ begin_waiting(struct deliverer *dv, struct delivery *d,
 static size_t
 group_room(struct deliverer *dv, size_t left, uint64_t size)
 {
-	size_t max = left < dv->max ? left : dv->max;
+	size_t max = left < dv->max ? left : dv->max, room;
 	struct delivery *group;
 	char *states;
 
 	if (size > 0 && max > GROUP_BYTES / size)
 		max = size < GROUP_BYTES ? (size_t)(GROUP_BYTES / size) : 1;
-	if (max <= dv->room)
-		return max;
-	if ((states = reallocarray(dv->states, max,
-	    dv->cfg->format->state_size)) != NULL)
+	room = max;
+	/* A script has several copies, which must not be parted. */
+	if (dv->cfg->scripts != NULL && room < FILINGS)
+		room = FILINGS;
+	if (room > dv->room && (states = reallocarray(dv->states, room,
+	    dv->cfg->format->state_size)) != NULL) {
 		dv->states = states;
-	if (states != NULL && (group = reallocarray(dv->group, max,
-	    sizeof(*group))) != NULL) {
-		dv->group = group;
-		dv->room = max;
+		if ((group = reallocarray(dv->group, room,
+		    sizeof(*group))) != NULL) {
+			dv->group = group;
+			dv->room = room;
+		}
 	}
 	return max < dv->room ? max : dv->room;
 }
@@ -242,6 +302,82 @@ first_of_mailbox(const struct config *cfg, const struct envelope *env,
 	return NULL;
 }
 
+/* All of a recipient's copies fail together: the others are undone too. */
+static void
+fail_copies(struct deliverer *dv, const struct delivery *failed)
+{
+	struct delivery *d;
+
+	for (d = dv->group; d < dv->group + dv->n; d++) {
+		if (d == failed || d->rcpt != failed->rcpt || !d->ok)
+			continue;
+		delivery_undo(d);
+		d->failure = failed->failure;
+	}
+}
+
+/* One for each folder that the script names. */
+static void
+begin_copies(struct deliverer *dv, struct delivery *d, struct draft *draft,
+    const struct verdict *v)
+{
+	struct rcpt *r = d->rcpt;
+	struct text unique;
+	char buf[96];
+	size_t i;
+
+	for (i = 0; i < v->n; i++) {
+		if (i > 0) {
+			d = delivery_prepare(dv, dv->n, d->message, r);
+			text_init(&unique, buf, sizeof(buf));
+			trace_names(&dv->tracer, dv->cfg, NULL, &unique);
+			draft->unique = buf;
+		}
+		dv->n++;
+		draft->filing = &v->filings[i];
+		begin_copy(dv, d, draft, false);
+		if (!d->ok) {
+			fail_copies(dv, d);
+			return;
+		}
+	}
+}
+
+/*
+ * Writes for one recipient.  False if that is for the next group: it has a
+ * lock to wait for, or more copies than there is room for.
+ */
+static bool
+begin_rcpt(struct deliverer *dv, const struct envelope *env,
+    const struct message *m, struct rcpt *r)
+{
+	char head[HEAD_MAX], buf[96];
+	struct delivery *d = delivery_prepare(dv, dv->n, m, r);
+	struct verdict v;
+	struct draft draft;
+	struct text unique;
+
+	text_init(&unique, buf, sizeof(buf));
+	if ((d->first = first_of_mailbox(dv->cfg, env, r)) != NULL) {
+		dv->n++;
+		return true;
+	}
+	draft_init(dv, &draft, env, r, &unique, head);
+	if (judge(d, env, &draft, &v) == -1 || d->settled)
+		dv->n++;
+	else if (v.kind == VERDICT_FILE) {
+		if (dv->n > 0 && dv->n + v.n > dv->room)
+			return false;
+		begin_copies(dv, d, &draft, &v);
+	} else {
+		begin_copy(dv, d, &draft, dv->n == 0);
+		if (d->busy && dv->n > 0)
+			return false;
+		dv->n++;
+	}
+	return true;
+}
+
 /*
  * Writes for as many recipients as go together.  One whose lock another
  * process holds begins the next group, so that no lock waits for it.
@@ -250,36 +386,20 @@ static void
 group_begin(struct deliverer *dv, struct envelope *env,
     const struct message *m, size_t first)
 {
-	char head[HEAD_MAX], unique[96];
-	struct draft draft = { .sender = env->sender, .unique = unique };
-	struct text name;
+	const struct delivery *last;
 	size_t left = env->nrcpt - first;
 	size_t max = group_room(dv, left, m->size);
 
-	for (dv->n = 0; dv->n < max; dv->n++) {
-		struct delivery *d = delivery_prepare(dv, dv->n, m,
-		    &env->rcpts[first + dv->n]);
-
-		if ((d->first = first_of_mailbox(dv->cfg, env,
-		    d->rcpt)) != NULL)
-			continue;
-		text_init(&name, unique, sizeof(unique));
-		trace_names(&dv->tracer, dv->cfg, d->rcpt->id, &name);
-		text_init(&draft.head, head, sizeof(head));
-		draft.headlines = trace_headers(dv->cfg, env, d->rcpt,
-		    &draft.head);
-		if (delivery_begin(d, &draft) == -1 && d->busy) {
-			if (dv->n > 0)
-				break;
-			begin_waiting(dv, d, &draft);
+	for (dv->n = dv->nrcpt = 0; dv->n < max && dv->nrcpt < left;
+	    dv->nrcpt++) {
+		if (!begin_rcpt(dv, env, m, &env->rcpts[first + dv->nrcpt]))
+			break;
+		last = &dv->group[dv->n - 1];
+		/* It was waited for in vain. */
+		if (last->busy)
 			max = 1;
-		}
-		if (!d->ok)
-			continue;
-		/* Let the disk work while the next one is written. */
-		(void)os_write_out(d->fd, false);
-		d->volume = os_volume(&dv->volumes, d->fd, d->dev);
-		if (d->volume->policy != SYNC_JOURNAL && max > GROUP_EACH)
+		if (last->ok && last->volume->policy != SYNC_JOURNAL &&
+		    max > GROUP_EACH)
 			max = GROUP_EACH;
 	}
 }
@@ -302,7 +422,27 @@ group_write_out(struct deliverer *dv)
 		failure_errno(&d->failure, "fsync", "%s",
 		    d->rcpt->mailbox.path);
 		delivery_undo(d);
+		fail_copies(dv, d);
 	}
+}
+
+/* Is there room for all of a recipient's copies, from d up to end? */
+static bool
+has_room(struct deliverer *dv, struct delivery *d,
+    const struct delivery *end)
+{
+	struct demand demand = { .write = true };
+	const struct step_args a = { .demand = &demand };
+
+	for (; d < end && !d->rcpt->ignorequota; d++) {
+		demand.more.bytes += d->size;
+		demand.more.messages++;
+		if (step_or_undo(d, dv->cfg->format->room, &a) == -1) {
+			fail_copies(dv, d);
+			return false;
+		}
+	}
+	return true;
 }
 
 /*
@@ -312,20 +452,24 @@ group_write_out(struct deliverer *dv)
 static void
 group_commit(struct deliverer *dv)
 {
-	const struct format *format = dv->cfg->format;
-	struct delivery *d;
+	const struct step_args none = { .draft = NULL };
+	struct delivery *d, *next;
 
-	for (d = dv->group; d < dv->group + dv->n; d++) {
-		const struct demand demand = { .more = { d->size, 1 },
-		    .write = true };
-		const struct step_args a = { .demand = &demand };
-
-		if (!d->ok || (!d->rcpt->ignorequota &&
-		    step_or_undo(d, format->room, &a) == -1) ||
-		    step_or_undo(d, format->commit, &a) == -1)
+	for (d = dv->group; d < dv->group + dv->n; d = next) {
+		next = d + 1;
+		while (next < dv->group + dv->n && next->rcpt == d->rcpt)
+			next++;
+		if (!d->ok || !has_room(dv, d, next))
 			continue;
-		d->usage.used.bytes += d->size;
-		d->usage.used.messages++;
+		for (; d < next && d->ok; d++) {
+			if (step_or_undo(d, dv->cfg->format->commit,
+			    &none) == -1) {
+				fail_copies(dv, d);
+				break;
+			}
+			d->usage.used.bytes += d->size;
+			d->usage.used.messages++;
+		}
 	}
 }
 
@@ -365,6 +509,8 @@ group_sync(struct deliverer *dv)
 		a.carries = carries_others(dv, i);
 		if (step_or_undo(d, dv->cfg->format->sync, &a) == 0)
 			d->volume->synced = true;
+		else
+			fail_copies(dv, d);
 	}
 }
 
@@ -390,15 +536,59 @@ group_finish(struct deliverer *dv)
 	struct delivery *d;
 
 	for (d = dv->group; d < dv->group + dv->n; d++) {
-		if (d->ok && dv->cfg->format->finish(d) == -1)
+		if (d->ok && dv->cfg->format->finish(d) == -1) {
 			delivery_undo(d);
+			fail_copies(dv, d);
+		}
 		if (d->first != NULL) {
 			d->rcpt->reply = d->first->reply;
 			strlcpy(d->rcpt->id, d->first->id, ID_SIZE);
-		} else
+		} else if (!d->settled)
 			d->rcpt->reply = d->ok ? &reply_delivered :
 			    failure_reply(&d->failure, dv->cfg);
 	}
+}
+
+void
+deliver_early(struct deliverer *dv, struct envelope *env, struct message *m)
+{
+	char head[HEAD_MAX], buf[96];
+	struct draft draft;
+	struct delivery *d;
+	struct text unique;
+
+	if (env->nrcpt != 1 || !dv->cfg->format->takes_more ||
+	    dv->cfg->scripts != NULL || !message_has_body(m))
+		goto ours;
+	d = delivery_prepare(dv, 0, m, env->rcpts);
+	text_init(&unique, buf, sizeof(buf));
+	draft_init(dv, &draft, env, d->rcpt, &unique, head);
+	begin_copy(dv, d, &draft, false);
+	if (!d->ok)
+		goto ours;
+	message_lend(m, d->fd, d->rcpt->mailbox.path);
+	dv->begun = true;
+	return;
+ours:
+	/* It waits in -T, which is ours and nobody else's. */
+	identity_resume(dv->cred);
+}
+
+void
+deliver_abandon(struct deliverer *dv)
+{
+	if (dv->begun)
+		delivery_undo(&dv->group[0]);
+	dv->begun = false;
+}
+
+/* What was begun early has got all the rest by now. */
+static void
+group_go_on(struct deliverer *dv, const struct message *m)
+{
+	dv->n = dv->nrcpt = 1;
+	dv->begun = false;
+	dv->group[0].size += m->size - m->len;
 }
 
 size_t
@@ -408,7 +598,10 @@ deliver_group(struct deliverer *dv, struct envelope *env,
 	if (first == 0)
 		dv->waited = 0;
 	dv->over = NULL;
-	group_begin(dv, env, m, first);
+	if (dv->begun)
+		group_go_on(dv, m);
+	else
+		group_begin(dv, env, m, first);
 	group_write_out(dv);
 	if (dv->over == NULL && !is_over(dv, 0)) {
 		group_commit(dv);
@@ -416,22 +609,26 @@ deliver_group(struct deliverer *dv, struct envelope *env,
 	} else
 		group_undo(dv);
 	group_finish(dv);
-	return dv->n;
+	return dv->nrcpt;
 }
 
 void
 deliver_log(struct deliverer *dv, const struct envelope *env)
 {
-	const struct delivery *d;
+	const struct delivery *d, *next, *end = dv->group + dv->n;
 	const char *reason;
 
-	for (d = dv->group; d < dv->group + dv->n; d++) {
+	for (d = dv->group; d < end; d = next) {
+		next = d + 1;
+		while (next < end && next->rcpt == d->rcpt)
+			next++;
 		reason = d->failure.reason;
-		if (d->rcpt->reply == &reply_delivered)
+		if (d->rcpt->reply->code < 300)
 			reason = NULL;
 		else if (d->first != NULL)
 			reason = "the copy of an earlier recipient failed";
-		trace_log(dv->cfg, env, d->rcpt, d, reason);
+		trace_log(dv->cfg, env, d->rcpt, d, (size_t)(next - d),
+		    reason);
 	}
 	dv->n = 0;
 }
@@ -456,6 +653,24 @@ deliver_room(struct deliverer *dv, struct rcpt *r, uint64_t bytes,
 	return -1;
 }
 
+/* Can the recipient's script be had?  What is wrong in it is no refusal. */
+static int
+check_script(struct delivery *d)
+{
+	static const struct envelope nobody;
+	char none[1];
+	struct verdict v;
+	struct text head;
+
+	if (d->cfg->scripts == NULL)
+		return 0;
+	if (identity_assume(d->cred, &d->id) == -1)
+		return failure_errno(&d->failure, "seteuid", "%s",
+		    d->rcpt->mailbox.path);
+	text_init(&head, none, sizeof(none));
+	return filter_run(d, &nobody, &head, 0, true, &v);
+}
+
 int
 deliver_check(struct deliverer *dv, struct rcpt *r, struct usage *u,
     struct failure *f)
@@ -470,7 +685,8 @@ deliver_check(struct deliverer *dv, struct rcpt *r, struct usage *u,
 	result = step_run(d, dv->cfg->format->room, &a);
 	*u = d->usage;
 	*f = d->failure;
-	if (step_run(d, dv->cfg->format->check, &a) == -1) {
+	if (step_run(d, dv->cfg->format->check, &a) == -1 ||
+	    check_script(d) == -1) {
 		*f = d->failure;
 		result = -1;
 	}

@@ -12,6 +12,7 @@
 #include "lmtpd.h"
 
 const struct reply reply_delivered = { 250, "2.1.5", "Delivered" };
+const struct reply reply_discarded = { 250, "2.1.5", "Accepted" };
 const struct reply reply_busy = { 450, "4.2.0", "Mailbox is busy" };
 const struct reply reply_wrong_mailbox =
     { 451, "4.2.0", "Mailbox cannot be used" };

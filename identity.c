@@ -14,6 +14,16 @@
 
 #define KEEP	((uid_t)-1)	/* to setresuid(2): as it is */
 
+/* If it is to be for good, nobody may become root again. */
+static int
+shut_way_back(void)
+{
+	if (setresuid(KEEP, 0, KEEP) == -1)
+		return 0;
+	errno = EPERM;
+	return -1;
+}
+
 int
 identity_assume(struct credentials *c, const struct identity *id)
 {
@@ -45,6 +55,21 @@ fail:
 	identity_resume(c);
 	errno = save;
 	return -1;
+}
+
+int
+identity_shed(struct credentials *c, const struct identity *id)
+{
+	uid_t uid = c->cfg->switches ? id->uid : c->cfg->uid;
+	gid_t gid = c->cfg->switches ? id->gid : c->cfg->gid;
+
+	identity_resume(c);
+	if (c->cfg->switches &&
+	    setgroups((size_t)id->ngroups, id->groups) == -1)
+		return -1;
+	if (setresgid(gid, gid, gid) == -1 || setresuid(uid, uid, uid) == -1)
+		return -1;
+	return uid == 0 ? 0 : shut_way_back();
 }
 
 void
@@ -112,10 +137,5 @@ identity_become(const char *name, uid_t uid, gid_t gid)
 		return -1;
 	if (setresgid(gid, gid, gid) == -1 || setresuid(uid, uid, uid) == -1)
 		return -1;
-	/* If this is to be for good, the way back must be shut. */
-	if (uid != 0 && setresuid(KEEP, 0, KEEP) != -1) {
-		errno = EPERM;
-		return -1;
-	}
-	return 0;
+	return uid == 0 ? 0 : shut_way_back();
 }

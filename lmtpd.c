@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -227,6 +228,27 @@ set_option(struct options *o, struct config *cfg, int option, char *arg)
 	}
 }
 
+/* Each path of -S is a template of its own. */
+static void
+check_scripts(struct options *o, const struct config *cfg)
+{
+	char template[PATH_MAX];
+	const char *s = cfg->scripts, *error;
+	struct text t;
+	size_t len;
+
+	if (cfg->format->find_folder == NULL)
+		options_wrong(o, "-S is for mailboxes with folders, and %s "
+		    "has none", cfg->format->name);
+	for (; s != NULL; s = s[len] == ':' ? s + len + 1 : NULL) {
+		len = strcspn(s, ":");
+		text_init(&t, template, sizeof(template));
+		text_bytes(&t, s, len);
+		if ((error = template_check(template, cfg->users)) != NULL)
+			options_wrong(o, "-S: %s: \"%s\"", error, template);
+	}
+}
+
 /* Reads on after a mistake: -c and -e decide who is told of it. */
 static void
 read_options(struct options *o, struct config *cfg, int argc, char **argv)
@@ -254,6 +276,8 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 		error = cfg->format->check_template(cfg->template);
 	if (error != NULL)
 		options_wrong(o, "%s: \"%s\"", error, cfg->template);
+	if (cfg->scripts != NULL)
+		check_scripts(o, cfg);
 	if (o->check && optind == argc)
 		options_wrong(o, "-c wants an address");
 	if (!o->check && optind < argc)
@@ -487,28 +511,23 @@ check(struct deliverer *dv, const char *address)
 	else {
 		text_init(&t, usage, sizeof(usage));
 		usage_text(&t, &u);
-		printf("\t%s:%s\t%ld:%ld\t%s\n", cfg->format->name,
+		printf("\t%s:%s\t%ld:%ld\t%s", cfg->format->name,
 		    r.mailbox.path, (long)r.mailbox.id.uid,
 		    (long)r.mailbox.id.gid, usage);
+		if (cfg->scripts != NULL)
+			printf("\tsieve:%s", r.sieve != NULL ? r.sieve : "-");
+		printf("\n");
 	}
 	mailbox_free(&r.mailbox);
+	free(r.sieve);
 	return good;
-}
-
-/* Nobody waits for the result, and a signal ends the process. */
-static const char *
-never_over(void *arg, long us)
-{
-	(void)arg;
-	(void)us;
-	return NULL;
 }
 
 static int
 check_all(const struct config *cfg, char **addresses)
 {
 	struct credentials cred = { .cfg = cfg };
-	struct watch watch = { .pause = never_over };
+	struct watch watch = { .pause = client_none };
 	struct deliverer dv;
 	int status = 0;
 

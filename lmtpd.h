@@ -305,7 +305,7 @@ struct failure {
 	char			 reason[768];
 };
 
-extern const struct reply reply_delivered, reply_busy, reply_wrong_mailbox,
+extern const struct reply reply_delivered, reply_discarded, reply_busy, reply_wrong_mailbox,
     reply_wrong_setup, reply_full, reply_full_for_good, reply_no_space,
     reply_trouble, reply_no_user, reply_bad_name, reply_malformed;
 
@@ -365,6 +365,8 @@ void	 identity_resume(struct credentials *c);
  * and errno.
  */
 int	 identity_groups(struct identity *id);
+/* In a child: to be id for good, whoever it is by now.  0, or -1 and errno. */
+int	 identity_shed(struct credentials *c, const struct identity *id);
 /* At the start, with root: to be only that, or another for good. */
 int	 identity_drop_groups(void);
 int	 identity_become(const char *name, uid_t uid, gid_t gid);
@@ -475,6 +477,8 @@ struct message {
 	size_t			 len;		/* in mem */
 	size_t			 room;
 	int			 fd;		/* the rest, or -1 */
+	bool			 lent;		/* fd: a delivery's own file */
+	const char		*place;		/* where fd is, for the log */
 	uint64_t		 size;		/* as stored: lines end in LF */
 	char			 last;		/* its last byte */
 	struct data_parser	 data;
@@ -484,12 +488,24 @@ void	 message_init(struct message *m);
 /* For the next one: frees all but the memory, which it keeps. */
 void	 message_reset(struct message *m);
 void	 message_free(struct message *m);
+/* How many bytes more fit into memory. */
+size_t	 message_room(const struct message *m);
+/* Is the end of its header in memory? */
+bool	 message_has_body(const struct message *m);
+/* What comes from now on is written to fd, in place, whoever closes it. */
+void	 message_lend(struct message *m, int fd, const char *place);
 /*
- * Adds bytes; what does not fit in memory goes to a file in dir.  0, or -1
- * and the failure.
+ * Adds bytes; what does not fit in memory goes to a file in dir, or to the
+ * one that was lent.  0, or -1 and the failure.
  */
 int	 message_append(struct message *m, const char *dir, const char *buf,
 	    size_t len, struct failure *f);
+/*
+ * What of it is in memory as it is stored, behind head: at most size bytes in
+ * buf.  Returns how many.
+ */
+size_t	 message_view(const struct message *m, struct filter *f,
+	    const struct text *head, char *buf, size_t size);
 /*
  * Writes it between head and tail to fd; *written is how many bytes were,
  * also when it fails.  0, or -1 and errno.
@@ -504,6 +520,7 @@ struct mailbox {
 	char		*name;		/* %n: the name that matched */
 	char		*detail;	/* with -f, or NULL */
 	char		*folder;	/* "" the inbox; NULL: not looked for */
+	char		*scripts;	/* paths, a colon between; or NULL */
 	char		*path;
 	size_t		 fixed;		/* bytes of path that are never made */
 	struct identity	 id;
@@ -525,8 +542,11 @@ int	 user_option(const char *s, struct config *cfg, char **name);
  * Whether to go on, which is asked between two pieces of work.
  */
 struct watch {
-	/* Waits us, below a second.  NULL, or why it is over before that. */
-	const char	*(*pause)(void *arg, long us);
+	/*
+	 * Waits us, at most a second, or until fd can be read, if it is not
+	 * -1.  NULL, or why it is over.
+	 */
+	const char	*(*pause)(void *arg, int fd, long us);
 	void		*arg;
 };
 
@@ -581,7 +601,9 @@ struct rcpt {
 	struct mailbox		 mailbox;
 	char			*sieve;		/* for the log, or NULL */
 	bool			 ignorequota;
-	bool			 discarded;	/* by its own script */
+	bool			 discarded;	/* by its own script, */
+	struct reply		 refusal;	/* or refused, */
+	char			*refusal_text;	/* so; or NULL */
 	const struct reply	*reply;		/* the result */
 	char			 id[ID_SIZE];
 };
@@ -623,12 +645,23 @@ struct delivery {
 	ino_t			 place_ino;	/* one mailbox have in common */
 	struct volume		*volume;
 	const struct rcpt	*first;	/* -o: whose copy this is, or NULL */
+	bool			 settled;	/* no copy; it has its reply */
 	uint64_t		 size;		/* bytes written */
 	const char		*file;		/* for the log: its name */
 };
 
+/* One copy that a recipient's script asks for. */
+struct filing {
+	bool	 keep;			/* where it goes without a script */
+	bool	 create;		/* the folder may be made */
+	unsigned int line;		/* of its command, for an error */
+	char	 flags[6];		/* of D F R S T, sorted, or "" */
+	char	 folder[FOLDER_BYTES];	/* as it is on the disk */
+};
+
 /* What a delivery is begun with. */
 struct draft {
+	const struct filing *filing;	/* where to, or NULL: as if by none */
 	const char	*sender;
 	const char	*unique;	/* for a file's name */
 	struct text	 head;		/* trace headers */
@@ -655,6 +688,8 @@ struct format {
 	/* sync makes the data safe too: a mailbox has its name already. */
 	bool		 syncs_itself;
 	bool		 keeps_quota;	/* a mailbox can have its own limit */
+	/* More may be written to fd between begin and commit. */
+	bool		 takes_more;
 	/* NULL, or what is wrong with a template. */
 	const char	*(*check_template)(const char *template);
 	/* Is there a mailbox at path, and whose?  1, 0 or -1. */
@@ -682,6 +717,15 @@ struct format {
 	void		 (*undo)(struct delivery *d);
 	/* Could it be begun?  Writes nothing. */
 	delivery_step	 *check;
+	/*
+	 * Does the mailbox at path have the folder that a script calls name?
+	 * Fills folder, of FOLDER_BYTES: its name on the disk, "" for the
+	 * inbox; where there is none it is what would be made.  1, 0, or -1
+	 * and errno: EINVAL for a name that no folder can have.  NULL if the
+	 * format has no folders.
+	 */
+	int		 (*find_folder)(const char *path, const char *name,
+			    char *folder);
 };
 
 extern const struct format mbox_format, maildir_format;
@@ -700,21 +744,54 @@ struct tracer {
 /* 0, or -1 and errno. */
 int	 trace_init(struct tracer *t);
 /*
- * A name that no other delivery has: an id for the log and the reply, and
- * with more randomness one for a file.
+ * A name that no other delivery has: an id for the log and the reply, if it
+ * is not NULL, and with more randomness one for a file.
  */
-void	 trace_names(struct tracer *t, const struct config *cfg,
-	    char id[ID_SIZE], struct text *unique);
+void	 trace_names(struct tracer *t, const struct config *cfg, char *id,
+	    struct text *unique);
 /* The trace headers of one recipient; returns the lines of them. */
 uint64_t trace_headers(const struct config *cfg, const struct envelope *env,
 	    const struct rcpt *r, struct text *head);
 /*
- * The recipient's line in the log; d is NULL if it came to no delivery.
- * reason is NULL if it was delivered.
+ * The recipient's line in the log, with its n deliveries from d on; d is
+ * NULL if it came to none.  reason is NULL if it was delivered.
  */
 void	 trace_log(const struct config *cfg, const struct envelope *env,
-	    const struct rcpt *r, const struct delivery *d,
+	    const struct rcpt *r, const struct delivery *d, size_t n,
 	    const char *reason);
+
+/*
+ * filter.c: a recipient's own script, run by a child.
+ */
+#define FILINGS	32		/* copies that a script may ask for */
+
+struct verdict {
+	enum {
+		VERDICT_NONE,		/* there is no script */
+		VERDICT_FILE,		/* n copies; none is discarded */
+		VERDICT_REFUSE,
+		VERDICT_ERROR		/* to be kept as if there were none */
+	} kind;
+	size_t		 n;
+	struct filing	 filings[FILINGS];
+	char		 text[4096];	/* of VERDICT_REFUSE, UTF-8 */
+};
+
+/*
+ * Runs the script that d's recipient has for the message with these trace
+ * headers in front, and notes in d->rcpt->sieve which one and what is wrong
+ * with it.  With check it is compiled only.  d is as it is before it is begun,
+ * and the process its recipient.  0, or -1 and d's failure.
+ */
+int	 filter_run(struct delivery *d, const struct envelope *env,
+	    const struct text *head, uint64_t headlines, bool check,
+	    struct verdict *v);
+
+/*
+ * Refuses with a script's words, or where these are not ASCII and utf8 is
+ * false with others.  0, or -1 and errno.
+ */
+int	 filter_refusal(struct rcpt *r, const char *text, bool utf8);
 
 /*
  * deliver.c: one message to all its recipients.
@@ -729,11 +806,13 @@ struct deliverer {
 	char			*states;	/* of the group's format */
 	size_t			 room;		/* in it; at least one */
 	size_t			 max;		/* deliveries in a group */
-	size_t			 n;		/* in the group now */
+	size_t			 n;		/* in the group now, */
+	size_t			 nrcpt;		/* of so many recipients */
 	struct volumes		 volumes;
 	struct tracer		 tracer;
 	long			 waited;	/* ms for locks, this message */
 	const char		*over;		/* why nothing more is begun */
+	bool			 begun;		/* by deliver_early */
 };
 
 /* 0, or -1 and errno; deliver_free in both cases. */
@@ -747,6 +826,14 @@ void	 deliver_free(struct deliverer *dv);
  */
 size_t	 deliver_group(struct deliverer *dv, struct envelope *env,
 	    const struct message *m, size_t first);
+/*
+ * Begins the delivery of a message that is not whole yet, so that what comes
+ * is written once: to its only recipient, if the mailbox can take it so.
+ * deliver_group goes on with it, deliver_abandon takes it back.
+ */
+void	 deliver_early(struct deliverer *dv, struct envelope *env,
+	    struct message *m);
+void	 deliver_abandon(struct deliverer *dv);
 /* Their lines in the log; to be called when they have been answered. */
 void	 deliver_log(struct deliverer *dv, const struct envelope *env);
 /* Is there room at RCPT?  As the recipient.  0, or -1 and the failure. */
@@ -765,6 +852,10 @@ int	 deliver_check(struct deliverer *dv, struct rcpt *r,
  * has not is no failure; with -v the log says what was obtained.
  */
 void	 confine(const struct config *cfg);
+/* What a script's child may use up, at most. */
+void	 confine_limits(void);
+/* Gives up all but memory, a pipe and the names of folders. */
+void	 confine_child(void);
 
 /*
  * client.c: both descriptors of the client.
@@ -796,8 +887,10 @@ void	 client_free(struct client *c);
 void	 client_peer(const struct client *c, char *peer, size_t size);
 /* NULL, or why there is nothing more to be done for the client. */
 const char *client_over(const struct client *c);
-/* For struct watch: waits us, below a second, but not when it is over. */
-const char *client_pause(void *client, long us);
+/* For struct watch: where nobody is waited for. */
+const char *client_none(void *unused, int fd, long us);
+/* For struct watch: a client, but it does not wait when it is over. */
+const char *client_pause(void *client, int fd, long us);
 /*
  * Adds one line of reply: code with its space or hyphen, enhanced code or
  * NULL, text without control characters up to a NULL.  The text is cut, the

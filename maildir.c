@@ -19,12 +19,19 @@
 #define DIR_FLAGS	(O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 #define FOLDER_PATH	(FOLDER_BYTES + 16)	/* ".name/tmp", its NUL */
 #define FILE_PATH	512	/* of a message, below the Maildir */
+#define SCRIPT_FOLDER	200	/* bytes of a name that a script may give */
+#define CONTROLS	"\1\2\3\4\5\6\a\b\t\n\v\f\r\16\17\20\21\22\23" \
+			"\24\25\26\27\30\31\32\33\34\35\36\37\177"
 
 struct maildir {
 	int	 dir;			/* the Maildir's, 0 for none */
 	char	 folder[FOLDER_PATH];	/* "" or ".name/" */
+	char	 name[FOLDER_BYTES];	/* of the folder; "" the inbox */
+	bool	 makes_folder;
+	char	 flags[sizeof(((struct filing *)0)->flags)];
 	char	 tmp[FILE_PATH];
 	char	 new[FILE_PATH];
+	uint64_t lines;			/* LF with no CR before them */
 	bool	 named;			/* it has its place */
 	bool	 counted;		/* in maildirsize */
 };
@@ -173,6 +180,18 @@ is_folder(int dir, const char *name)
 	return fstatat(dir, path, &st, 0) == 0 && S_ISDIR(st.st_mode);
 }
 
+static bool
+has_folder(const char *maildir, const char *name)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	struct text t;
+
+	text_init(&t, path, sizeof(path));
+	text_add(&t, maildir, "/.", name, "/cur", NULL);
+	return fstatat(AT_FDCWD, path, &st, 0) == 0 && S_ISDIR(st.st_mode);
+}
+
 /*
  * One whose name differs only in case, in name of FOLDER_BYTES.  1, 0 or -1
  * and errno.
@@ -246,6 +265,43 @@ settle_folder(const struct config *cfg, struct mailbox *mb, int dir,
 }
 
 /*
+ * A script's name: UTF-8, with / or . between the parts.  INBOX is no part of
+ * a name on the disk, unless there is such a folder.
+ */
+static int
+find_script_folder(const char *path, const char *name, char *folder)
+{
+	char utf8[FOLDER_BYTES];
+	size_t prefix = strlen("INBOX.");
+	char *s;
+
+	if (strcasecmp(name, "INBOX") == 0) {
+		folder[0] = '\0';
+		return 1;
+	}
+	if (strlcpy(utf8, name, sizeof(utf8)) >= sizeof(utf8) ||
+	    strpbrk(name, CONTROLS) != NULL)
+		goto bad;
+	for (s = utf8; *s != '\0'; s++)
+		if (*s == '/')
+			*s = '.';
+	if (!is_folder_name(utf8) ||
+	    name_folder(utf8, folder, SCRIPT_FOLDER + 1) == -1)
+		goto bad;
+	if (has_folder(path, folder))
+		return 1;
+	if (strncasecmp(utf8, "INBOX.", prefix) != 0)
+		return 0;
+	if (!is_folder_name(utf8 + prefix) || name_folder(utf8 + prefix,
+	    folder, SCRIPT_FOLDER + 1) == -1)
+		goto bad;
+	return has_folder(path, folder);
+bad:
+	errno = EINVAL;
+	return -1;
+}
+
+/*
  * Names.
  */
 
@@ -276,6 +332,13 @@ name_tmp(struct maildir *m, const char *unique, const char *host)
 	add_host(&t, host);
 }
 
+/* What has flags has been seen by somebody: it is no new mail. */
+static const char *
+final_part(const struct maildir *m)
+{
+	return m->flags[0] == '\0' ? "new" : "cur";
+}
+
 /* The same name, with the sizes that readers would have to count. */
 static void
 name_new(struct maildir *m, uint64_t size, uint64_t lines)
@@ -283,11 +346,13 @@ name_new(struct maildir *m, uint64_t size, uint64_t lines)
 	struct text t;
 
 	text_init(&t, m->new, sizeof(m->new));
-	text_add(&t, m->folder, "new/", m->tmp + strlen(m->folder) +
-	    strlen("tmp/"), ",S=", NULL);
+	text_add(&t, m->folder, final_part(m), "/", m->tmp +
+	    strlen(m->folder) + strlen("tmp/"), ",S=", NULL);
 	text_number(&t, size, 10, 0);
 	text_add(&t, ",W=", NULL);
 	text_number(&t, size + lines, 10, 0);
+	if (m->flags[0] != '\0')
+		text_add(&t, ":2,", m->flags, NULL);
 }
 
 /*
@@ -304,7 +369,7 @@ create_tmp(struct delivery *d)
 
 	d->fd = openat(m->dir, m->tmp, flags, 0600);
 	if (d->fd == -1 && (errno == ENOENT || errno == ESTALE)) {
-		r = m->folder[0] != '\0' && d->cfg->makes_folders ?
+		r = m->folder[0] != '\0' && m->makes_folder ?
 		    make_folder(m, mb) : make_parts(m, mb);
 		if (r == 0)
 			d->fd = openat(m->dir, m->tmp, flags, 0600);
@@ -331,9 +396,7 @@ write_tmp(struct delivery *d, const struct draft *draft)
 	if (message_write(d->message, d->fd, &filter, &draft->head, "",
 	    &d->size) == -1)
 		return maildir_fail(d, "write", m->tmp);
-	name_new(m, d->size, draft->headlines + d->message->data.lines -
-	    filter.lines);
-	d->file = m->new;
+	m->lines = draft->headlines - filter.lines;
 	return 0;
 }
 
@@ -363,22 +426,38 @@ maildir_undo(struct delivery *d)
 	m->named = m->counted = false;
 }
 
+/* Where the copy goes: as the script says, or as the address does. */
+static void
+choose_folder(struct delivery *d, const struct filing *f)
+{
+	struct maildir *m = d->state;
+	struct text t;
+
+	if (f == NULL || f->keep)
+		strlcpy(m->name, d->rcpt->mailbox.folder, sizeof(m->name));
+	else
+		strlcpy(m->name, f->folder, sizeof(m->name));
+	m->makes_folder = f == NULL || f->keep ? d->cfg->makes_folders :
+	    f->create;
+	if (f != NULL)
+		strlcpy(m->flags, f->flags, sizeof(m->flags));
+	text_init(&t, m->folder, sizeof(m->folder));
+	if (m->name[0] != '\0')
+		text_add(&t, ".", m->name, "/", NULL);
+}
+
 static int
 maildir_try_begin(struct delivery *d, const struct draft *draft)
 {
 	struct mailbox *mb = &d->rcpt->mailbox;
 	struct maildir *m = d->state;
-	struct text t;
 
 	if ((m->dir = maildir_open(d->cfg, mb, &d->failure)) == -1)
 		return -1;
 	if (check_place(d, m->dir) == -1 ||
 	    settle_folder(d->cfg, mb, m->dir, &d->failure) == -1)
 		return -1;
-	if (mb->folder[0] != '\0') {
-		text_init(&t, m->folder, sizeof(m->folder));
-		text_add(&t, ".", mb->folder, "/", NULL);
-	}
+	choose_folder(d, draft->filing);
 	name_tmp(m, draft->unique, d->cfg->host);
 	if (create_tmp(d) == -1)
 		return -1;
@@ -405,6 +484,8 @@ maildir_commit(struct delivery *d, const struct step_args *a)
 	int r;
 
 	(void)a;
+	name_new(m, d->size, m->lines + d->message->data.lines);
+	d->file = m->new;
 	r = os_rename(d->volume, m->dir, d->fd, m->tmp, m->new);
 	if (r == -1 && errno == ENOENT &&
 	    make_parts(m, &d->rcpt->mailbox) == 0)
@@ -413,7 +494,7 @@ maildir_commit(struct delivery *d, const struct step_args *a)
 		return maildir_fail(d, "rename", m->new);
 	m->named = true;
 	m->counted = (d->usage.kept || d->rcpt->ignorequota) &&
-	    quota_counts(d->rcpt->mailbox.folder);
+	    quota_counts(m->name);
 	if (m->counted && quota_add(m->dir, d->size, false) == -1)
 		failure_log(d->cfg, "write", "%s/maildirsize",
 		    d->rcpt->mailbox.path);
@@ -437,7 +518,7 @@ maildir_sync(struct delivery *d, const struct step_args *a)
 	if (a->carries && os_touch(d->fd) == -1)
 		return maildir_fail(d, "futimens", m->new);
 	if (d->volume->policy != SYNC_JOURNAL) {
-		part_path(m->folder, "new", path);
+		part_path(m->folder, final_part(m), path);
 		if ((r = os_sync_dir(m->dir, path, false)) == -1)
 			return maildir_fail(d, "fsync", path);
 	}
@@ -476,7 +557,7 @@ maildir_room(struct delivery *d, const struct step_args *a)
 		r = settle_folder(d->cfg, mb, dir, &d->failure);
 		close(dir);
 	}
-	if (r == -1 || !quota_counts(mb->folder))
+	if (r == -1 || !quota_counts(m->dir == 0 ? mb->folder : m->name))
 		return r;
 	return quota_maildir(d->cfg, mb, m->dir == 0 ? -1 : m->dir,
 	    a->demand, d->watch, &d->usage, &d->failure);
@@ -592,6 +673,7 @@ const struct format maildir_format = {
 	.name = "maildir",
 	.state_size = sizeof(struct maildir),
 	.keeps_quota = true,
+	.takes_more = true,
 	.owner = maildir_owner,
 	.begin = maildir_begin,
 	.room = maildir_room,
@@ -600,4 +682,5 @@ const struct format maildir_format = {
 	.finish = maildir_finish,
 	.undo = maildir_undo,
 	.check = maildir_check,
+	.find_folder = find_script_folder,
 };

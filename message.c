@@ -9,6 +9,8 @@
 
 #include "lmtpd.h"
 
+#define WRITE_OUT	(8 << 20)	/* bytes that the disk gets at a time */
+
 void
 message_init(struct message *m)
 {
@@ -22,7 +24,7 @@ message_reset(struct message *m)
 	char *mem = m->mem;
 	size_t room = m->room;
 
-	if (m->fd != -1)
+	if (m->fd != -1 && !m->lent)
 		close(m->fd);
 	message_init(m);
 	m->mem = mem;
@@ -54,11 +56,50 @@ grow(struct message *m, size_t need)
 	return 0;
 }
 
+size_t
+message_room(const struct message *m)
+{
+	return MESSAGE_MEMORY - m->len;
+}
+
+bool
+message_has_body(const struct message *m)
+{
+	return memmem(m->mem, m->len, "\n\n", 2) != NULL;
+}
+
+void
+message_lend(struct message *m, int fd, const char *place)
+{
+	m->fd = fd;
+	m->lent = true;
+	m->place = place;
+}
+
+/* What does not fit into memory.  0, or -1 and the failure. */
+static int
+append_to_file(struct message *m, const char *dir, const char *buf,
+    size_t len, struct failure *f)
+{
+	if (m->fd == -1) {
+		m->place = dir;
+		if ((m->fd = os_tmpfile(dir)) == -1)
+			return failure_errno(f, "create a file in", "%s",
+			    dir);
+	}
+	if (os_write(m->fd, buf, len, NULL) == -1)
+		return failure_errno(f, "write to a file in", "%s", m->place);
+	/* The disk writes this piece while the next one comes. */
+	if (m->lent && (m->size + len) / WRITE_OUT != m->size / WRITE_OUT)
+		(void)os_write_out(m->fd, false);
+	return 0;
+}
+
 int
 message_append(struct message *m, const char *dir, const char *buf,
     size_t len, struct failure *f)
 {
-	size_t n = MESSAGE_MEMORY - m->len;
+	size_t n = message_room(m);
 
 	if (len == 0)
 		return 0;
@@ -70,14 +111,8 @@ message_append(struct message *m, const char *dir, const char *buf,
 		memcpy(m->mem + m->len, buf, n);
 		m->len += n;
 	}
-	if (len > n) {
-		if (m->fd == -1 && (m->fd = os_tmpfile(dir)) == -1)
-			return failure_errno(f, "create a file in", "%s",
-			    dir);
-		if (os_write(m->fd, buf + n, len - n, NULL) == -1)
-			return failure_errno(f, "write to a file in", "%s",
-			    dir);
-	}
+	if (len > n && append_to_file(m, dir, buf + n, len - n, f) == -1)
+		return -1;
 	m->size += len;
 	m->last = buf[len - 1];
 	return 0;
@@ -173,6 +208,29 @@ write_spooled(const struct message *m, struct out *o, struct filter *f,
 	/* The kernel can move the rest as it is. */
 	return out_flush(o) == -1 ? -1 : os_copy(m->fd, offset,
 	    o->fd, left, o->written);
+}
+
+size_t
+message_view(const struct message *m, struct filter *f,
+    const struct text *head, char *buf, size_t size)
+{
+	const char *piece;
+	size_t n, plen, len, used = 0;
+
+	len = head->len < size ? head->len : size;
+	memcpy(buf, head->buf, len);
+	while (used < m->len) {
+		n = filter_next(f, m->mem + used, m->len - used,
+		    m->fd == -1, &piece, &plen);
+		if (n == 0 && plen == 0)
+			break;
+		if (plen > size - len)
+			plen = size - len;
+		memcpy(buf + len, piece, plen);
+		len += plen;
+		used += n;
+	}
+	return len;
 }
 
 int

@@ -144,7 +144,7 @@ count_may_go_on(struct count *c)
 		return failure_set(c->failure, &reply_busy,
 		    "%s was not counted in %d seconds", c->path,
 		    COUNT_SECONDS);
-	if ((over = c->watch->pause(c->watch->arg, 0)) != NULL)
+	if ((over = c->watch->pause(c->watch->arg, -1, 0)) != NULL)
 		return failure_set(c->failure, &reply_trouble, "%s", over);
 	return 0;
 }

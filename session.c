@@ -110,6 +110,8 @@ rcpt_free(struct rcpt *r)
 	mailbox_free(&r->mailbox);
 	free(r->address);
 	free(r->orcpt);
+	free(r->sieve);
+	free(r->refusal_text);
 }
 
 static void
@@ -123,6 +125,7 @@ transaction_reset(struct session *s)
 	}
 	env->nrcpt = 0;
 	env->sender[0] = env->msgid[0] = '\0';
+	deliver_abandon(&s->deliverer);
 	message_reset(&s->message);
 	s->refusal.reply = NULL;
 	s->refused = 0;
@@ -147,7 +150,7 @@ refuse_all(struct session *s, size_t first, const struct failure *f)
 
 	for (i = first; i < s->env.nrcpt; i++) {
 		s->env.rcpts[i].reply = f->reply;
-		trace_log(s->cfg, &s->env, &s->env.rcpts[i], NULL,
+		trace_log(s->cfg, &s->env, &s->env.rcpts[i], NULL, 0,
 		    f->reason);
 		count_result(s, f->reply);
 	}
@@ -224,6 +227,7 @@ add_bytes(struct session *s, const char *buf, size_t len)
 {
 	struct message *m = &s->message;
 	struct failure *f = &s->refusal;
+	size_t n = 0;
 
 	if (f->reply != NULL)
 		return;
@@ -233,11 +237,15 @@ add_bytes(struct session *s, const char *buf, size_t len)
 		    (unsigned long long)s->cfg->maxsize);
 		return;
 	}
-	/* The spool is ours, not that of the recipient we may still be. */
-	if (m->len + len > MESSAGE_MEMORY && m->fd == -1)
-		identity_resume(&s->cred);
-	if (message_append(m, s->cfg->spool, buf, len, f) == -1 &&
-	    f->err == EDQUOT)
+	if (m->fd == -1 && len > message_room(m)) {
+		n = message_room(m);
+		if (message_append(m, s->cfg->spool, buf, n, f) == -1)
+			return;
+		deliver_early(&s->deliverer, &s->env, m);
+	}
+	/* -T is ours, and not full because of the recipient's quota. */
+	if (message_append(m, s->cfg->spool, buf + n, len - n, f) == -1 &&
+	    f->err == EDQUOT && !m->lent)
 		f->reply = &reply_no_space;
 }
 
@@ -372,7 +380,7 @@ static const struct reply *
 rcpt_refuse(struct session *s, struct rcpt *r, const struct failure *f)
 {
 	r->reply = failure_reply(f, s->cfg);
-	trace_log(s->cfg, &s->env, r, NULL, f->reason);
+	trace_log(s->cfg, &s->env, r, NULL, 0, f->reason);
 	count_result(s, r->reply);
 	s->refused++;
 	rcpt_free(r);
@@ -721,7 +729,8 @@ session_run(const struct config *cfg)
 		r = deliver_init(&s->deliverer, cfg, &s->cred, &watch);
 	if (r == 0)
 		session_talk(s);
-	transaction_reset(s);
+	if (r == 0)
+		transaction_reset(s);
 	message_free(&s->message);
 	deliver_free(&s->deliverer);
 	client_free(&s->client);

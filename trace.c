@@ -22,7 +22,7 @@ trace_init(struct tracer *t)
  * what it is made of must not be guessed.
  */
 void
-trace_names(struct tracer *tr, const struct config *cfg, char id[ID_SIZE],
+trace_names(struct tracer *tr, const struct config *cfg, char *id,
     struct text *unique)
 {
 	struct timespec now;
@@ -33,12 +33,14 @@ trace_names(struct tracer *tr, const struct config *cfg, char id[ID_SIZE],
 	sec = (uint64_t)now.tv_sec;
 	usec = (uint64_t)now.tv_nsec / 1000;
 	tr->count++;
-	text_init(&t, id, ID_SIZE);
-	text_number(&t, sec, 16, 8);
-	text_number(&t, usec, 16, 5);
-	text_number(&t, tr->random & 0xffffffff, 16, 8);
-	text_add(&t, ".", NULL);
-	text_number(&t, tr->count, 10, 0);
+	if (id != NULL) {
+		text_init(&t, id, ID_SIZE);
+		text_number(&t, sec, 16, 8);
+		text_number(&t, usec, 16, 5);
+		text_number(&t, tr->random & 0xffffffff, 16, 8);
+		text_add(&t, ".", NULL);
+		text_number(&t, tr->count, 10, 0);
+	}
 	text_number(unique, sec, 10, 0);
 	text_add(unique, ".M", NULL);
 	text_number(unique, usec, 10, 6);
@@ -202,9 +204,11 @@ status_word(const struct rcpt *r)
 
 void
 trace_log(const struct config *cfg, const struct envelope *env,
-    const struct rcpt *r, const struct delivery *d, const char *reason)
+    const struct rcpt *r, const struct delivery *d, size_t n,
+    const char *reason)
 {
 	struct log_line l;
+	size_t i;
 
 	log_begin(&l);
 	if (d != NULL)
@@ -220,8 +224,9 @@ trace_log(const struct config *cfg, const struct envelope *env,
 		log_add(&l, "sieve", r->sieve);
 	if (r->mailbox.path != NULL)
 		log_mailbox(&l, cfg, &r->mailbox);
-	if (d != NULL && d->file != NULL && reason == NULL)
-		log_add(&l, "file", d->file);
+	for (i = 0; i < n && reason == NULL; i++)
+		if (d[i].file != NULL)
+			log_add(&l, "file", d[i].file);
 	log_path(&l, "from", env->sender);
 	if (r->orcpt != NULL)
 		log_add(&l, "orcpt", r->orcpt);

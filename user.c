@@ -34,6 +34,7 @@ mailbox_free(struct mailbox *mb)
 	free(mb->name);
 	free(mb->detail);
 	free(mb->folder);
+	free(mb->scripts);
 	free(mb->path);
 	free(mb->id.groups);
 	memset(mb, 0, sizeof(*mb));
@@ -455,6 +456,35 @@ mailbox_set_identity(struct lookup *l, struct mailbox *mb, struct failure *f)
 	return 0;
 }
 
+/* Where the user's scripts are, if there are any. */
+static int
+expand_scripts(const struct lookup *l, struct mailbox *mb,
+    struct failure *f)
+{
+	char template[PATH_MAX], path[PATH_MAX], all[2 * PATH_MAX];
+	const char *s = l->cfg->scripts;
+	struct expansion e = { .home = l->home,
+	    .name = l->names[l->match], .domain = l->domain };
+	struct text t, one;
+	size_t len, fixed;
+
+	text_init(&t, all, sizeof(all));
+	for (; s != NULL; s = s[len] == ':' ? s + len + 1 : NULL) {
+		len = strcspn(s, ":");
+		text_init(&one, template, sizeof(template));
+		text_bytes(&one, s, len);
+		if (template_expand(template, &e, path, sizeof(path),
+		    &fixed) == -1)
+			return failure_set(f, &reply_wrong_setup,
+			    "script %s for user %s: %s", template, e.name,
+			    strerror(errno));
+		text_add(&t, t.len > 0 ? ":" : "", path, NULL);
+	}
+	mb->scripts = strdup(all);
+	return mb->scripts == NULL ?
+	    failure_errno(f, "strdup", "scripts") : 0;
+}
+
 static int
 mailbox_set(struct lookup *l, const struct address *a, struct mailbox *mb,
     struct failure *f)
@@ -466,6 +496,8 @@ mailbox_set(struct lookup *l, const struct address *a, struct mailbox *mb,
 	if (mb->path == NULL)
 		return -1;
 	mb->name = strdup(l->names[l->match]);
+	if (l->cfg->scripts != NULL && expand_scripts(l, mb, f) == -1)
+		return -1;
 	/* A thousand long ones would be much to keep for nothing. */
 	split = l->split[l->match] && l->cfg->folders &&
 	    strlen(a->local + user + 1) < FOLDER_BYTES;

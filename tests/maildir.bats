@@ -103,3 +103,47 @@ load test_helper
     (($(grep -lx "n$i" "$D"/m/a/new/* | wc -l) == 8))
   done
 }
+
+# large: a message of 3 MB, its last line is "end".
+large() {
+  head -c 3000000 /dev/zero | tr '\0' x | fold -w 70 | sed 's/$/\r/'
+  printf '\nend\r\n'
+}
+
+@test "the only recipient's large message needs no place to wait" {
+  also -T "$D/missing"
+  { printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA 'Subject: x' ''
+    large
+    printf '.\r\nQUIT\r\n'
+  } >"$D/in"
+  talk <"$D/in"
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  [[ $(only a) =~ ,S=([0-9]+),W=([0-9]+)$ ]]
+  ((BASH_REMATCH[1] == $(stat -c %s "$(only a)")))
+  ((BASH_REMATCH[2] == $(sed 's/$/\r/' "$(only a)" | wc -c)))
+  [[ $(tail -n 1 "$(only a)") == end ]]
+  # Two cannot share the file of one.
+  sed 's/^RCPT.*/&\nRCPT TO:<b>\r/' "$D/in" >"$D/two"
+  talk <"$D/two"
+  codes 220 250 250 250 250 354 '451 4.3.0' '451 4.3.0' 221
+  (($(count a) == 1))
+}
+
+@test "a large message that does not come whole leaves nothing" {
+  { printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'BDAT 3000000'
+    { printf 'Subject: x\r\n\r\n'; head -c 2999986 /dev/zero; }
+    printf '%s\r\n' RSET 'MAIL FROM:<>' 'RCPT TO:<a>' 'BDAT 2000000'
+    { printf 'Subject: x\r\n\r\n'; head -c 1900000 /dev/zero; }
+  } >"$D/in"
+  talk <"$D/in"
+  codes 220 250 250 250 250 250 250 250
+  (($(count a) == 0))
+  also -s 2M
+  { printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA '' x
+    large
+    printf '.\r\nQUIT\r\n'
+  } >"$D/in"
+  talk <"$D/in"
+  codes 220 250 250 250 354 '552 5.3.4' 221
+  (($(count a) == 0))
+}

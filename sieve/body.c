@@ -1,0 +1,485 @@
+/*
+ * What a body test of RFC 5173 looks at: the parts of a MIME message, decoded.
+ * Parts are found line by line, with the boundaries that are open in a stack:
+ * nothing here recurses, however deeply a message nests.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "impl.h"
+
+#define NESTED		100	/* multiparts that may be open */
+#define STEP		16	/* bytes for one step of the budget */
+
+enum encoding { PLAIN, BASE64, QUOTED_PRINTABLE };
+
+/* What the header of a message or a part says of its body. */
+struct entity {
+	struct str	 type;		/* "text/plain"; "" if malformed */
+	struct str	 boundary, charset;
+	enum encoding	 encoding;
+	bool		 is_message;	/* another message is in it */
+	bool		 has_body;	/* there is the empty line before it */
+};
+
+struct walk {
+	struct arena	*arena;
+	struct budget	*budget;
+	const struct str *msg;
+	size_t		 pos;
+	struct entity	 open[NESTED];
+	size_t		 depth;
+	enum body_transform how;
+	const struct str *types;
+	size_t		 ntypes;
+	struct body_part **last;
+};
+
+static bool
+is(const struct str *s, const char *word)
+{
+	return s->len == strlen(word) && strncasecmp(s->s, word, s->len) == 0;
+}
+
+static bool
+begins(const struct str *s, const char *word)
+{
+	size_t n = strlen(word);
+
+	return s->len >= n && strncasecmp(s->s, word, n) == 0;
+}
+
+/* The token of RFC 2045 at *s, and the comments and blanks behind it. */
+static struct str
+token(const char **s, const char *end)
+{
+	struct str t = { *s, 0 };
+	bool ended;
+
+	while (*s < end && (**s == '.' || (address_is_atext(**s) &&
+	    **s != '/' && **s != '?' && **s != '=')))
+		++*s;
+	t.len = (size_t)(*s - t.s);
+	*s = header_skip(*s, end, &ended);
+	return t;
+}
+
+/* A parameter's value; quotes go.  NULL in s: memory, or no second quote. */
+static struct str
+parameter_value(struct arena *a, const char **s, const char *end)
+{
+	struct str value = { NULL, 0 };
+	bool ended;
+	char *text;
+
+	if (*s == end || **s != '"')
+		return token(s, end);
+	if ((text = arena_take(a, (size_t)(end - *s))) == NULL)
+		return value;
+	for (++*s; *s < end && **s != '"'; ++*s) {
+		if (**s == '\\' && *s + 1 < end)
+			++*s;
+		text[value.len++] = **s;
+	}
+	if (*s == end)
+		return value;
+	*s = header_skip(*s + 1, end, &ended);
+	value.s = text;
+	return value;
+}
+
+/* Reads "; name=value" as often as it comes. */
+static void
+parse_parameters(struct arena *a, const char *s, const char *end,
+    struct entity *e)
+{
+	struct str name, value;
+	bool ended;
+
+	while (s < end && *s == ';') {
+		s = header_skip(s + 1, end, &ended);
+		name = token(&s, end);
+		if (s == end || *s != '=')
+			return;
+		s = header_skip(s + 1, end, &ended);
+		value = parameter_value(a, &s, end);
+		if (value.s == NULL)
+			return;
+		if (is(&name, "boundary"))
+			e->boundary = value;
+		else if (is(&name, "charset"))
+			e->charset = value;
+	}
+}
+
+/* A Content-Type field's value. */
+static int
+parse_type(struct arena *a, const struct str *value, struct entity *e)
+{
+	const char *s = value->s, *end = s + value->len;
+	struct str type, subtype;
+	char *text;
+	bool ended;
+
+	e->type.len = e->boundary.len = e->charset.len = 0;
+	s = header_skip(s, end, &ended);
+	type = token(&s, end);
+	if (s == end || *s != '/')
+		return 0;
+	s = header_skip(s + 1, end, &ended);
+	subtype = token(&s, end);
+	if (type.len == 0 || subtype.len == 0 || (s < end && *s != ';'))
+		return 0;
+	if ((text = arena_take(a, type.len + subtype.len + 1)) == NULL)
+		return -1;
+	memcpy(text, type.s, type.len);
+	text[type.len] = '/';
+	memcpy(text + type.len + 1, subtype.s, subtype.len);
+	e->type.s = text;
+	e->type.len = type.len + 1 + subtype.len;
+	e->is_message = is(&e->type, "message/rfc822");
+	parse_parameters(a, s, end, e);
+	return 0;
+}
+
+/* A Content-Transfer-Encoding field's value. */
+static void
+parse_encoding(const struct str *value, struct entity *e)
+{
+	const char *s = value->s, *end = s + value->len;
+	struct str word;
+	bool ended;
+
+	s = header_skip(s, end, &ended);
+	word = token(&s, end);
+	e->encoding = is(&word, "base64") ? BASE64 :
+	    is(&word, "quoted-printable") ? QUOTED_PRINTABLE : PLAIN;
+}
+
+/* The fields of a header that matter here. */
+static int
+parse_fields(struct arena *a, const struct str *header, struct entity *e)
+{
+	struct str name, raw, value;
+	size_t pos = 0;
+
+	while (header_next(header, &pos, NULL, &name, &raw)) {
+		if (!begins(&name, "content-t"))
+			continue;
+		if (header_unfold(a, &raw, &value) == -1)
+			return -1;
+		if (is(&name, "content-transfer-encoding"))
+			parse_encoding(&value, e);
+		else if (is(&name, "content-type") &&
+		    parse_type(a, &value, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* Bytes of the line at pos, with its end. */
+static size_t
+line_at(const struct walk *w, size_t pos)
+{
+	const char *s = w->msg->s + pos, *end;
+
+	end = memchr(s, '\n', w->msg->len - pos);
+	return end == NULL ? w->msg->len - pos : (size_t)(end - s) + 1;
+}
+
+/*
+ * Is the line at pos a boundary of an open multipart?  Then *level is the
+ * multipart's.  A line may go on behind the boundary, as Dovecot has it: the
+ * longest counts.
+ */
+static bool
+is_boundary(const struct walk *w, size_t pos, size_t *level)
+{
+	const char *s = w->msg->s + pos;
+	const struct str *b;
+	size_t i, len = line_at(w, pos), longest = 0;
+
+	if (len < 3 || s[0] != '-' || s[1] != '-')
+		return false;
+	for (i = w->depth; i-- > 0; ) {
+		b = &w->open[i].boundary;
+		if (b->len > longest && b->len <= len - 2 &&
+		    memcmp(s + 2, b->s, b->len) == 0) {
+			longest = b->len;
+			*level = i;
+		}
+	}
+	return longest > 0;
+}
+
+/*
+ * Moves on to the next boundary, or the end of the message.  *text is what
+ * was before it, without the line end that belongs to the boundary.
+ */
+static bool
+find_boundary(struct walk *w, size_t *level, struct str *text)
+{
+	size_t start = w->pos, end;
+
+	text->s = w->msg->s + start;
+	for (; w->pos < w->msg->len; w->pos += line_at(w, w->pos)) {
+		if (!is_boundary(w, w->pos, level))
+			continue;
+		end = w->pos;
+		if (end > start && w->msg->s[end - 1] == '\n')
+			end--;
+		if (end > start && w->msg->s[end - 1] == '\r')
+			end--;
+		text->len = end - start;
+		return true;
+	}
+	text->len = w->msg->len - start;
+	return false;
+}
+
+/* The header at pos, to the empty line or a boundary; pos goes behind it. */
+static struct str
+header_at(struct walk *w, bool *has_body)
+{
+	struct str header = { w->msg->s + w->pos, 0 };
+	size_t len, level, start = w->pos;
+
+	*has_body = false;
+	for (; w->pos < w->msg->len; w->pos += len) {
+		if (is_boundary(w, w->pos, &level))
+			break;
+		len = line_at(w, w->pos);
+		if (w->msg->s[w->pos] == '\n' || (len == 2 &&
+		    memcmp(w->msg->s + w->pos, "\r\n", 2) == 0)) {
+			header.len = w->pos - start;
+			w->pos += len;
+			*has_body = true;
+			return header;
+		}
+	}
+	header.len = w->pos - start;
+	return header;
+}
+
+/* Does the test look at parts of this type? */
+static bool
+is_wanted(const struct walk *w, const struct str *type)
+{
+	const char *slash = type->len == 0 ? NULL :
+	    memchr(type->s, '/', type->len);
+	struct str whole = *type, major = *type;
+	const struct str *t;
+	size_t i;
+
+	if (slash != NULL)
+		major.len = (size_t)(slash - type->s);
+	if (w->how == BODY_TEXT)
+		return is(&major, "text") || is(&whole, "application/xhtml+xml");
+	for (i = 0; i < w->ntypes; i++) {
+		t = &w->types[i];
+		if (t->len == 0)
+			return true;
+		slash = memchr(t->s, '/', t->len);
+		if (t->len == (slash == NULL ? major.len : whole.len) &&
+		    strncasecmp(t->s, type->s, t->len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int
+add(struct walk *w, const struct str *text)
+{
+	struct body_part *p = arena_take(w->arena, sizeof(*p));
+
+	if (p == NULL)
+		return -1;
+	p->text = *text;
+	*w->last = p;
+	w->last = &p->next;
+	return 0;
+}
+
+/* Undoes the transfer encoding. */
+static int
+decode(struct walk *w, const struct entity *e, struct str *text)
+{
+	char *out;
+
+	if (e->encoding == PLAIN)
+		return 0;
+	/* The line ends of quoted-printable become CRLF. */
+	if ((out = arena_take(w->arena, 2 * text->len + 1)) == NULL)
+		return -1;
+	if (e->encoding == BASE64)
+		text->len = mime_base64(text->s, text->len, out);
+	else
+		text->len = mime_quoted_printable(text->s, text->len, out);
+	text->s = out;
+	return 0;
+}
+
+/* Undoes the charset; one that is not known is taken for UTF-8. */
+static int
+convert(struct walk *w, const struct entity *e, struct str *text)
+{
+	static const struct str none = { "", 0 };
+	const struct charset *utf8 = mime_charset(&none), *cs;
+	char *out;
+
+	if ((cs = mime_charset(&e->charset)) == NULL)
+		cs = utf8;
+	if (cs == utf8 && utf8_is_valid(text))
+		return 0;
+	if ((out = arena_take(w->arena, 3 * text->len + 1)) == NULL)
+		return -1;
+	text->len = mime_utf8(cs, text, out, 0);
+	text->s = out;
+	return 0;
+}
+
+/* Adds the body of a part, if it is wanted; leaf: no other part is in it. */
+static int
+add_body(struct walk *w, const struct entity *e, const struct str *raw,
+    bool leaf)
+{
+	struct str text = *raw;
+	char *out;
+
+	if (!is_wanted(w, &e->type))
+		return 0;
+	/* What is left of the budget is seen by who set it. */
+	if (!budget_take(w->budget, text.len / STEP + 1))
+		return 0;
+	if (decode(w, e, &text) == -1 || convert(w, e, &text) == -1)
+		return -1;
+	if (w->how == BODY_TEXT && leaf && (is(&e->type, "text/html") ||
+	    is(&e->type, "application/xhtml+xml"))) {
+		if ((out = arena_take(w->arena, text.len + 1)) == NULL)
+			return -1;
+		text.len = html_text(text.s, text.len, out);
+		text.s = out;
+	}
+	return add(w, &text);
+}
+
+/* Adds the header of a message in a part: it is that part's text. */
+static int
+add_header(struct walk *w, const struct entity *e, const struct str *header)
+{
+	struct str text;
+	char *out;
+	size_t i;
+
+	if (!is_wanted(w, &e->type))
+		return 0;
+	if ((out = arena_take(w->arena, 2 * header->len + 1)) == NULL)
+		return -1;
+	text.s = out;
+	text.len = 0;
+	/* A part of another type is one of a digest, and has no text. */
+	for (i = 0; is(&e->type, "message/rfc822") && i < header->len; i++) {
+		if (header->s[i] == '\n' && (i == 0 ||
+		    header->s[i - 1] != '\r'))
+			out[text.len++] = '\r';
+		out[text.len++] = header->s[i];
+	}
+	return add(w, &text);
+}
+
+/* Reads the header of an entity; is_message is what it is if it is silent. */
+static int
+read_entity(struct walk *w, struct entity *e, bool is_message,
+    struct str *header)
+{
+	static const struct str plain = { "text/plain", 10 }, none = { "", 0 };
+
+	memset(e, 0, sizeof(*e));
+	e->type = plain;
+	e->boundary = e->charset = none;
+	e->is_message = is_message;
+	*header = header_at(w, &e->has_body);
+	return parse_fields(w->arena, header, e);
+}
+
+/* Reads an entity and those that it contains, as far as a boundary. */
+static int
+read_part(struct walk *w)
+{
+	struct entity e, outer;
+	struct str header, text;
+	size_t level;
+	bool multipart;
+
+	/* RFC 2046, 5.1.5: what is in a digest is a message. */
+	if (read_entity(w, &e, w->depth > 0 &&
+	    is(&w->open[w->depth - 1].type, "multipart/digest"),
+	    &header) == -1)
+		return -1;
+	while (e.has_body && e.is_message) {
+		outer = e;
+		if (read_entity(w, &e, false, &header) == -1 ||
+		    add_header(w, &outer, &header) == -1)
+			return -1;
+	}
+	if (!e.has_body)
+		return 0;
+	multipart = begins(&e.type, "multipart/") && e.boundary.len > 0 &&
+	    w->depth < NESTED;
+	if (multipart)
+		w->open[w->depth++] = e;
+	(void)find_boundary(w, &level, &text);
+	return add_body(w, &e, &text, !multipart);
+}
+
+/* At a boundary of level: another part, or what follows the last. */
+static int
+pass_boundary(struct walk *w, size_t level)
+{
+	const struct entity *e = &w->open[level];
+	size_t behind = w->pos + 2 + e->boundary.len;
+	bool last = behind + 2 <= w->msg->len &&
+	    memcmp(w->msg->s + behind, "--", 2) == 0;
+	struct str text;
+
+	w->pos += line_at(w, w->pos);
+	w->depth = level + 1;
+	if (!last)
+		return read_part(w);
+	w->depth = level;
+	(void)find_boundary(w, &level, &text);
+	return text.len == 0 ? 0 : add_body(w, e, &text, false);
+}
+
+int
+body_parts(struct arena *a, const struct str *msg, enum body_transform how,
+    const struct str *types, size_t ntypes, struct budget *b,
+    struct body_part **list)
+{
+	struct walk w;
+	struct str text;
+	size_t level, end = header_end(msg);
+
+	memset(&w, 0, sizeof(w));
+	w.arena = a;
+	w.budget = b;
+	w.msg = msg;
+	w.how = how;
+	w.types = types;
+	w.ntypes = ntypes;
+	*list = NULL;
+	w.last = list;
+	if (how == BODY_RAW) {
+		text.s = msg->s + end;
+		text.len = msg->len - end;
+		return text.len == 0 ? 0 : add(&w, &text);
+	}
+	if (!budget_take(b, msg->len / STEP + 1))
+		return 0;
+	if (read_part(&w) == -1)
+		return -1;
+	while (find_boundary(&w, &level, &text))
+		if (pass_boundary(&w, level) == -1)
+			return -1;
+	return 0;
+}

@@ -1,0 +1,185 @@
+/*
+ * Texts to a program: a script and those that it includes.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "program.h"
+
+void *
+compiler_take(struct compiler *c, size_t n)
+{
+	void *p = arena_take(&c->program->arena, n);
+
+	if (p == NULL)
+		compiler_fail(c, 0, 0,
+		    "the script wants more than 64 MiB of memory");
+	return p;
+}
+
+bool
+compiler_fail(struct compiler *c, unsigned int line, unsigned int column,
+    const char *fmt, ...)
+{
+	va_list ap;
+
+	if (c->failed)
+		return false;
+	c->failed = true;
+	va_start(ap, fmt);
+	error_put(c->error, &c->script->name, line, column, fmt, ap);
+	va_end(ap);
+	return false;
+}
+
+/*
+ * Scripts, of which one may include others.
+ */
+static struct script *
+add_script(struct compiler *c, const struct str *name)
+{
+	struct sieve_program *p = c->program;
+	struct script *s, **last;
+
+	if ((s = compiler_take(c, sizeof(*s))) == NULL)
+		return NULL;
+	s->name = *name;
+	s->index = p->nscripts++;
+	for (last = &p->scripts; *last != NULL; last = &(*last)->next)
+		;
+	return *last = s;
+}
+
+/* The text is copied, since it may be freed before the program. */
+static bool
+compile_script(struct compiler *c, struct script *s, const char *text,
+    size_t len)
+{
+	struct script *outer = c->script;
+	struct lexer l;
+	struct str copy = { "", len };
+	char *p;
+
+	c->script = s;
+	if (len > 0) {
+		if ((p = compiler_take(c, len)) == NULL)
+			return false;
+		memcpy(p, text, len);
+		copy.s = p;
+	}
+	lexer_init(&l, &c->program->arena, &s->name, &copy, c->error);
+	s->commands = parser_run(&l);
+	if (l.failed)
+		c->failed = true;
+	s->open = c->may_require = true;
+	if (c->failed || !check_commands(c, &s->commands))
+		return false;
+	s->open = c->may_require = false;
+	c->script = outer;
+	return true;
+}
+
+static bool
+is_script_name(const struct str *name)
+{
+	size_t i;
+
+	for (i = 0; i < name->len; i++)
+		if ((unsigned char)name->s[i] < ' ' || name->s[i] == 0x7f ||
+		    name->s[i] == '/')
+			return false;
+	return name->len > 0 && name->s[0] != '.' &&
+	    name->len < sizeof(((struct sieve_error *)NULL)->script) &&
+	    utf8_is_valid(name);
+}
+
+static bool
+compile_include(struct compiler *c, struct node *n, const struct str *name)
+{
+	char path[sizeof(((struct sieve_error *)NULL)->script)];
+	const char *text = NULL;
+	struct script *s;
+	size_t len = 0;
+
+	memcpy(path, name->s, name->len);
+	path[name->len] = '\0';
+	if (c->library != NULL && !n->global)
+		text = c->library->get(c->library->arg, path, &len);
+	if (text == NULL)
+		return (n->tags & TAG_OPTIONAL) != 0 ||
+		    FAIL(n, "there is no script \"%s\" to include", path);
+	if (c->program->nscripts > SCRIPTS)
+		return FAIL(n, "more than %d scripts are included", SCRIPTS);
+	if (c->depth == INCLUDES)
+		return FAIL(n, "scripts include each other more than %d deep",
+		    INCLUDES);
+	if ((s = add_script(c, name)) == NULL)
+		return false;
+	c->depth++;
+	if (!compile_script(c, s, text, len))
+		return false;
+	c->depth--;
+	n->script = s;
+	return true;
+}
+
+bool
+check_include(struct compiler *c, struct node *n)
+{
+	struct script *s;
+	struct str name;
+
+	if (!value_is_constant(&n->list[0].values[0], &name))
+		return FAIL(n, "\"include\" wants a name without variables");
+	if (!is_script_name(&name))
+		return FAIL(n, "\"%.*s\" cannot be a script's name",
+		    SHOWN(&name));
+	for (s = c->program->scripts->next; s != NULL && !n->global;
+	    s = s->next) {
+		if (s->name.len != name.len ||
+		    memcmp(s->name.s, name.s, name.len) != 0)
+			continue;
+		n->script = s;
+		return !s->open ||
+		    FAIL(n, "\"%.*s\" includes itself", SHOWN(&name));
+	}
+	return compile_include(c, n, &name);
+}
+
+struct sieve_program *
+sieve_compile(const char *text, size_t len,
+    const struct sieve_library *library, struct sieve_error *e)
+{
+	static const struct str first = { "", 0 };
+	struct sieve_program *p = calloc(1, sizeof(*p));
+	struct compiler c;
+	struct script none;
+
+	memset(&c, 0, sizeof(c));
+	memset(&none, 0, sizeof(none));
+	memset(e, 0, sizeof(*e));
+	none.name = first;
+	c.library = library;
+	c.error = e;
+	c.script = &none;
+	if ((c.program = p) == NULL) {
+		compiler_fail(&c, 0, 0, "no memory");
+		return NULL;
+	}
+	p->arena.limit = MEMORY;
+	if (add_script(&c, &first) == NULL ||
+	    !compile_script(&c, p->scripts, text, len)) {
+		sieve_free(p);
+		return NULL;
+	}
+	return p;
+}
+
+void
+sieve_free(struct sieve_program *p)
+{
+	if (p == NULL)
+		return;
+	arena_free(&p->arena);
+	free(p);
+}

@@ -1,0 +1,235 @@
+/*
+ * The text of HTML, for body :text: no browser's reading of it, but what words
+ * stand in it.  Tags are blanks; comments, scripts and styles are nothing.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "impl.h"
+
+#define ENTITY		10	/* bytes of the longest that is looked at */
+
+/* Of U+00A0 to U+00FF, in their order. */
+static const char *const latin1[] = {
+	"nbsp", "iexcl", "cent", "pound", "curren", "yen", "brvbar", "sect",
+	"uml", "copy", "ordf", "laquo", "not", "shy", "reg", "macr", "deg",
+	"plusmn", "sup2", "sup3", "acute", "micro", "para", "middot",
+	"cedil", "sup1", "ordm", "raquo", "frac14", "frac12", "frac34",
+	"iquest", "Agrave", "Aacute", "Acirc", "Atilde", "Auml", "Aring",
+	"AElig", "Ccedil", "Egrave", "Eacute", "Ecirc", "Euml", "Igrave",
+	"Iacute", "Icirc", "Iuml", "ETH", "Ntilde", "Ograve", "Oacute",
+	"Ocirc", "Otilde", "Ouml", "times", "Oslash", "Ugrave", "Uacute",
+	"Ucirc", "Uuml", "Yacute", "THORN", "szlig", "agrave", "aacute",
+	"acirc", "atilde", "auml", "aring", "aelig", "ccedil", "egrave",
+	"eacute", "ecirc", "euml", "igrave", "iacute", "icirc", "iuml",
+	"eth", "ntilde", "ograve", "oacute", "ocirc", "otilde", "ouml",
+	"divide", "oslash", "ugrave", "uacute", "ucirc", "uuml", "yacute",
+	"thorn", "yuml",
+};
+
+static const struct {
+	const char	*name;
+	uint32_t	 c;
+} entities[] = {
+	{ "amp", '&' }, { "lt", '<' }, { "gt", '>' }, { "quot", '"' },
+	{ "apos", '\'' }, { "OElig", 0x152 }, { "oelig", 0x153 },
+	{ "Scaron", 0x160 }, { "scaron", 0x161 }, { "Yuml", 0x178 },
+	{ "circ", 0x2c6 }, { "tilde", 0x2dc }, { "ensp", 0x2002 },
+	{ "emsp", 0x2003 }, { "thinsp", 0x2009 }, { "zwnj", 0x200c },
+	{ "zwj", 0x200d }, { "ndash", 0x2013 }, { "mdash", 0x2014 },
+	{ "lsquo", 0x2018 }, { "rsquo", 0x2019 }, { "sbquo", 0x201a },
+	{ "ldquo", 0x201c }, { "rdquo", 0x201d }, { "bdquo", 0x201e },
+	{ "dagger", 0x2020 }, { "Dagger", 0x2021 }, { "bull", 0x2022 },
+	{ "hellip", 0x2026 }, { "permil", 0x2030 }, { "lsaquo", 0x2039 },
+	{ "rsaquo", 0x203a }, { "euro", 0x20ac }, { "trade", 0x2122 },
+};
+
+/* What is left of the HTML, and the text so far. */
+struct html {
+	const char	*s, *end;
+	char		*out;
+	size_t		 len;
+};
+
+static bool
+is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Does what comes next begin with word?  Case aside. */
+static bool
+is_next(const struct html *h, const char *word)
+{
+	size_t n = strlen(word);
+
+	return (size_t)(h->end - h->s) >= n && strncasecmp(h->s, word, n) == 0;
+}
+
+/* The same, with the name ending there. */
+static bool
+is_tag(const struct html *h, const char *tag)
+{
+	size_t n = strlen(tag);
+
+	return is_next(h, tag) && (size_t)(h->end - h->s) > n &&
+	    (is_space(h->s[n]) || h->s[n] == '>');
+}
+
+static void
+put_blank(struct html *h, char blank)
+{
+	if (h->len > 0 && !is_space(h->out[h->len - 1]))
+		h->out[h->len++] = blank;
+}
+
+/* Passes over all until word, and over it. */
+static void
+skip_until(struct html *h, const char *word)
+{
+	while (h->s < h->end && !is_next(h, word))
+		h->s++;
+	h->s += h->s < h->end ? strlen(word) : 0;
+}
+
+static void
+skip_comment(struct html *h)
+{
+	h->s += 4;
+	while (h->s < h->end) {
+		skip_until(h, "--");
+		while (h->s < h->end && is_space(*h->s))
+			h->s++;
+		if (h->s < h->end && *h->s++ == '>')
+			return;
+	}
+}
+
+/* Passes over a tag, in whose quotes ">" may stand. */
+static void
+skip_tag(struct html *h)
+{
+	char quote = '\0';
+
+	for (; h->s < h->end; h->s++) {
+		if (quote == '\0' && *h->s == '>') {
+			h->s++;
+			return;
+		}
+		if (quote == '\0' && (*h->s == '"' || *h->s == '\''))
+			quote = *h->s;
+		else if (quote != '\0' && *h->s == quote)
+			quote = '\0';
+		else if (quote != '\0' && *h->s == '\\' && h->s + 1 < h->end)
+			h->s++;
+	}
+}
+
+/* What stands at "<". */
+static void
+read_tag(struct html *h)
+{
+	char blank = is_tag(h, "<blockquote") || is_tag(h, "</blockquote") ?
+	    '\n' : ' ';
+
+	if (is_next(h, "<!--")) {
+		skip_comment(h);
+		return;
+	}
+	if (is_tag(h, "<script"))
+		skip_until(h, "</script>");
+	else if (is_tag(h, "<style"))
+		skip_until(h, "</style>");
+	else
+		skip_tag(h);
+	put_blank(h, blank);
+}
+
+/* Text that is as it stands. */
+static void
+read_cdata(struct html *h)
+{
+	h->s += strlen("<![CDATA[");
+	while (h->s < h->end && !is_next(h, "]]>"))
+		h->out[h->len++] = *h->s++;
+	skip_until(h, "]]>");
+}
+
+/* The number of "#65" or "#x41", 0 if there is none. */
+static uint32_t
+entity_number(const char *s, size_t len)
+{
+	uint32_t n = 0, base = 10, digit;
+	size_t i = 1;
+
+	if (len > 1 && s[1] == 'x') {
+		base = 16;
+		i = 2;
+	}
+	for (; i < len; i++) {
+		if (s[i] >= '0' && s[i] <= '9')
+			digit = (uint32_t)(s[i] - '0');
+		else if (base == 16 && (s[i] | 0x20) >= 'a' &&
+		    (s[i] | 0x20) <= 'f')
+			digit = (uint32_t)((s[i] | 0x20) - 'a' + 10);
+		else
+			return 0;
+		if ((n = n * base + digit) > 0x10ffff)
+			return 0;
+	}
+	return n >= 0xd800 && n <= 0xdfff ? 0 : n;
+}
+
+/* The character that a name stands for, 0 if there is none. */
+static uint32_t
+entity_find(const char *s, size_t len)
+{
+	size_t i;
+
+	if (len > 0 && *s == '#')
+		return entity_number(s, len);
+	for (i = 0; i < sizeof(entities) / sizeof(entities[0]); i++)
+		if (strlen(entities[i].name) == len &&
+		    memcmp(entities[i].name, s, len) == 0)
+			return entities[i].c;
+	for (i = 0; i < sizeof(latin1) / sizeof(latin1[0]); i++)
+		if (strlen(latin1[i]) == len &&
+		    memcmp(latin1[i], s, len) == 0)
+			return (uint32_t)(0xa0 + i);
+	return 0;
+}
+
+/* What stands at "&"; it is never longer than what it stands for. */
+static void
+read_entity(struct html *h)
+{
+	const char *name = ++h->s;
+	uint32_t c;
+	size_t n = 0, left = (size_t)(h->end - name);
+
+	while (n < left && n < ENTITY && name[n] != ';' && !is_space(name[n]))
+		n++;
+	if (n == left || name[n] != ';')
+		return;
+	if ((c = entity_find(name, n)) != 0)
+		h->len += utf8_put(c, h->out + h->len);
+	h->s += n + 1;
+}
+
+size_t
+html_text(const char *s, size_t len, char *out)
+{
+	struct html h = { s, s + len, out, 0 };
+
+	while (h.s < h.end) {
+		if (is_next(&h, "<![CDATA["))
+			read_cdata(&h);
+		else if (*h.s == '<')
+			read_tag(&h);
+		else if (*h.s == '&')
+			read_entity(&h);
+		else
+			out[h.len++] = *h.s++;
+	}
+	return h.len;
+}

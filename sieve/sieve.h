@@ -1,0 +1,87 @@
+/*
+ * Sieve, RFC 5228: a script to a program, a program and a message to a list
+ * of actions.  Depends on libc alone and makes no system call but for memory.
+ */
+#ifndef SIEVE_H
+#define SIEVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#define SIEVE_ACTIONS	32	/* different ones that a run may ask for */
+#define SIEVE_FOLDER	1024	/* bytes of a folder's name in UTF-8 */
+#define SIEVE_REASON	4096	/* bytes of a refusal's text */
+
+/* Where and what is wrong.  Lines and columns count from one. */
+struct sieve_error {
+	char		 script[256];	/* of include, or "" for the first */
+	unsigned int	 line;
+	unsigned int	 column;	/* 0 if only the line is known */
+	char		 text[256];	/* clean: no control character */
+};
+
+/* How include finds a script's text: NULL if there is none of that name. */
+struct sieve_library {
+	const char	*(*get)(void *arg, const char *name, size_t *len);
+	void		*arg;
+};
+
+struct sieve_program;
+
+/*
+ * Compiles len bytes of text.  library may be NULL: then include finds
+ * nothing.  Returns the program, which sieve_free frees, or NULL and *e.
+ * The texts may be freed after it.
+ */
+struct sieve_program *sieve_compile(const char *text, size_t len,
+	    const struct sieve_library *library, struct sieve_error *e);
+void	 sieve_free(struct sieve_program *p);
+
+/* A message and its envelope, as tests see them. */
+struct sieve_view {
+	const char	*message;	/* as stored, lines end in LF: */
+	size_t		 len;		/* its header and its first MiB */
+	uint64_t	 size;		/* octets, with CRLF line ends */
+	const char	*sender;	/* reverse-path, "" for <> */
+	const char	*recipient;	/* forward-path as it came */
+	const char	*delimiters;	/* of -r, for :user and :detail */
+	const char	*host;		/* environment "host" */
+	const char	*remote_ip;	/* or NULL */
+	const char	*remote_host;	/* what LHLO said, or NULL */
+	const char	*version;	/* of lmtpd */
+	struct timespec	 now;
+	int		 zone;		/* minutes east of UTC, for "date" */
+	/* Is there a folder of that name (UTF-8, as the script has it)? */
+	bool		 (*has_folder)(void *arg, const char *name);
+	void		*arg;
+};
+
+enum sieve_kind { SIEVE_KEEP, SIEVE_FILEINTO, SIEVE_REJECT };
+
+struct sieve_action {
+	enum sieve_kind	 kind;
+	bool		 implicit;	/* the keep that nothing cancelled */
+	bool		 create;	/* fileinto's :create */
+	unsigned int	 line;		/* of its command */
+	char		 flags[6];	/* of D F R S T, sorted, or "" */
+	char		 folder[SIEVE_FOLDER];	/* of FILEINTO, UTF-8 */
+	char		 reason[SIEVE_REASON];	/* of REJECT, UTF-8, LF */
+};
+
+struct sieve_result {
+	struct sieve_action	 actions[SIEVE_ACTIONS];
+	size_t			 n;	/* 0: discarded by the script */
+	struct sieve_error	 error;	/* if failed */
+	bool			 failed;
+};
+
+/*
+ * Runs the program.  Afterwards r holds its actions, the same folder named
+ * once; or, if failed, what went wrong, and then the actions mean nothing.
+ */
+void	 sieve_run(const struct sieve_program *p, const struct sieve_view *v,
+	    struct sieve_result *r);
+
+#endif

@@ -1,0 +1,911 @@
+/*
+ * The parts of sieve/ that read a stranger's text, as tables: what a row says
+ * is what the RFCs say, or what Pigeonhole 0.5.19 was seen to do.  Prints a
+ * line for each row that fails, and a count.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../sieve/impl.h"
+
+#define AT		__LINE__	/* where a row stands */
+#define nitems(a)	(sizeof(a) / sizeof((a)[0]))
+#define MUCH		10000000	/* steps, as a run has them */
+
+static size_t passed, failed;
+static struct arena arena = { .limit = 64 * 1024 * 1024 };
+
+static struct str
+str(const char *s)
+{
+	struct str out = { s, strlen(s) };
+
+	return out;
+}
+
+/* What a row got, put together. */
+static char got[65536];
+static size_t ngot;
+
+static void
+got_text(const struct str *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->len && ngot + 1 < sizeof(got); i++)
+		got[ngot++] = s->s[i];
+	got[ngot] = '\0';
+}
+
+static void
+got_word(const char *s)
+{
+	struct str word = str(s);
+
+	got_text(&word);
+}
+
+static void
+got_nothing(void)
+{
+	ngot = 0;
+	got[0] = '\0';
+}
+
+/* Counts a row whose outcome is in got. */
+static void
+row(int line, const char *want)
+{
+	if (strcmp(got, want) == 0) {
+		passed++;
+	} else {
+		failed++;
+		printf("%s:%d: got \"%s\", not \"%s\"\n", __FILE__, line, got,
+		    want);
+	}
+	got_nothing();
+	arena_free(&arena);
+}
+
+static void
+got_check(int outcome)
+{
+	if (outcome == -1)
+		got_word("no memory");
+}
+
+static void
+test_fields(void)
+{
+	static const struct {
+		int		 at;
+		const char	*msg, *name;
+		const char	*want;	/* each value and a semicolon */
+	} rows[] = {
+		{ AT, "A: 1\nB: 2\nA: 3\n\nA: 4\n", "a", "1;3;" },
+		{ AT, "A: 1\r\nB: 2\r\na :\t3\r\n\r\nA: 4\r\n", "A", "1;3;" },
+		{ AT, "A:\nB: 2\n", "A", ";" },
+		{ AT, "A: 1", "A", "1;" },
+		{ AT, "A: 1\n 2\n\t3\nB: 4\n", "A", "1 2 3;" },
+		{ AT, "A: 1\r\n 2\r\n\r\n 3\r\n", "A", "1 2;" },
+		{ AT, "A: 1\n \nB: 2\n\n", "B", "2;" },
+		{ AT, "A\n :1\nB: 2\n", "A", "" },
+		{ AT, " A: 1\nA: 2\n", "A", "2;" },
+		{ AT, "A B: 1\nA:: 2\n", "A", ": 2;" },
+		{ AT, "A: \t 1 \t\n", "A", "1;" },
+		{ AT, "A: 1\t\t2\n\t\t3\n", "A", "1\t\t2 \t3;" },
+		{ AT, "A:\n 1\n", "A", "1;" },
+		{ AT, "\nA: 1\n", "A", "" },
+		{ AT, "", "A", "" },
+		{ AT, ": 1\n", "", "" },
+	};
+	struct str msg, name, raw, value;
+	size_t i, pos;
+
+	for (i = 0; i < nitems(rows); i++) {
+		msg = str(rows[i].msg);
+		name = str(rows[i].name);
+		for (pos = 0; header_next(&msg, &pos, &name, NULL, &raw); ) {
+			got_check(header_unfold(&arena, &raw, &value));
+			got_text(&value);
+			got_word(";");
+		}
+		row(rows[i].at, rows[i].want);
+	}
+}
+
+static void
+test_header_end(void)
+{
+	static const struct {
+		int		 at;
+		const char	*msg, *body;
+	} rows[] = {
+		{ AT, "A: 1\n\nb\n", "b\n" },
+		{ AT, "A: 1\r\n\r\nb", "b" },
+		{ AT, "A: 1\n", "" },
+		{ AT, "\n\n", "\n" },
+		{ AT, "", "" },
+	};
+	struct str msg;
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		msg = str(rows[i].msg);
+		got_word(msg.s + header_end(&msg));
+		row(rows[i].at, rows[i].body);
+	}
+}
+
+static void
+test_decode(void)
+{
+	static const struct {
+		int		 at;
+		const char	*in, *out;
+	} rows[] = {
+		{ AT, "", "" },
+		{ AT, "a b", "a b" },
+		{ AT, "=?utf-8?q?a_b?=", "a b" },
+		{ AT, "=?UTF-8?Q?=C3=B6?=", "\xc3\xb6" },
+		{ AT, "=?utf-8?b?w7Y=?=", "\xc3\xb6" },
+		{ AT, "=?utf-8?B?YW I?=", "ab" },
+		{ AT, "=?utf-8?b?YWJj!ZGVm?=", "abc" },
+		{ AT, "=?utf-8?q?a?= \t =?utf-8?q?b?=", "ab" },
+		{ AT, "x =?utf-8?q?a?= y", "x a y" },
+		{ AT, "x=?utf-8?q?a?=y", "xay" },
+		{ AT, "=?utf-8*en?q?a?=", "a" },
+		{ AT, "=?iso-8859-1?q?=f6=80?=", "\xc3\xb6\xc2\x80" },
+		{ AT, "=?latin1?q?=f6?=", "\xc3\xb6" },
+		{ AT, "=?iso-8859-15?q?=a4=f6?=", "\xe2\x82\xac\xc3\xb6" },
+		{ AT, "=?windows-1252?q?=80=81=8d?=",
+		    "\xe2\x82\xac\xef\xbf\xbd" },
+		{ AT, "=?us-ascii?q?a=f6?=", "a\xef\xbf\xbd" },
+		{ AT, "=?koi8-r?q?=c1?=", "=?koi8-r?q?=c1?=" },
+		{ AT, "=?utf-8?x?a?=", "=?utf-8?x?a?=" },
+		{ AT, "=?utf-8?q?a?", "=?utf-8?q?a?" },
+		{ AT, "=?utf-8?q?a?b", "=?utf-8?q?a?b" },
+		{ AT, "=?utf-8?q?a=4=zz=?=", "a=4=zz=" },
+		{ AT, "=?utf-8?q?" "?=b", "b" },
+		{ AT, "=?utf-8?q?a=00b?=", "a b" },
+		{ AT, "=?utf-8?q?_a_?=", " a" },
+		{ AT, "\xc3\xb6", "\xc3\xb6" },
+		{ AT, "a\xff\xfe" "b", "a\xef\xbf\xbd" "b" },
+		{ AT, "\xed\xa0\x80", "\xef\xbf\xbd" },
+		{ AT, "\xc0\xaf", "\xef\xbf\xbd" },
+		{ AT, "\xf4\x90\x80\x80", "\xef\xbf\xbd" },
+		{ AT, "=?utf-8?q?=c3?= =?utf-8?q?=b6?=", "\xef\xbf\xbd" },
+	};
+	struct str in, out;
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		in = str(rows[i].in);
+		got_check(header_decode(&arena, &in, &out));
+		got_text(&out);
+		row(rows[i].at, rows[i].out);
+	}
+}
+
+static void
+got_address(const struct addr *ad)
+{
+	got_text(&ad->all);
+	if (ad->has_parts) {
+		got_word("|");
+		got_text(&ad->localpart);
+		got_word("|");
+		got_text(&ad->domain);
+	}
+	got_word(";");
+}
+
+static void
+test_addresses(void)
+{
+	static const struct {
+		int		 at;
+		const char	*in;
+		const char	*want;	/* all|localpart|domain; */
+	} rows[] = {
+		{ AT, "a@b", "a@b|a|b;" },
+		{ AT, "A@B.C", "A@B.C|A|B.C;" },
+		{ AT, "x <a@b>, \"y, z\" <c@d>", "a@b|a|b;c@d|c|d;" },
+		{ AT, "a@b (c), (d (e) \\) f) g@h", "a@b|a|b;g@h|g|h;" },
+		{ AT, "a (c) @ (d) b", "a@b|a|b;" },
+		{ AT, "a@b . c", "a@b.c|a|b.c;" },
+		{ AT, "\"bob\"@x", "bob@x|bob|x;" },
+		{ AT, "\"a b\"@x", "\"a b\"@x|a b|x;" },
+		{ AT, "\"a\\\"b\"@x", "\"a\\\"b\"@x|a\"b|x;" },
+		{ AT, "\"a\\b\"@x", "ab@x|ab|x;" },
+		{ AT, "a..b@c", "\"a..b\"@c|a..b|c;" },
+		{ AT, ".a@c", "\".a\"@c|.a|c;" },
+		{ AT, "a@[1.2.3.4]", "a@[1.2.3.4]|a|[1.2.3.4];" },
+		{ AT, "g: a@b, c@d;, e@f", "a@b|a|b;c@d|c|d;e@f|e|f;" },
+		{ AT, "g:;", "g:;;" },
+		{ AT, "g:;, a@b", "a@b|a|b;" },
+		{ AT, "g: a@b", "a@b|a|b;" },
+		{ AT, "<@r,@s:a@b>", "a@b|a|b;" },
+		{ AT, "foo", "foo;" },
+		{ AT, "<foo>", "<foo>;" },
+		{ AT, "foo, a@b", "a@b|a|b;" },
+		{ AT, "foo bar, a@b", "a@b|a|b;" },
+		{ AT, "<>", "<>;" },
+		{ AT, "<>, a@b", "a@b|a|b;" },
+		{ AT, "a@b,,c@d,", "a@b|a|b;c@d|c|d;" },
+		{ AT, "a@b c, d@e", "a@b|a|b;" },
+		{ AT, "<a@b> c, d@e", "a@b|a|b;" },
+		{ AT, "a@b; c@d", "a@b|a|b;" },
+		{ AT, "\"a\".\"b\"@c", "\"a\".\"b\"@c;" },
+		{ AT, "a. b@c", "a. b@c;" },
+		{ AT, "a@b..c", "a@b..c;" },
+		{ AT, "a@", "a@;" },
+		{ AT, "@b", "@b;" },
+		{ AT, "\"\"@b", "\"\"@b;" },
+		{ AT, "\xc3\xb6@b", "\xc3\xb6@b;" },
+		{ AT, "\xc3\xb6@b, a@\xc3\xb6", "a@\xc3\xb6|a|\xc3\xb6;" },
+		{ AT, "\"a", "\"a;" },
+		{ AT, "a@b (c", "a@b (c;" },
+		{ AT, "(c)", "" },
+		{ AT, "(c", "" },
+		{ AT, "", "||;" },
+	};
+	struct addr *ad = NULL;
+	struct str in;
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		in = str(rows[i].in);
+		got_check(address_parse(&arena, &in, &ad));
+		for (; ad != NULL; ad = ad->next)
+			got_address(ad);
+		row(rows[i].at, rows[i].want);
+	}
+}
+
+static void
+test_envelope(void)
+{
+	static const struct {
+		int		 at;
+		const char	*in;
+		const char	*want;	/* all|localpart|domain;user;detail */
+	} rows[] = {
+		{ AT, "", "||;;" },
+		{ AT, "a@b", "a@b|a|b;a;none" },
+		{ AT, "a+b-c@D", "a+b-c@D|a+b-c|D;a;b-c" },
+		{ AT, "a-b+c@D", "a-b+c@D|a-b+c|D;a;b+c" },
+		{ AT, "a+@b", "a+@b|a+|b;a;" },
+		{ AT, "+a@b", "+a@b|+a|b;;a" },
+		{ AT, "\"a b+c\"@d", "\"a b+c\"@d|a b+c|d;a b;c" },
+		{ AT, "\"a\\\"+b\"@d", "\"a\\\"+b\"@d|a\"+b|d;a\";b" },
+		{ AT, "\"bob\"@d", "bob@d|bob|d;bob;none" },
+		{ AT, "\"a@b\"@d", "\"a@b\"@d|a@b|d;a@b;none" },
+		{ AT, "@r:a@b", "a@b|a|b;a;none" },
+		{ AT, "a", "a|a|;a;none" },
+		{ AT, "\xc3\xb6@b", "\xc3\xb6@b|\xc3\xb6|b;\xc3\xb6;none" },
+	};
+	struct addr *ad;
+	struct str part;
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		got_check(address_envelope(&arena, rows[i].in, &ad));
+		got_address(ad);
+		if (address_user(ad, "+-", &part))
+			got_text(&part);
+		got_word(";");
+		if (address_detail(ad, "+-", &part))
+			got_text(&part);
+		else
+			got_word("none");
+		row(rows[i].at, rows[i].want);
+	}
+}
+
+static void
+test_address_fields(void)
+{
+	static const struct {
+		int		 at;
+		const char	*name, *want;
+	} rows[] = {
+		{ AT, "From", "yes" }, { AT, "resent-bcc", "yes" },
+		{ AT, "X-Original-To", "yes" }, { AT, "x-beenthere", "yes" },
+		{ AT, "Return-Path", "no" }, { AT, "Subject", "no" },
+		{ AT, "", "no" },
+	};
+	struct str name;
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		name = str(rows[i].name);
+		got_word(address_is_field(&name) ? "yes" : "no");
+		row(rows[i].at, rows[i].want);
+	}
+}
+
+static void
+test_compare(void)
+{
+	static const struct {
+		int		 at;
+		enum comparator	 c;
+		const char	*a, *b, *want;
+	} rows[] = {
+		{ AT, COMPARE_OCTET, "a", "a", "=" },
+		{ AT, COMPARE_OCTET, "a", "A", ">" },
+		{ AT, COMPARE_OCTET, "a", "ab", "<" },
+		{ AT, COMPARE_OCTET, "\xff", "a", ">" },
+		{ AT, COMPARE_OCTET, "", "", "=" },
+		{ AT, COMPARE_CASEMAP, "aB", "Ab", "=" },
+		{ AT, COMPARE_CASEMAP, "_", "B", "<" },
+		{ AT, COMPARE_CASEMAP, "Z", "[", ">" },
+		{ AT, COMPARE_CASEMAP, "\xc3\xa4", "\xc3\x84", ">" },
+		{ AT, COMPARE_NUMERIC, "7", "10", "<" },
+		{ AT, COMPARE_NUMERIC, "007", "7x", "=" },
+		{ AT, COMPARE_NUMERIC, "0", "00", "=" },
+		{ AT, COMPARE_NUMERIC, "x", "9", ">" },
+		{ AT, COMPARE_NUMERIC, "x", "", "=" },
+		{ AT, COMPARE_NUMERIC, "-1", "5", ">" },
+		{ AT, COMPARE_NUMERIC, " 7", "7", ">" },
+		{ AT, COMPARE_NUMERIC, "18446744073709551616", "1", ">" },
+		{ AT, COMPARE_NUMERIC, "99999999999999999999999",
+		    "99999999999999999999998", ">" },
+	};
+	struct str a, b;
+	size_t i;
+	int n;
+
+	for (i = 0; i < nitems(rows); i++) {
+		a = str(rows[i].a);
+		b = str(rows[i].b);
+		n = match_compare(rows[i].c, &a, &b);
+		got_word(n < 0 ? "<" : n > 0 ? ">" : "=");
+		row(rows[i].at, rows[i].want);
+	}
+}
+
+static void
+test_contains(void)
+{
+	static const struct {
+		int		 at;
+		enum comparator	 c;
+		const char	*value, *key, *want;
+	} rows[] = {
+		{ AT, COMPARE_CASEMAP, "abc", "BC", "yes" },
+		{ AT, COMPARE_OCTET, "abc", "BC", "no" },
+		{ AT, COMPARE_OCTET, "aab", "ab", "yes" },
+		{ AT, COMPARE_OCTET, "abc", "", "yes" },
+		{ AT, COMPARE_OCTET, "", "", "yes" },
+		{ AT, COMPARE_OCTET, "ab", "abc", "no" },
+	};
+	struct budget b = { MUCH };
+	struct str value, key;
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		value = str(rows[i].value);
+		key = str(rows[i].key);
+		got_word(match_contains(rows[i].c, &value, &key, &b) ?
+		    "yes" : "no");
+		row(rows[i].at, rows[i].want);
+	}
+}
+
+/* All captures but the first, which is checked to be what matched. */
+static void
+got_captures(const struct captures *cap)
+{
+	size_t i;
+
+	for (i = 1; i < cap->n; i++) {
+		got_text(&cap->text[i]);
+		got_word("|");
+	}
+}
+
+static void
+test_wildcard(void)
+{
+	static const struct {
+		int		 at;
+		const char	*value, *pattern, *want;
+	} rows[] = {
+		{ AT, "abc", "abc", "" },
+		{ AT, "abc", "ABC", "" },
+		{ AT, "abc", "ab", "no" },
+		{ AT, "abc", "*", "abc|" },
+		{ AT, "", "*", "|" },
+		{ AT, "", "?", "no" },
+		{ AT, "", "", "" },
+		{ AT, "abc", "a*", "bc|" },
+		{ AT, "a", "a*", "|" },
+		{ AT, "abcbd", "*b*", "a|cbd|" },
+		{ AT, "abcbd", "*b?", "abc|d|" },
+		{ AT, "aab", "*ab", "a|" },
+		{ AT, "abc", "**", "|abc|" },
+		{ AT, "abc", "***c", "||ab|" },
+		{ AT, "aabab", "*?b*", "a|a|ab|" },
+		{ AT, "ab", "?*?", "a||b|" },
+		{ AT, "abcabd", "*a?d", "abc|b|" },
+		{ AT, "xaybz", "x*y*z", "a|b|" },
+		{ AT, "a\xc3\xb6" "b", "a?b", "\xc3\xb6|" },
+		{ AT, "a\xff" "b", "a?b", "\xff|" },
+		{ AT, "a*b", "a\\*b", "" },
+		{ AT, "axb", "a\\*b", "no" },
+		{ AT, "aa?", "*\\?", "aa|" },
+		{ AT, "ab", "a\\b", "" },
+		{ AT, "a\\", "a\\", "" },
+		{ AT, "abcdefghijklmnopqrstuvwxyzabcdefghi",
+		    "???????????????????????????????????",
+		    "a|b|c|d|e|f|g|h|i|j|k|l|m|n|o|p|q|r|s|t|u|v|w|x|y|z|"
+		    "a|b|c|d|e|" },
+	};
+	struct budget b = { MUCH };
+	struct captures cap;
+	struct str value, pattern;
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		value = str(rows[i].value);
+		pattern = str(rows[i].pattern);
+		if (match_wildcard(COMPARE_CASEMAP, &value, &pattern, &cap,
+		    &b))
+			got_captures(&cap);
+		else
+			got_word("no");
+		row(rows[i].at, rows[i].want);
+	}
+}
+
+/* What matched, and the groups; or the error. */
+static void
+got_regex(const char *pattern, const char *value)
+{
+	struct str p = str(pattern), v = str(value);
+	struct budget b = { MUCH };
+	struct captures cap;
+	const char *wrong;
+	struct regex *r;
+
+	if ((r = regex_compile(&arena, &p, true, &wrong)) == NULL) {
+		got_word("error: ");
+		got_word(wrong);
+		return;
+	}
+	if (!regex_match(&arena, r, &v, &cap, &b)) {
+		got_word("no");
+		return;
+	}
+	got_text(&cap.text[0]);
+	got_word("|");
+	got_captures(&cap);
+}
+
+static void
+test_regex(void)
+{
+	static const struct {
+		int		 at;
+		const char	*pattern, *value, *want;
+	} rows[] = {
+		{ AT, "b", "abc", "b|" },
+		{ AT, "B", "abc", "b|" },
+		{ AT, "", "abc", "|" },
+		{ AT, "^b", "abc", "no" },
+		{ AT, "^a.c$", "abc", "abc|" },
+		{ AT, "a|ab", "ab", "ab|" },
+		{ AT, "(a|ab)(c|bcd)", "abcd", "abcd|a|bcd|" },
+		{ AT, "x*", "aaa", "|" },
+		{ AT, "(a*)(b+)", "xaabb", "aabb|aa|bb|" },
+		{ AT, "(x)|(a)", "a", "a||a|" },
+		{ AT, "a{2}", "caaa", "aa|" },
+		{ AT, "a{2,}", "aaaa", "aaaa|" },
+		{ AT, "a{,2}b", "aaab", "aab|" },
+		{ AT, "a{1,2}b", "aaab", "aab|" },
+		{ AT, "(ab){0}c", "abc", "c||" },
+		{ AT, "((a{2}){2}){2}", "aaaaaaaaa", "aaaaaaaa|aaaa|aa|" },
+		{ AT, "[[:digit:]]+", "ab123c", "123|" },
+		{ AT, "[^[:alpha:]]+", "ab12c", "12|" },
+		{ AT, "[]a]+", "x]a", "]a|" },
+		{ AT, "[a-]+", "x-a", "-a|" },
+		{ AT, "[[.-.]b]", "a-", "-|" },
+		{ AT, "[A-C]+", "xabcd", "abc|" },
+		{ AT, "[^a]", "A", "no" },
+		{ AT, "\\.", "a.b", ".|" },
+		{ AT, "\\bfoo\\b", "a foo.", "foo|" },
+		{ AT, "\\<b", "ab b", "b|" },
+		{ AT, "\\w+\\s\\S", "ab cd", "ab c|" },
+		{ AT, "a)", "a)", "a)|" },
+		{ AT, "()", "a", "||" },
+		{ AT, "a||b", "b", "b|" },
+		{ AT, "((((a*)*)*)*)b", "aab", "aab|aa|aa|aa|aa|" },
+		{ AT, "(a", "", "error: a \"(\" has no \")\"" },
+		{ AT, "[a", "", "error: a \"[\" has no \"]\"" },
+		{ AT, "*a", "", "error: there is nothing to be repeated" },
+		{ AT, "^*", "", "error: there is nothing to be repeated" },
+		{ AT, "a|*", "", "error: there is nothing to be repeated" },
+		{ AT, "a{51}", "",
+		    "error: a repetition is of more than 50" },
+		{ AT, "a{2,1}", "",
+		    "error: what is in \"{\" and \"}\" is wrong" },
+		{ AT, "a{x", "",
+		    "error: what is in \"{\" and \"}\" is wrong" },
+		{ AT, "(a)\\1", "", "error: backreferences are not known" },
+		{ AT, "a\\", "", "error: nothing follows the last \"\\\"" },
+		{ AT, "[b-a]", "",
+		    "error: the end of a range is before it" },
+		{ AT, "[[:foo:]]", "",
+		    "error: there is no such character class" },
+		{ AT, "((a{50}){50}){50}", "",
+		    "error: the regular expression is too large" },
+	};
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		got_regex(rows[i].pattern, rows[i].value);
+		row(rows[i].at, rows[i].want);
+	}
+}
+
+/* A string of n times c, and what ends it. */
+static const char *
+many(char c, size_t n, const char *end)
+{
+	static char text[200000];
+
+	memset(text, c, n);
+	memcpy(text + n, end, strlen(end) + 1);
+	return text;
+}
+
+/* Patterns at which a matcher that goes back would stand for ever. */
+static void
+test_hostile(void)
+{
+	static const struct {
+		int		 at;
+		const char	*pattern;
+	} rows[] = {
+		{ AT, "(((a*)*)*)*b" }, { AT, "(a|a)*b" },
+		{ AT, "(a|aa)+b" }, { AT, "(a?){50}a{50}b" },
+		{ AT, "(.*)(.*)(.*)(.*)(.*)(.*)b" },
+		{ AT, "((a{50}){50})b" },
+	};
+	struct budget b = { MUCH };
+	struct captures cap;
+	struct str value, pattern;
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		got_regex(rows[i].pattern, many('a', 20000, "c"));
+		row(rows[i].at, "no");
+	}
+	value = str(many('a', 100000, ""));
+	pattern = str("*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*ab");
+	got_word(match_wildcard(COMPARE_OCTET, &value, &pattern, &cap, &b) ?
+	    "yes" : "no");
+	row(AT, "no");
+	/* A step for each of 8 bytes at least: what is spent is seen. */
+	got_word(b.steps < MUCH - 10000 && b.steps > 0 ? "counted" : "free");
+	row(AT, "counted");
+	b.steps = 10;
+	got_word(match_contains(COMPARE_OCTET, &value, &pattern, &b) ||
+	    b.steps > 0 ? "goes on" : "ends");
+	row(AT, "ends");
+	pattern = str(many('(', 1000, ""));
+	got_word(regex_compile(&arena, &pattern, false, &(const char *){ NULL })
+	    == NULL ? "error" : "none");
+	row(AT, "error");
+	pattern = str(many('a', 1025, ""));
+	got_word(regex_compile(&arena, &pattern, false, &(const char *){ NULL })
+	    == NULL ? "error" : "none");
+	row(AT, "error");
+}
+
+static void
+got_date(const struct sieve_date *d, const char *part)
+{
+	struct str name = str(part), text;
+
+	got_check(date_part(&arena, d, &name, &text));
+	got_text(&text);
+}
+
+static void
+test_date(void)
+{
+	static const struct {
+		int		 at;
+		const char	*in, *want;
+	} rows[] = {
+		{ AT, "Fri, 21 Nov 1997 09:55:06 -0600",
+		    "1997-11-21T09:55:06-06:00" },
+		{ AT, "21 Nov 97 09:55:06 GMT", "1997-11-21T09:55:06Z" },
+		{ AT, "1 Jan 05 1:02", "2005-01-01T01:02:00Z" },
+		{ AT, "Fri , 21 (c) Nov 1997 09 : 55 : 06 EST (d)",
+		    "1997-11-21T09:55:06-05:00" },
+		{ AT, "21 November 1997 09.55 PDT",
+		    "1997-11-21T09:55:00-07:00" },
+		{ AT, "21 Nov 1997 09:55 B", "1997-11-21T09:55:00+02:00" },
+		{ AT, "21 Nov 1997 09:55 N", "1997-11-21T09:55:00-01:00" },
+		{ AT, "21 Nov 1997 09:55 J", "1997-11-21T09:55:00Z" },
+		{ AT, "21 Nov 1997 09:55 CET", "1997-11-21T09:55:00Z" },
+		{ AT, "from x by y; 21 Nov 1997 09:55 +0100",
+		    "1997-11-21T09:55:00+01:00" },
+		{ AT, "29 Feb 2000 23:59:60 -0000", "2000-02-29T23:59:59Z" },
+		{ AT, "1 Jan 1900 00:00 +0000", "1900-01-01T00:00:00Z" },
+		{ AT, "31 Dec 9999 23:59 +0530",
+		    "9999-12-31T23:59:00+05:30" },
+		{ AT, "29 Feb 2001 00:00", "no" },
+		{ AT, "0 Jan 2001 00:00", "no" },
+		{ AT, "31 Apr 2001 00:00", "no" },
+		{ AT, "1 Jan 2001 24:00", "no" },
+		{ AT, "1 Jan 2001 00:60", "no" },
+		{ AT, "1 Jan 2001 00:00:61", "no" },
+		{ AT, "1 Jan 1899 00:00", "no" },
+		{ AT, "1 Jan 200 00:00", "no" },
+		{ AT, "1 Foo 2001 00:00", "no" },
+		{ AT, "1 Jan 2001", "no" },
+		{ AT, "1 Jan 2001 00:00 (c", "no" },
+		{ AT, "", "no" },
+	};
+	struct sieve_date d;
+	struct str in;
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		in = str(rows[i].in);
+		if (date_parse(&in, &d))
+			got_date(&d, "iso8601");
+		else
+			got_word("no");
+		row(rows[i].at, rows[i].want);
+	}
+}
+
+static void
+test_date_parts(void)
+{
+	static const struct {
+		int		 at;
+		int64_t		 seconds;
+		int		 zone;
+		const char	*part, *want;
+	} rows[] = {
+		{ AT, 951865445, 90, "year", "2000" },
+		{ AT, 951865445, 90, "MONTH", "03" },
+		{ AT, 951865445, 90, "day", "01" },
+		{ AT, 951865445, 90, "date", "2000-03-01" },
+		{ AT, 951865445, 90, "hour", "00" },
+		{ AT, 951865445, 90, "minute", "34" },
+		{ AT, 951865445, 90, "second", "05" },
+		{ AT, 951865445, 90, "time", "00:34:05" },
+		{ AT, 951865445, 90, "iso8601", "2000-03-01T00:34:05+01:30" },
+		{ AT, 951865445, 90, "std11",
+		    "Wed, 01 Mar 2000 00:34:05 +0130" },
+		{ AT, 951865445, 90, "zone", "+0130" },
+		{ AT, 951865445, -90, "zone", "-0130" },
+		{ AT, 951865445, 90, "weekday", "3" },
+		{ AT, 951865445, 90, "julian", "51604" },
+		{ AT, 0, 0, "julian", "40587" },
+		{ AT, 0, 0, "iso8601", "1970-01-01T00:00:00Z" },
+		{ AT, -1, 0, "std11", "Wed, 31 Dec 1969 23:59:59 +0000" },
+		{ AT, 0, 0, "weekday", "4" },
+		{ AT, 0, 0, "century", "" },
+	};
+	struct sieve_date d;
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		d.seconds = rows[i].seconds;
+		d.zone = rows[i].zone;
+		got_date(&d, rows[i].part);
+		row(rows[i].at, rows[i].want);
+	}
+}
+
+static void
+test_zone(void)
+{
+	static const struct {
+		int		 at;
+		const char	*in;
+		bool		 good;
+		int		 zone;
+	} rows[] = {
+		{ AT, "+0130", true, 90 }, { AT, "-0100", true, -60 },
+		{ AT, "+0000", true, 0 }, { AT, "0100", false, 0 },
+		{ AT, "+010", false, 0 }, { AT, "+01:0", false, 0 },
+		{ AT, "GMT", false, 0 }, { AT, "", false, 0 },
+	};
+	struct str in;
+	size_t i;
+	int zone;
+
+	for (i = 0; i < nitems(rows); i++) {
+		in = str(rows[i].in);
+		zone = 0;
+		got_word(date_zone(&in, &zone) == rows[i].good &&
+		    zone == rows[i].zone ? "right" : rows[i].in);
+		row(rows[i].at, "right");
+	}
+}
+
+#define MIXED	"Content-Type: multipart/mixed; boundary=\"b\"\n\n"
+
+static void
+test_body(void)
+{
+	static const struct {
+		int		 at;
+		enum body_transform how;
+		const char	*types;	/* one */
+		const char	*msg;
+		const char	*want;	/* each part in brackets */
+	} rows[] = {
+		{ AT, BODY_RAW, "", "A: b\n\nx\ny\n", "[x\ny\n]" },
+		{ AT, BODY_RAW, "", "A: b\n\n", "" },
+		{ AT, BODY_RAW, "", MIXED "--b\n", "[--b\n]" },
+		{ AT, BODY_TEXT, "", "A: b\n\nx\n", "[x\n]" },
+		{ AT, BODY_TEXT, "", "A: b\r\n\r\nx\r\n", "[x\r\n]" },
+		{ AT, BODY_TEXT, "", "A: b\n\n", "[]" },
+		{ AT, BODY_TEXT, "", "A: b\n", "" },
+		{ AT, BODY_TEXT, "", "Content-Type: image/gif\n\nx", "" },
+		{ AT, BODY_TEXT, "", "Content-Type: foo\n\nx", "" },
+		{ AT, BODY_TEXT, "", "Content-Type: TEXT/x ; y\n\nx", "[x]" },
+		{ AT, BODY_CONTENT, "", "Content-Type: foo\n\nx", "[x]" },
+		{ AT, BODY_CONTENT, "text", "A: b\n\nx", "[x]" },
+		{ AT, BODY_CONTENT, "text/plain", "A: b\n\nx", "[x]" },
+		{ AT, BODY_CONTENT, "text/html", "A: b\n\nx", "" },
+		{ AT, BODY_CONTENT, "tex", "A: b\n\nx", "" },
+		{ AT, BODY_CONTENT, "Image",
+		    "Content-Type: image/gif\n\nx", "[x]" },
+		{ AT, BODY_TEXT, "",
+		    "Content-Transfer-Encoding: base64\n\nYWJj\nZGVm\n",
+		    "[abcdef]" },
+		{ AT, BODY_TEXT, "",
+		    "Content-Transfer-Encoding: quoted-printable\n"
+		    "Content-Type: text/plain; charset=iso-8859-1\n\n"
+		    "a=F6=\nb =20 \nc=zz", "[a\xc3\xb6" "b  \r\nc=zz]" },
+		{ AT, BODY_TEXT, "",
+		    "Content-Type: text/plain; charset=\"utf-8\"\n\n\xc3x",
+		    "[\xef\xbf\xbdx]" },
+		{ AT, BODY_TEXT, "", "Content-Type: text/html\n\n"
+		    "<p>a&amp;b</p><script>x</script>c", "[a&b c]" },
+		{ AT, BODY_CONTENT, "", "Content-Type: text/html\n\n<b>x",
+		    "[<b>x]" },
+		{ AT, BODY_CONTENT, "", MIXED
+		    "p\n--b\n\nA\n--b\nContent-Type: text/html\n\nB\n--b--\ne",
+		    "[p][A][B][e]" },
+		{ AT, BODY_TEXT, "", MIXED
+		    "p\n--b\n\nA\n--b\nContent-Type: text/html\n\nB\n--b--\ne",
+		    "[A][B]" },
+		{ AT, BODY_CONTENT, "multipart", MIXED
+		    "p\n--b\n\nA\n--b--\ne", "[p][e]" },
+		{ AT, BODY_TEXT, "", MIXED "--b\r\n\r\nA\r\n\r\n--b--\r\n",
+		    "[A\r\n]" },
+		{ AT, BODY_TEXT, "", MIXED "--b\nx: y\n--b\n\nA\n", "[A\n]" },
+		{ AT, BODY_TEXT, "", MIXED "--bx\n\nA\n--b  \n\nB", "[A][B]" },
+		{ AT, BODY_TEXT, "",
+		    "Content-Type: multipart/mixed; boundary=a\n\n--a\n"
+		    "Content-Type: multipart/mixed; boundary=ab\n\n--ab\n\n"
+		    "X\n--ab--\n--a\n\nY\n--a--\n", "[X][Y]" },
+		{ AT, BODY_CONTENT, "message/rfc822",
+		    "Content-Type: message/rfc822\n\nS: x\n y\n\nX",
+		    "[S: x\r\n y\r\n]" },
+		{ AT, BODY_TEXT, "",
+		    "Content-Type: message/rfc822\n\nS: x\n y\n\nX", "[X]" },
+		{ AT, BODY_TEXT, "",
+		    "Content-Type: multipart/digest; boundary=b\n\n--b\n\n"
+		    "S: q\n\nX\n--b--\n", "[][X]" },
+	};
+	struct budget b = { MUCH };
+	struct body_part *p = NULL;
+	struct str msg, type;
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		msg = str(rows[i].msg);
+		type = str(rows[i].types);
+		got_check(body_parts(&arena, &msg, rows[i].how, &type, 1, &b,
+		    &p));
+		for (; p != NULL; p = p->next) {
+			got_word("[");
+			got_text(&p->text);
+			got_word("]");
+		}
+		row(rows[i].at, rows[i].want);
+	}
+}
+
+static void
+test_html(void)
+{
+	static const struct {
+		int		 at;
+		const char	*in, *want;
+	} rows[] = {
+		{ AT, "a<br>b<br/>c", "a b c" },
+		{ AT, "<p>a</p>\n<p>b", "a \nb" },
+		{ AT, "<a href=\"x>y\" b='>'>z", "z" },
+		{ AT, "<!-- x > y -->z", "z" },
+		{ AT, "<!-- x -- > y", " y" },
+		{ AT, "<SCRIPT x=y>a<b></script>z", "z" },
+		{ AT, "<style>a</style>z", "z" },
+		{ AT, "<scripty>a", "a" },
+		{ AT, "a<script>b", "a " },
+		{ AT, "<![CDATA[a<b]]>c", "a<bc" },
+		{ AT, "&lt;&#65;&#x42;&nbsp;&euro;&Auml;",
+		    "<AB\xc2\xa0\xe2\x82\xac\xc3\x84" },
+		{ AT, "&foo;a&b c&#xd800;&", "ab c" },
+		{ AT, "a<b", "a " },
+	};
+	char out[100];
+	struct str text;
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		text.s = out;
+		text.len = html_text(rows[i].in, strlen(rows[i].in), out);
+		got_text(&text);
+		row(rows[i].at, rows[i].want);
+	}
+}
+
+static void
+test_utf8(void)
+{
+	static const struct {
+		int		 at;
+		uint32_t	 c;
+		const char	*want;
+	} rows[] = {
+		{ AT, 'a', "a" }, { AT, 0x7f, "\x7f" },
+		{ AT, 0x80, "\xc2\x80" }, { AT, 0x7ff, "\xdf\xbf" },
+		{ AT, 0x800, "\xe0\xa0\x80" }, { AT, 0xffff, "\xef\xbf\xbf" },
+		{ AT, 0x10000, "\xf0\x90\x80\x80" },
+		{ AT, 0x10ffff, "\xf4\x8f\xbf\xbf" },
+	};
+	struct str text;
+	char out[4];
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		text.s = out;
+		text.len = utf8_put(rows[i].c, out);
+		got_text(&text);
+		if (!utf8_is_valid(&text) ||
+		    utf8_length(out, text.len) != text.len ||
+		    (text.len > 1 && utf8_valid(out, text.len - 1) != 0))
+			got_word(" is not valid");
+		row(rows[i].at, rows[i].want);
+	}
+}
+
+int
+main(void)
+{
+	test_fields();
+	test_header_end();
+	test_decode();
+	test_addresses();
+	test_envelope();
+	test_address_fields();
+	test_compare();
+	test_contains();
+	test_wildcard();
+	test_regex();
+	test_hostile();
+	test_date();
+	test_date_parts();
+	test_zone();
+	test_body();
+	test_html();
+	test_utf8();
+	printf("%zu rows right, %zu wrong\n", passed, failed);
+	return failed == 0 ? 0 : 1;
+}
