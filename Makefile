@@ -4,11 +4,12 @@ SBINDIR =	${PREFIX}/sbin
 MANDIR =	${PREFIX}/share/man
 DOCDIR =	${PREFIX}/share/doc/lmtpd
 
-PROGRAMS =	lmtpd
-MANUALS =	lmtpd.8
-OBJS =		session.o client.o trace.o parse.o template.o data.o message.o \
-		user.o deliver.o filter.o mbox.o maildir.o quota.o identity.o \
-		failure.o os.o log.o text.o confine.o
+PROGRAMS =	lmtpd starttls
+MANUALS =	lmtpd.8 starttls.8
+OBJS =		session.o client.o trace.o filter.o parse.o name.o template.o \
+		data.o message.o user.o deliver.o mbox.o maildir.o quota.o \
+		identity.o failure.o os.o log.o text.o confine.o
+TLS_OBJS =	client.o parse.o name.o text.o log.o os.o
 # Of libc alone.
 SIEVE_OBJS =	sieve/action.o sieve/address.o sieve/arena.o sieve/body.o \
 		sieve/check.o sieve/compile.o sieve/date.o sieve/flags.o \
@@ -66,10 +67,29 @@ LIBS =		${LIBS_${KIND}}
 
 all: ${PROGRAMS}
 
-lmtpd: lmtpd.o ${ALL}
+lmtpd tests/table tests/hole: ${ALL}
 	${LINK} ${ALL} ${LIBS}
 
-lmtpd.o ${OBJS} ${OBJS_${KIND}}: lmtpd.h
+starttls: ${TLS_OBJS} ${OBJS_${KIND}}
+	${LINK} ${TLS_OBJS} ${OBJS_${KIND}} ${LIBS}
+
+# sieve-try: a script, a message, what comes of it.
+tests/sieve tests/sievetext tests/sieve-try: ${SIEVE_OBJS}
+	${LINK} ${SIEVE_OBJS} ${OBJS_${KIND}} ${LIBS}
+
+lmtpd: lmtpd.o
+starttls: starttls.o
+tests/table: tests/table.o
+tests/hole: tests/hole.o
+tests/sieve: tests/sieve.o
+tests/sievetext: tests/sievetext.o
+tests/sieve-try: tests/sieve-try.o
+
+lmtpd.o starttls.o ${OBJS} ${OBJS_${KIND}}: lmtpd.h
+tests/table.o tests/hole.o: lmtpd.h
+client.o: wide.h
+filter.o tests/sieve.o tests/sieve-try.o: sieve/sieve.h
+tests/sievetext.o: sieve/sieve.h sieve/impl.h
 ${SIEVE_OBJS}: sieve/sieve.h sieve/impl.h sieve/program.h
 
 .c.o:
@@ -79,23 +99,7 @@ ${SIEVE_OBJS}: sieve/sieve.h sieve/impl.h sieve/program.h
 	    ${CFLAGS} -c -o $@ $<
 
 # Everything that needs no root and no servers.
-tests/table tests/hole: ${ALL}
-	${LINK} ${ALL} ${LIBS}
-
-# sieve-try: a script, a message, what comes of it.
-tests/sieve tests/sievetext tests/sieve-try: ${SIEVE_OBJS}
-	${LINK} ${SIEVE_OBJS} ${LIBS}
-
-tests/table: tests/table.o
-tests/hole: tests/hole.o
-tests/sieve: tests/sieve.o
-tests/sievetext: tests/sievetext.o
-tests/sieve-try: tests/sieve-try.o
-tests/table.o tests/hole.o: lmtpd.h
-tests/sieve.o tests/sieve-try.o tests/sievetext.o: sieve/sieve.h
-tests/sievetext.o: sieve/impl.h
-
-check: lmtpd ${TESTS}
+check: ${PROGRAMS} ${TESTS}
 	tests/table
 	tests/sievetext
 	tests/sieve
@@ -104,6 +108,13 @@ check: lmtpd ${TESTS}
 # A message before the reader's eyes: no root, nothing but a shell.
 demo: lmtpd
 	tests/demo
+
+# Does the suite see a change?  make mutants N=200 SEED=7 SKIP=200
+N =		100
+SEED !=		date +%j%H%M
+SKIP =		0
+mutants:
+	tests/mutants/run -n ${N} -s ${SEED} -k ${SKIP}
 
 # Root, and a machine that may be tried hard.
 interop: lmtpd
@@ -148,7 +159,7 @@ dist:
 clean:
 	rm -f ${PROGRAMS} *.o sieve/*.o tests/*.o ${TESTS} tests/sieve-try \
 	    lmtpd-${VERSION}.tar.gz
-	rm -rf fuzz/build
+	rm -rf fuzz/build .mutants
 
-.PHONY: all check demo interop faults bench fuzz lint install uninstall \
-	dist clean
+.PHONY: all check mutants demo interop faults bench fuzz lint install \
+	uninstall dist clean

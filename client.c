@@ -4,11 +4,13 @@
  * else knows that the client has gone or that we were told to end.
  */
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -24,6 +26,113 @@
 #define LINGER		5	/* seconds for replies once told to end */
 #define WRITE_MAX	4096	/* does not block where poll(2) says so */
 #define FLOOD		64	/* reads, after which signals are let in */
+
+int
+client_open(void)
+{
+	int fd;
+
+	do {
+		if ((fd = open("/dev/null", O_RDWR)) == -1)
+			return -1;
+	} while (fd <= STDERR_FILENO);
+	close(fd);
+	return 0;
+}
+
+static bool
+is_same_file(const struct stat *a, int fd)
+{
+	struct stat b;
+
+	return fstat(fd, &b) == 0 && a->st_dev == b.st_dev &&
+	    a->st_ino == b.st_ino;
+}
+
+int
+client_shield(bool *shielded)
+{
+	struct stat err;
+	int fd, r;
+
+	/* One that cannot be told, as AppArmor may have it, may be it too. */
+	*shielded = fstat(STDERR_FILENO, &err) == -1 ||
+	    ((S_ISSOCK(err.st_mode) || S_ISFIFO(err.st_mode)) &&
+	    (is_same_file(&err, STDIN_FILENO) ||
+	    is_same_file(&err, STDOUT_FILENO)));
+	if (!*shielded)
+		return 0;
+	if ((fd = open("/dev/null", O_RDWR)) == -1)
+		return -1;
+	r = dup2(fd, STDERR_FILENO);
+	close(fd);
+	return r == -1 ? -1 : 0;
+}
+
+bool
+client_listens(void)
+{
+	int listens = 0;
+	socklen_t len = sizeof(listens);
+
+	return getsockopt(STDIN_FILENO, SOL_SOCKET, SO_ACCEPTCONN, &listens,
+	    &len) == 0 && listens != 0;
+}
+
+/*
+ * Signals.
+ */
+
+static const int ends[] = { SIGTERM, SIGHUP, SIGINT };
+/*
+ * A client that has gone is EPIPE, a file too large EFBIG; an alarm is one of
+ * who started us.
+ */
+static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGALRM };
+
+/* Its return from ppoll(2) is what counts. */
+static void
+interrupt(int sig)
+{
+	(void)sig;
+}
+
+int
+client_signals(void)
+{
+	struct sigaction sa = { .sa_handler = interrupt };
+	sigset_t blocked;
+	size_t i;
+
+	sigemptyset(&blocked);
+	for (i = 0; i < nitems(ends); i++)
+		if (sigaddset(&blocked, ends[i]) == -1)
+			return -1;
+	if (sigprocmask(SIG_SETMASK, &blocked, NULL) == -1)
+		return -1;
+	for (i = 0; i < nitems(ends); i++)
+		if (sigaction(ends[i], &sa, NULL) == -1)
+			return -1;
+	sa.sa_handler = SIG_IGN;
+	for (i = 0; i < nitems(ignored); i++)
+		if (sigaction(ignored[i], &sa, NULL) == -1)
+			return -1;
+	return 0;
+}
+
+int
+client_signals_default(void)
+{
+	struct sigaction sa = { .sa_handler = SIG_DFL };
+	sigset_t none;
+	int sig;
+
+	sigemptyset(&none);
+	/* Some of the numbers are none, or may not be touched. */
+	for (sig = 1; sig < NSIG; sig++)
+		(void)sigaction(sig, &sa, NULL);
+	return sigprocmask(SIG_SETMASK, &none, NULL);
+}
 
 int
 client_init(struct client *c, const struct config *cfg)
@@ -130,8 +239,29 @@ client_none(void *unused, int fd, long us)
  */
 
 /*
+ * How long to wait for a client that does not read.  Told to end, there is a
+ * little time yet for what is known, however slowly it is read.
+ */
+static void
+output_patience(struct client *c, struct timespec *timeout)
+{
+	struct timespec now;
+
+	timeout->tv_sec = c->cfg->timeout;
+	timeout->tv_nsec = 0;
+	if (!c->ending)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (c->deadline == 0)
+		c->deadline = now.tv_sec + LINGER;
+	now.tv_sec = c->deadline > now.tv_sec ? c->deadline - now.tv_sec : 0;
+	if (timeout->tv_sec > now.tv_sec)
+		timeout->tv_sec = now.tv_sec;
+}
+
+/*
  * Waits until it can be written, so that a client that reads no more cannot
- * hold us.  Told to end, there is a little time yet for what is known.
+ * hold us.
  */
 static int
 output_wait(struct client *c)
@@ -141,9 +271,7 @@ output_wait(struct client *c)
 	int n;
 
 	do {
-		timeout = (struct timespec){ .tv_sec = c->cfg->timeout };
-		if (c->ending && timeout.tv_sec > LINGER)
-			timeout.tv_sec = LINGER;
+		output_patience(c, &timeout);
 		n = client_wait(c, &pfd, 1, &timeout);
 	} while (n == -1 && errno == EINTR);
 	if (n == 1 && (pfd.revents & POLLOUT) != 0)
@@ -347,4 +475,20 @@ client_line(struct client *c, char **line, size_t *len)
 	else
 		(*line)[*len] = '\0';
 	return CLIENT_MORE;
+}
+
+void
+client_refuse(const struct config *cfg, const char *why)
+{
+	char clean[REPLY_MAX];
+	struct client c;
+	struct text t;
+
+	text_init(&t, clean, sizeof(clean));
+	text_escape(&t, why, strlen(why), false);
+	if (client_init(&c, cfg) == 0) {
+		client_say(&c, "421 ", "4.3.5", clean, NULL);
+		client_flush(&c);
+	}
+	client_free(&c);
 }

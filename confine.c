@@ -56,15 +56,6 @@
 #define HAS_MODULES	true
 #endif
 
-static bool
-uses_nss(const struct config *cfg)
-{
-	if (!HAS_MODULES)
-		return false;
-	return cfg->users == USERS_PASSWD ||
-	    (cfg->users == USERS_FILE && !cfg->has_user);
-}
-
 /*
  * The one directory that mail is written to, if there is one.  A Maildir may
  * be reached through links, as may what is deeper: where they lead is not
@@ -129,7 +120,7 @@ drop_capabilities(const struct config *cfg, bool gives)
 		keep |= CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID);
 	if (gives)
 		keep |= CAP_BIT(CAP_CHOWN);
-	if (uses_nss(cfg))
+	if (HAS_MODULES && user_asks_nss(cfg))
 		keep |= CAP_BIT(CAP_NET_BIND_SERVICE);
 	if (syscall(SYS_capget, &head, caps) == -1)
 		return false;
@@ -221,7 +212,8 @@ link_jumps(struct sock_filter *filter, size_t len)
 static bool
 forbid_calls(const struct config *cfg, bool gives)
 {
-	bool nss = uses_nss(cfg), child = cfg->scripts != NULL;
+	bool nss = HAS_MODULES && user_asks_nss(cfg);
+	bool child = cfg->scripts != NULL;
 	/* AF_UNSPEC: there is no such socket. */
 	uint32_t local = nss || !cfg->log_stderr ? AF_UNIX : AF_UNSPEC;
 	struct sock_filter filter[] = {
@@ -429,7 +421,8 @@ restrict_files(const struct config *cfg)
  */
 #ifdef ARCH
 
-#define MAY(call)	IS(SYS_##call, 0, 1), ALLOW
+#define MAY(call)	IS(SYS_##call, 0, 1), \
+			    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
 void
 confine_child(void)
@@ -499,7 +492,7 @@ forbid_calls(const struct config *cfg)
 	    "stdio rpath wpath cpath fattr inet%s%s%s",
 	    cfg->format == &mbox_format ? " flock proc" : "",
 	    cfg->switches ? " id chown" : "",
-	    uses_nss(cfg) ? " getpw" : "");
+	    user_asks_nss(cfg) ? " getpw" : "");
 	return pledge(promises, NULL) == 0;
 }
 

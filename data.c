@@ -127,16 +127,17 @@ data_end(struct data_parser *p, char *out)
 }
 
 /*
- * What is stored differs from what came: Return-Path where we write our
- * own, and in a mbox the fields in which readers keep their state, which a
- * sender could set («deleted, seen») and be believed.
+ * What is stored differs from what came.  Dropped is Return-Path where we
+ * write our own, and in an mbox the fields in which readers keep their state,
+ * which a sender could set («deleted, seen») and be believed.
  */
 static bool
 field_is_dropped(const struct filter *f, const char *name, size_t len)
 {
 	static const char *const mbox_fields[] = {
 		"Status", "X-Status", "X-Keywords", "X-UID", "X-IMAP",
-		"X-IMAPbase", "Content-Length"
+		"X-IMAPbase", "Content-Length", "X-Mozilla-Status",
+		"X-Mozilla-Status2", "X-Mozilla-Keys", "X-Evolution"
 	};
 	size_t i;
 
@@ -153,6 +154,29 @@ static bool
 is_empty_line(const char *in, size_t len)
 {
 	return in[0] == '\n' || (len > 1 && in[0] == '\r' && in[1] == '\n');
+}
+
+/* What a mailer that knows only mbox leaves on top of a message. */
+static bool
+is_from_line(const char *in, size_t len)
+{
+	return (len >= 5 && memcmp(in, "From ", 5) == 0) ||
+	    (len >= 6 && memcmp(in, ">From ", 6) == 0);
+}
+
+/* A name of printable ASCII, blanks perhaps, and a colon: RFC 5322. */
+static bool
+is_field(const char *in, size_t len)
+{
+	size_t i = 0;
+
+	while (i < len && in[i] > ' ' && in[i] < 0x7f && in[i] != ':')
+		i++;
+	if (i == 0)
+		return false;
+	while (i < len && (in[i] == ' ' || in[i] == '\t'))
+		i++;
+	return i < len && in[i] == ':';
 }
 
 /* The state that a line of the header begins in. */
@@ -179,10 +203,40 @@ filter_header_line(struct filter *f, const char *in, size_t inlen)
 	return f->dropping ? FILTER_DROP : FILTER_QUOTE;
 }
 
+/*
+ * The state that a line begins in of which nothing but trace headers is to
+ * stand before.  Readers take what follows these for a header: where it is
+ * none, as in a script's text, *blank says that an empty line must come
+ * first.
+ */
+static enum filter_state
+filter_first_line(struct filter *f, const char *in, size_t inlen,
+    bool *blank)
+{
+	enum filter_state state;
+
+	if (is_from_line(in, inlen)) {
+		f->dropping = false;
+		return FILTER_DROP;
+	}
+	state = filter_header_line(f, in, inlen < FILTER_AHEAD ? inlen :
+	    FILTER_AHEAD);
+	if (state == FILTER_DROP)
+		return state;
+	f->begun = true;
+	*blank = !f->body && !is_field(in, inlen);
+	if (!*blank)
+		return state;
+	f->body = true;
+	f->quoted++;
+	f->blanks++;
+	return FILTER_QUOTE;
+}
+
 bool
 filter_is_idle(const struct filter *f)
 {
-	return !f->mbox && (f->body || !f->return_path);
+	return f->begun && !f->mbox && (f->body || !f->return_path);
 }
 
 /* Text, through as many lines as need no look at their beginnings. */
@@ -250,16 +304,31 @@ size_t
 filter_next(struct filter *f, const char *in, size_t inlen, bool last,
     const char **out, size_t *outlen)
 {
+	bool blank = false;
+	size_t ahead;
+
 	*out = in;
 	*outlen = 0;
 	if (inlen == 0)
 		return 0;
 	if (f->state == FILTER_BOL) {
-		if (!f->body && inlen < FILTER_AHEAD && !last &&
+		ahead = f->begun ? FILTER_AHEAD : FILTER_FIRST;
+		if (!f->body && inlen < ahead && !last &&
 		    memchr(in, '\n', inlen) == NULL)
 			return 0;
-		f->state = f->body ? FILTER_QUOTE : filter_header_line(f, in,
-		    inlen < FILTER_AHEAD ? inlen : FILTER_AHEAD);
+		if (inlen < ahead)
+			ahead = inlen;
+		if (f->body)
+			f->state = FILTER_QUOTE;
+		else if (f->begun)
+			f->state = filter_header_line(f, in, ahead);
+		else
+			f->state = filter_first_line(f, in, ahead, &blank);
+		if (blank) {
+			*out = "\n";
+			*outlen = 1;
+			return 0;
+		}
 	}
 	if (f->state == FILTER_DROP)
 		return filter_drop(f, in, inlen);

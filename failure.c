@@ -2,6 +2,8 @@
  * What failed, where, as whom: for the log.  And what the client is told of
  * it, which is always one of these.
  */
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -10,6 +12,9 @@
 #include <unistd.h>
 
 #include "lmtpd.h"
+
+#define PATH_BYTES	300	/* of a path in a line of the log */
+#define PART_BYTES	150	/* and of the component at fault */
 
 const struct reply reply_delivered = { 250, "2.1.5", "Delivered" };
 const struct reply reply_discarded = { 250, "2.1.5", "Accepted" };
@@ -49,78 +54,88 @@ failure_reply(const struct failure *f, const struct config *cfg)
 	    &reply_full_for_good : f->reply;
 }
 
-/* The bytes of the path's directory that a slash at s ends: "/" is one. */
-static int
-path_bytes(const char *path, const char *s)
+/*
+ * The first component of an absolute path that is at fault, as the one we
+ * are now sees it.
+ */
+static void
+add_part(struct text *t, const char *before, const char *part,
+    const char *after)
 {
-	return s == path ? 1 : (int)(s - path);
+	text_add(t, ", ", before, NULL);
+	text_bytes(t, part, strnlen(part, PART_BYTES));
+	text_add(t, after, NULL);
 }
 
-/* How many bytes of the path name the first of it that is not there. */
-static int
-path_missing(const char *path)
+/* Is there a directory more?  Then dir is the path up to it. */
+static bool
+next_directory(const char *path, const char **s, char dir[PATH_MAX])
 {
-	const char *s;
-	char dir[PATH_MAX];
+	size_t len;
 
-	for (s = path; (s = strchr(s + 1, '/')) != NULL; ) {
-		snprintf(dir, sizeof(dir), "%.*s", path_bytes(path, s), path);
-		if (faccessat(AT_FDCWD, dir, F_OK, AT_EACCESS) == -1)
-			return errno == ENOENT ? path_bytes(path, s) : 0;
+	if ((*s = strchr(*s + 1, '/')) == NULL)
+		return false;
+	len = (size_t)(*s - path);
+	memcpy(dir, path, len);
+	dir[len] = '\0';
+	return true;
+}
+
+/* One that cannot be gone through: missing, no directory, links in a ring. */
+static void
+add_obstacle(struct text *t, const char *path)
+{
+	const char *s = path;
+	char dir[PATH_MAX];
+	struct stat st;
+
+	while (next_directory(path, &s, dir)) {
+		if (stat(dir, &st) == 0 && S_ISDIR(st.st_mode))
+			continue;
+		if (stat(dir, &st) == 0)
+			add_part(t, "", dir, " is no directory");
+		else if (errno == ELOOP)
+			add_part(t, "", dir, " is a link to itself");
+		else if (errno == ENOENT)
+			add_part(t, "", dir, lstat(dir, &st) == 0 ?
+			    " is a link that leads nowhere" : " is missing");
+		return;
 	}
-	return 0;
+	if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+		add_part(t, "", path, " is a symbolic link");
 }
 
 /*
- * The same for the directory that denies something to us, as we are now:
- * *what, to go on into it, or to make there what is not there.
+ * One that denies something: to go on into it, or to make there what is not
+ * there.
  */
-static int
-path_denied(const char *path, const char **what)
-{
-	const char *s, *last = path;
-	char dir[PATH_MAX] = "/";
-
-	*what = "search";
-	for (s = path; (s = strchr(s + 1, '/')) != NULL; last = s) {
-		snprintf(dir, sizeof(dir), "%.*s", path_bytes(path, s), path);
-		if (faccessat(AT_FDCWD, dir, X_OK, AT_EACCESS) == 0)
-			continue;
-		if (errno == EACCES)
-			return path_bytes(path, s);
-		snprintf(dir, sizeof(dir), "%.*s", path_bytes(path, last),
-		    path);
-		break;
-	}
-	*what = "write";
-	if (faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == 0 ||
-	    faccessat(AT_FDCWD, dir, W_OK, AT_EACCESS) == 0 ||
-	    errno != EACCES)
-		return 0;
-	return path_bytes(path, last);
-}
-
-/* Which part of an absolute path is at fault, if it is not the last. */
 static void
-add_component(struct failure *f, size_t n, const char *path)
+add_denial(struct text *t, const char *path)
 {
-	const char *what;
-	int len;
+	char dir[PATH_MAX], last[PATH_MAX] = "/";
+	const char *s = path;
 
-	if (f->err == EACCES && (len = path_denied(path, &what)) > 0)
-		snprintf(f->reason + n, sizeof(f->reason) - n,
-		    ", no %s permission in %.*s", what,
-		    len < 200 ? len : 200, path);
-	if (f->err == ENOENT && (len = path_missing(path)) > 0)
-		snprintf(f->reason + n, sizeof(f->reason) - n,
-		    ", %.*s is missing", len < 200 ? len : 200, path);
+	while (next_directory(path, &s, dir)) {
+		if (faccessat(AT_FDCWD, dir, X_OK, AT_EACCESS) == -1) {
+			if (errno != EACCES)
+				break;
+			add_part(t, "no search permission in ", dir, "");
+			return;
+		}
+		strlcpy(last, dir, sizeof(last));
+	}
+	if (faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == -1 &&
+	    faccessat(AT_FDCWD, last, W_OK, AT_EACCESS) == -1 &&
+	    errno == EACCES)
+		add_part(t, "no write permission in ", last, "");
 }
 
 int
 failure_errno(struct failure *f, const char *call, const char *pathfmt, ...)
 {
 	char path[PATH_MAX];
-	int err = errno, n;
+	int err = errno;
+	struct text t;
 	va_list ap;
 
 	va_start(ap, pathfmt);
@@ -128,11 +143,19 @@ failure_errno(struct failure *f, const char *call, const char *pathfmt, ...)
 	va_end(ap);
 	f->reply = reply_errno(err);
 	f->err = err;
-	n = snprintf(f->reason, sizeof(f->reason),
-	    "%s %.400s: %s (euid %ld, egid %ld)", call, path, strerror(err),
-	    (long)geteuid(), (long)getegid());
-	if (path[0] == '/' && n > 0 && (size_t)n < sizeof(f->reason))
-		add_component(f, (size_t)n, path);
+	text_init(&t, f->reason, sizeof(f->reason));
+	text_add(&t, call, " ", NULL);
+	text_bytes(&t, path, strnlen(path, PATH_BYTES));
+	text_add(&t, ": ", strerror(err), " (euid ", NULL);
+	text_number(&t, geteuid(), 10, 0);
+	text_add(&t, ", egid ", NULL);
+	text_number(&t, getegid(), 10, 0);
+	text_add(&t, ")", NULL);
+	if (path[0] == '/' && err == EACCES)
+		add_denial(&t, path);
+	else if (path[0] == '/' &&
+	    (err == ENOENT || err == ENOTDIR || err == ELOOP))
+		add_obstacle(&t, path);
 	errno = err;
 	return -1;
 }

@@ -247,7 +247,8 @@ child_view(struct child *c, struct sieve_view *v)
 	const struct message *m = c->d->message;
 	const struct config *cfg = c->d->cfg;
 	struct filter filter = {
-		.return_path = (cfg->trace & TRACE_RETURN_PATH) != 0
+		.return_path = (cfg->trace & TRACE_RETURN_PATH) != 0,
+		.begun = c->head->len == 0
 	};
 	size_t size = c->head->len + m->len + FILTER_AHEAD;
 	char *buf = malloc(size);
@@ -259,7 +260,7 @@ child_view(struct child *c, struct sieve_view *v)
 	v->message = buf;
 	/* Every LF is to be counted as the CRLF that it was. */
 	v->size = c->head->len + c->headlines + m->size - filter.dropped +
-	    m->data.lines - filter.lines;
+	    filter.quoted + m->data.lines - filter.lines + filter.blanks;
 	v->sender = c->env->sender;
 	v->recipient = c->d->rcpt->address;
 	v->delimiters = cfg->delimiters;

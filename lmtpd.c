@@ -2,7 +2,6 @@
  * Options into a struct config; descriptors, signals and identity of the
  * process; -c and -V.
  */
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <arpa/inet.h>
@@ -12,7 +11,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,36 +79,9 @@ set_mailbox(struct options *o, struct config *cfg, const char *arg)
 }
 
 static void
-set_users(struct options *o, struct config *cfg, const char *arg)
-{
-	if (strcmp(arg, "passwd") == 0)
-		cfg->users = USERS_PASSWD;
-	else if (strcmp(arg, "dir") == 0)
-		cfg->users = USERS_DIR;
-	else if (strcmp(arg, "any") == 0)
-		cfg->users = USERS_ANY;
-	else if (strncmp(arg, "file:/", 6) == 0) {
-		cfg->users = USERS_FILE;
-		cfg->users_path = arg + 5;
-	} else
-		options_wrong(o, "-U takes passwd, dir, any or file:/PATH, not %s",
-		    arg);
-}
-
-/* What may stand in a reply, a header field and a file's name. */
-static bool
-host_is_good(const char *s)
-{
-	size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "abcdefghijklmnopqrstuvwxyz0123456789.-_:[]");
-
-	return n > 0 && n <= HOST_BYTES && s[n] == '\0';
-}
-
-static void
 set_host(struct options *o, struct config *cfg, const char *arg)
 {
-	if (!host_is_good(arg))
+	if (!host_is_safe(arg))
 		options_wrong(o, "-H takes a host name of at most %d letters, "
 		    "digits and . - _ : [ ], not \"%s\"", HOST_BYTES, arg);
 	cfg->host = arg;
@@ -143,6 +114,8 @@ number(struct options *o, int option, const char *arg, long long max)
 static void
 set_option(struct options *o, struct config *cfg, int option, char *arg)
 {
+	const char *error;
+
 	switch (option) {
 	case 'c':
 		o->check = true;
@@ -209,7 +182,8 @@ set_option(struct options *o, struct config *cfg, int option, char *arg)
 		cfg->timeout = (int)number(o, option, arg, 86400);
 		break;
 	case 'U':
-		set_users(o, cfg, arg);
+		if ((error = user_source(arg, cfg)) != NULL)
+			options_wrong(o, "%s, not \"%s\"", error, arg);
 		break;
 	case 'u':
 		o->user = arg;
@@ -244,7 +218,8 @@ check_scripts(struct options *o, const struct config *cfg)
 		len = strcspn(s, ":");
 		text_init(&t, template, sizeof(template));
 		text_bytes(&t, s, len);
-		if ((error = template_check(template, cfg->users)) != NULL)
+		if ((error = template_check(template,
+		    cfg->users->has_home)) != NULL)
 			options_wrong(o, "-S: %s: \"%s\"", error, template);
 	}
 }
@@ -261,6 +236,7 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 	/* Options behind operands are options, whoever's libc and shell. */
 	if (unsetenv("POSIXLY_CORRECT") == -1)
 		cannot_start(o, "unsetenv");
+	(void)user_source("passwd", cfg);
 	while ((option = getopt_long(argc, argv, OPTIONS, &none,
 	    NULL)) != -1) {
 		if (option == ':')
@@ -271,7 +247,8 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 		else
 			set_option(o, cfg, option, optarg);
 	}
-	if ((error = template_check(cfg->template, cfg->users)) == NULL &&
+	if ((error = template_check(cfg->template,
+	    cfg->users->has_home)) == NULL &&
 	    cfg->format->check_template != NULL)
 		error = cfg->format->check_template(cfg->template);
 	if (error != NULL)
@@ -289,92 +266,6 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
  * The process: nothing that it inherits is trusted.
  */
 static void
-open_standard(struct options *o)
-{
-	int fd;
-
-	do {
-		if ((fd = open("/dev/null", O_RDWR)) == -1) {
-			cannot_start(o, "open /dev/null");
-			return;
-		}
-	} while (fd <= STDERR_FILENO);
-	close(fd);
-}
-
-static bool
-is_same(const struct stat *err, int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && st.st_dev == err->st_dev &&
-	    st.st_ino == err->st_ino;
-}
-
-/*
- * With Exim, sendmail, spawn(8) and inetd standard error is the client's:
- * it is taken from there before anything is said on it.  One that cannot be
- * told, as AppArmor may have it, is taken for the client's.
- */
-static void
-shield_client(struct options *o, bool *shielded)
-{
-	struct stat err;
-	int fd;
-
-	*shielded = fstat(STDERR_FILENO, &err) == -1 ||
-	    ((S_ISSOCK(err.st_mode) || S_ISFIFO(err.st_mode)) &&
-	    (is_same(&err, STDIN_FILENO) || is_same(&err, STDOUT_FILENO)));
-	if (!*shielded)
-		return;
-	fd = open("/dev/null", O_RDWR);
-	if (fd == -1 || dup2(fd, STDERR_FILENO) == -1)
-		cannot_start(o, "open /dev/null");
-	if (fd != -1)
-		close(fd);
-}
-
-/* Its return from ppoll(2) is what counts. */
-static void
-interrupt(int sig)
-{
-	(void)sig;
-}
-
-/*
- * TERM, HUP and INT wait until the process is ready for them: at the
- * client's next word, and between the groups of a message.
- */
-static int
-set_signals(void)
-{
-	static const int ends[] = { SIGTERM, SIGHUP, SIGINT };
-	struct sigaction sa = { .sa_handler = interrupt };
-	sigset_t blocked;
-	size_t i;
-
-	sigemptyset(&blocked);
-	for (i = 0; i < nitems(ends); i++)
-		if (sigaddset(&blocked, ends[i]) == -1)
-			return -1;
-	if (sigprocmask(SIG_SETMASK, &blocked, NULL) == -1)
-		return -1;
-	for (i = 0; i < nitems(ends); i++)
-		if (sigaction(ends[i], &sa, NULL) == -1)
-			return -1;
-	/*
-	 * A client that has gone is EPIPE, a file too large EFBIG; an alarm
-	 * is one of who started us.
-	 */
-	sa.sa_handler = SIG_IGN;
-	if (sigaction(SIGALRM, &sa, NULL) == -1 ||
-	    sigaction(SIGPIPE, &sa, NULL) == -1 ||
-	    sigaction(SIGXFSZ, &sa, NULL) == -1)
-		return -1;
-	return 0;
-}
-
-static void
 set_process(struct options *o)
 {
 	static char *empty[] = { NULL };
@@ -385,7 +276,7 @@ set_process(struct options *o)
 	if (chdir("/") == -1)
 		cannot_start(o, "chdir /");
 	/* -c may be interrupted as any other program. */
-	if (!o->check && set_signals() == -1)
+	if (!o->check && client_signals() == -1)
 		cannot_start(o, "sigaction");
 }
 
@@ -420,6 +311,7 @@ set_identity(struct options *o, struct config *cfg)
 	uid_t uid;
 	gid_t gid;
 	bool root;
+	int r;
 
 	if (!find_identity(o, cfg))
 		return;
@@ -432,7 +324,10 @@ set_identity(struct options *o, struct config *cfg)
 	if (o->user == NULL)
 		return;
 	cfg->has_user = true;
-	if (user_option(o->user, cfg, &name) == -1)
+	r = user_option(o->user, cfg, &name);
+	if (r == -1)
+		cannot_start(o, "look-up of -u");
+	else if (r == 0)
 		options_wrong(o, "-u: there is no user or group %s; a number that "
 		    "passwd does not know wants a group", o->user);
 	else if (root && identity_become(name, cfg->uid, cfg->gid) == -1)
@@ -450,10 +345,10 @@ static int
 refuse(const struct options *o, const struct config *cfg)
 {
 	if (!cfg->log_stderr)
-		dprintf(STDERR_FILENO, "lmtpd: %s\n", o->wrong);
+		log_stderr(cfg, o->wrong);
 	log_warn(cfg, "%s", o->wrong);
 	if (!o->check && !isatty(STDOUT_FILENO))
-		session_refuse(cfg, o->wrong);
+		client_refuse(cfg, o->wrong);
 	return o->status;
 }
 
@@ -554,7 +449,6 @@ main(int argc, char *argv[])
 	struct config cfg = {
 		.template = "/var/mail/%n",
 		.format = &mbox_format,
-		.users = USERS_PASSWD,
 		.delimiters = "+",
 		.spool = "/var/tmp",
 		.locks = { LOCK_FCNTL, LOCK_DOTLOCK },
@@ -566,32 +460,39 @@ main(int argc, char *argv[])
 	};
 	char node[256] = "";
 	bool shielded = false;
+	struct log log;
 
-	open_standard(&o);
+	if (client_open() == -1)
+		cannot_start(&o, "open /dev/null");
 	read_options(&o, &cfg, argc, argv);
 	/* With -c or -V there is none. */
-	if (!o.check && !o.version)
-		shield_client(&o, &shielded);
+	if (!o.check && !o.version && client_shield(&shielded) == -1)
+		cannot_start(&o, "open /dev/null");
 	if (o.version && o.status == 0) {
 		printf("lmtpd %s\n", VERSION);
 		return fflush(stdout) == EOF ? EX_OSERR : 0;
 	}
 	cfg.log_stderr = (o.log_stderr || o.check) && !shielded;
 	set_process(&o);
-	log_open(&cfg);
+	cfg.pid = getpid();
+	log_open(&log, &cfg, !shielded);
 	if (o.log_stderr && shielded)
 		log_warn(&cfg, "-e: standard error is the client's");
 	/* The system's own name may be anything. */
-	if (gethostname(node, sizeof(node) - 1) == -1 || !host_is_good(node))
+	if (gethostname(node, sizeof(node) - 1) == -1 || !host_is_safe(node))
 		strlcpy(node, "localhost", sizeof(node));
 	cfg.node = node;
-	cfg.pid = getpid();
 	if (cfg.host == NULL)
 		cfg.host = node;
+	if (!o.check && client_listens()) {
+		options_wrong(&o, "standard input is a socket that listens: "
+		    "systemd's socket unit wants Accept=yes, inetd nowait");
+		o.status = EX_OSERR;
+	}
 	if (o.status == 0)
 		set_identity(&o, &cfg);
-	if (cfg.switches && cfg.users == USERS_ANY)
-		options_wrong(&o, "-U any as root wants -u");
+	if (cfg.switches && cfg.users->root_wants_u)
+		options_wrong(&o, "-U %s as root wants -u", cfg.users->name);
 	if (o.status == 0 && cfg.format->settle != NULL &&
 	    cfg.format->settle(&cfg) == -1)
 		cannot_start(&o, "strdup and lstat");

@@ -20,12 +20,17 @@
 #define COMMAND_MAX	2048	/* bytes in a command line, its end aside */
 #define REPLY_MAX	254	/* with CRLF: Exim's buffer */
 #define NAME_BYTES	200	/* of a user name or domain in a path */
+#define COMPONENT_BYTES	255	/* of a file name: NAME_MAX of every system */
 #define FOLDER_BYTES	250	/* of a folder name, and its NUL */
 #define HOST_BYTES	100
+#define ORCPT_SIZE	512	/* RFC 3461: at most 500 bytes, and its NUL */
 #define ID_SIZE		48	/* a delivery's id, with its NUL */
 
 struct failure;
+struct format;
 struct stat;
+struct log;
+struct source;
 
 /* What a client is told; esc is NULL where no enhanced code belongs. */
 struct reply {
@@ -40,9 +45,6 @@ struct quota {
 	uint64_t	 messages;
 };
 
-struct format;
-
-enum users { USERS_PASSWD, USERS_DIR, USERS_FILE, USERS_ANY };
 enum lock { LOCK_FCNTL, LOCK_FLOCK, LOCK_DOTLOCK };
 
 #define TRACE_RETURN_PATH	0x1u
@@ -55,13 +57,14 @@ struct config {
 	const char	*node;		/* this machine, in dotlocks, */
 	char		 instance[64];	/* and where our pid counts, or "" */
 	const char	*template;
-	const char	*users_path;	/* of USERS_FILE */
+	const char	*users_path;	/* of -U file: a template with %d */
 	const char	*delimiters;
 	const char	*spool;		/* a directory: -T */
 	const char	*scripts;	/* templates of -S, or NULL */
 	const char	*peer;		/* the client's address, of -p, or NULL */
+	struct log	*log;
 	const struct format *format;	/* of mailboxes */
-	enum users	 users;
+	const struct source *users;	/* of -U, a row of user.c */
 	enum lock	 locks[3];
 	size_t		 nlocks;
 	unsigned int	 trace;		/* TRACE_ bits */
@@ -104,8 +107,27 @@ struct params {
 	bool		 has_body;
 	bool		 smtputf8;
 	bool		 ignorequota;
+	unsigned int	 ignored;	/* which of those came, a bit each */
+	char		 orcpt[ORCPT_SIZE];	/* decoded, cut; or empty */
 };
 
+/* The keys that a user may have in a passwd-file, the best first. */
+struct passwd_keys {
+	const char	*names[4];
+	size_t		 lens[4];	/* of the names, which are not empty */
+	size_t		 n;
+	const char	*domain;	/* name_domain's UTF-8, or NULL */
+};
+
+/* The best line so far, in a file that is read in pieces. */
+struct passwd_match {
+	size_t		 best;	/* its rank; twice the names if there is none */
+	size_t		 lines;	/* that were looked at */
+	const char	*line;	/* NULL if there is none in this piece */
+	size_t		 len;	/* of it, without its LF */
+};
+
+/* A line, in pieces of it; a field that is missing is empty. */
 struct passwd_line {
 	const char	*name;
 	const char	*uid;
@@ -126,18 +148,30 @@ bool	 word_is(const char *s, size_t len, const char *word);
 /*
  * Splits a command of len bytes, NUL behind it, in place at its first space.
  * Returns what follows the verb, spaces around it gone, or NULL if there is
- * a control character in it.
+ * a control character in it, as text_control says.
  */
 char	*parse_command(char *line, size_t len);
+/*
+ * Is this first line of a session that of another protocol?  NUL behind its
+ * len bytes.  And is this the first byte of TLS?
+ */
+bool	 line_is_foreign(const char *line, size_t len);
+bool	 byte_is_foreign(char c);
 /*
  * Reads "<path>" at *s, blanks before it allowed, and sets *s behind it.
  * Returns 0, or -1 if there are no brackets or a forward path is malformed.
  */
 int	 parse_forward_path(const char **s, struct address *a);
 int	 parse_reverse_path(const char **s, char path[COMMAND_MAX + 1]);
-/* Parameters of MAIL, or with rcpt those of RCPT. */
+/*
+ * Parameters of MAIL, or with rcpt those of RCPT.  One that comes twice is
+ * PARAM_VALUE.
+ */
 enum param_error parse_params(const char *s, bool rcpt, struct params *p);
-/* XFORWARD's; ident gets IDENT's value if there is one.  0 or -1. */
+/*
+ * XFORWARD's attributes, or none at all; ident gets IDENT's value if there
+ * is one.  0, or -1 if they are malformed.
+ */
 int	 parse_xforward(const char *s, char *ident, size_t size);
 /*
  * "10", with suffix "10M" too (K is 1024).  0, or -1 with errno EINVAL (no
@@ -148,9 +182,22 @@ int	 parse_quota(const char *s, struct quota *q);
 /* Comma lists of -k and -x.  0 or -1. */
 int	 parse_locks(const char *s, enum lock locks[3], size_t *n);
 int	 parse_trace(const char *s, unsigned int *bits);
-/* Does the passwd-file line of len bytes belong to user[@domain]? */
-bool	 parse_passwd_key(const char *line, size_t len, const char *user,
-	    const char *domain);
+/*
+ * Whose is the line of len bytes?  Returns its rank among the keys: 2i for
+ * names[i]@domain and 2i + 1 for names[i] alone; best if it is no better.
+ */
+size_t	 parse_passwd_key(const char *line, size_t len,
+	    const struct passwd_keys *k, size_t best);
+/*
+ * Looks in the whole lines at s, of len bytes, for one whose rank is better
+ * than m->best.  Returns the bytes of the lines that it is done with: up to
+ * behind that line, or to behind the last LF.
+ */
+size_t	 parse_passwd_lines(const char *s, size_t len,
+	    const struct passwd_keys *k, struct passwd_match *m);
+/* Could the line, which has no end, become that of one of these names? */
+bool	 parse_passwd_torn(const char *line, size_t len,
+	    const struct passwd_keys *k);
 /* Splits a line in place.  NULL, or what is wrong with it. */
 const char *parse_passwd_line(char *line, struct passwd_line *p);
 /*
@@ -160,9 +207,36 @@ const char *parse_passwd_line(char *line, struct passwd_line *p);
 int	 parse_maildirsize(const char *s, struct maildirsize *m);
 /* Offset of the detail's delimiter in a local part, or its length. */
 size_t	 address_split(const char *local, const char *delimiters);
-/* May it be a component of a path? */
+/* May a host's name stand in a reply, a header field and a file's name? */
+bool	 host_is_safe(const char *host);
+
+/*
+ * name.c: names that become parts of paths, and their forms.  Pure.
+ */
+
+/* May it be a component of a path, or a part of one? */
 bool	 name_is_safe(const char *name);
+/* Has the path no component that is longer than a file's name may be? */
+bool	 name_fits(const char *path);
+/* ASCII alone. */
 void	 name_lower(char *s);
+/*
+ * A folder as IMAP stores it: UTF-8 to modified UTF-7 in out, of size bytes
+ * with its NUL.  0, or -1 if it is no UTF-8, holds a control character, or
+ * does not fit.
+ */
+int	 name_folder(const char *utf8, char *out, size_t size);
+/*
+ * The domain of len bytes in small letters, its labels in Punycode behind
+ * xn-- or else in UTF-8: each is the same for all forms of a domain.  What is
+ * neither stays as it is.  0, or -1 if it does not fit.
+ */
+int	 name_domain(const char *s, size_t len, bool ascii, char *out,
+	    size_t size);
+/* Is it written otherwise in another form? */
+bool	 name_has_forms(const char *s, size_t len);
+/* Is the domain of len bytes this one, which is name_domain's UTF-8? */
+bool	 name_domain_is(const char *s, size_t len, const char *utf8);
 
 /*
  * template.c: where a user's mailbox is.  Pure.
@@ -175,8 +249,12 @@ struct expansion {
 	const char	*domain;
 };
 
-/* NULL, or what is wrong with the template. */
-const char *template_check(const char *template, enum users users);
+/*
+ * NULL, or what is wrong with the template; has_home says that users have
+ * one.
+ */
+const char *template_check(const char *template, bool has_home);
+
 /* Does it hold the conversion, one of «hndu»?  "~/" counts as h. */
 bool	 template_has(const char *template, char conversion);
 /* Bytes of the directory before its first conversion, or of all of it. */
@@ -219,27 +297,36 @@ size_t	 data_feed(struct data_parser *p, const char *in, size_t inlen,
 /* The end of the last chunk: bytes (0 or 1) that were held back in out. */
 size_t	 data_end(struct data_parser *p, char *out);
 
-/* What is left out of a stored message, and what is quoted in it. */
+/*
+ * What is left out of a stored message, what is quoted in it, and the empty
+ * line that it gets where it does not begin with a header.
+ */
 struct filter {
 	bool		 return_path;	/* drop Return-Path fields */
 	bool		 mbox;	/* drop readers' fields, quote From_ lines */
 	enum filter_state {
 		FILTER_BOL, FILTER_QUOTE, FILTER_TEXT, FILTER_DROP
 	} state;
+	bool		 begun;	/* the first line that stays was seen; set by
+				 * the caller if it follows no trace headers,
+				 * and may be anything */
 	bool		 body;	/* the header is over */
 	bool		 dropping;	/* the last field, and its folds */
 	bool		 cr;	/* the last byte dropped was a CR */
 	uint64_t	 dropped;	/* bytes */
-	uint64_t	 quoted;	/* bytes */
+	uint64_t	 quoted;	/* bytes added, blanks among them */
+	uint64_t	 blanks;	/* empty lines added, with no CR */
 	uint64_t	 lines;	/* dropped LF with no CR before it */
 };
 
-#define FILTER_AHEAD	64	/* bytes that it wants to see of a line */
+#define FILTER_AHEAD	64	/* bytes that it wants to see of a line, */
+#define FILTER_FIRST	1000	/* and of the first: a longest one's name */
 
 /*
  * The next piece to write of in: *out and *outlen, *outlen 0 if nothing of
- * it stays.  Returns how much of in is done with; 0 for «show me more»,
- * which happens with fewer than FILTER_AHEAD bytes and not if last.
+ * it stays.  Returns how much of in is done with; 0 with an *outlen of 0 for
+ * «show me more», which happens with fewer than FILTER_FIRST bytes and not
+ * if last.
  */
 size_t	 filter_next(struct filter *f, const char *in, size_t inlen,
 	    bool last, const char **out, size_t *outlen);
@@ -272,20 +359,55 @@ void	 text_add(struct text *t, ...) __attribute__((__sentinel__));
 void	 text_number(struct text *t, uint64_t n, unsigned int base,
 	    size_t width);
 /*
- * Adds len bytes, control characters as a backslash and three octal digits,
- * and where they are to be quoted a backslash before " and \.
+ * How many bytes at s, of len that are there (at least one), are a character
+ * that is never shown as it is: the controls of ASCII, those of C1 (U+0080
+ * to U+009F) and what ends a line or turns writing round (U+2028 to U+202E,
+ * U+2066 to U+2069) as UTF-8.  0 if they are none.
+ */
+size_t	 text_control(const char *s, size_t len);
+/*
+ * How many of len bytes may stand as they are, up to the first control
+ * character, the first byte that is no part of UTF-8, and where they are to
+ * be quoted the first " or \.
+ */
+size_t	 text_plain(const char *s, size_t len, bool quoted);
+/*
+ * Adds len bytes, what may not stand as it is as a backslash and three octal
+ * digits for each byte, or where it is " or \ as that behind a backslash.
  */
 void	 text_escape(struct text *t, const char *s, size_t len, bool quoted);
 
 /*
- * log.c: what is said to the operator, in syslog or on standard error.
+ * log.c: what is said to the operator, in syslog or on standard error.  A
+ * line that is not taken is waited for a second in all, and then dropped.
  */
+
+/* Where lines go, and what became of those before; made by log_open. */
+struct log {
+	int		 fd;		/* or -1 */
+	bool		 syslog;	/* else standard error */
+	bool		 met;		/* its daemon was there once */
+	bool		 lines;		/* each ends in a newline */
+	bool		 socket;	/* send(2) need not wait for it */
+	bool		 may_block;	/* write(2) would: poll(2) says when */
+	bool		 torn;		/* the last line has no end */
+	int		 left;		/* ms that may still be waited */
+	uint64_t	 dropped;	/* lines since one went through */
+};
+
 struct log_line {
 	struct text	 text;
 	char		 buf[16384];	/* its longest values fit */
 };
 
-void	 log_open(const struct config *cfg);
+/*
+ * Opens *log as cfg->log: standard error with cfg->log_stderr, else syslog.
+ * Where there is no syslog it is standard error too if that is ours, and
+ * cfg->log_stderr says so.  Nothing fails: without either, lines are dropped.
+ */
+void	 log_open(struct log *log, struct config *cfg, bool stderr_is_ours);
+/* One line on standard error, wherever the log is, and as patiently. */
+void	 log_stderr(const struct config *cfg, const char *line);
 void	 log_info(const struct config *cfg, const char *fmt, ...)
 	    __attribute__((__format__(printf, 2, 3)));
 void	 log_warn(const struct config *cfg, const char *fmt, ...)
@@ -315,8 +437,9 @@ const struct reply *reply_errno(int err);
 const struct reply *failure_reply(const struct failure *f,
 	    const struct config *cfg);
 /*
- * Notes that call(path) failed with errno, as the one we are now: with EACCES
- * it looks for what denies in an absolute path.  Returns -1, errno kept.
+ * Notes that call(path) failed with errno, as the one we are now: with EACCES,
+ * ENOENT, ENOTDIR and ELOOP it looks for the component of an absolute path
+ * that is at fault.  Returns -1, errno kept.
  */
 int	 failure_errno(struct failure *f, const char *call,
 	    const char *pathfmt, ...)
@@ -436,6 +559,11 @@ void	 os_instance(char *text, size_t size);
  */
 int	 os_copy(int from, off_t offset, int to, uint64_t len,
 	    uint64_t *written);
+/*
+ * Gives up what neither this process nor any program that it becomes has a
+ * use for.
+ */
+void	 os_shed(void);
 /* A file in dir that has no name. */
 int	 os_tmpfile(const char *dir);
 /*
@@ -528,6 +656,27 @@ struct mailbox {
 	bool		 has_quota;
 };
 
+struct lookup;
+
+/* Where users are looked up: what -U names. */
+struct source {
+	const char	*name;		/* behind it, if takes_path, ":/PATH" */
+	/* 1 with the mailbox, 0 if there is no such user, -1 for failure. */
+	int		 (*find)(struct lookup *, struct mailbox *,
+			    struct failure *);
+	bool		 takes_path;
+	bool		 has_home;	/* a user has one */
+	bool		 makes_mailboxes; /* those that are missing */
+	bool		 is_system;	/* its users have groups; root is one */
+	bool		 asks_nss;	/* whatever -u says */
+	bool		 names_ids;	/* by names too, if -u does not say */
+	bool		 root_wants_u;
+};
+
+/* Reads -U's argument.  NULL, or what is wrong with it. */
+const char *user_source(const char *arg, struct config *cfg);
+/* May finding a user ask NSS, and so want its sockets? */
+bool	 user_asks_nss(const struct config *cfg);
 /* 0, or -1 and the failure.  mailbox_free in both cases. */
 int	 user_find(const struct config *cfg, const struct address *a,
 	    struct mailbox *mb, struct failure *f);
@@ -535,7 +684,10 @@ void	 mailbox_free(struct mailbox *mb);
 /* If it is missing: not with -U dir, nor where it is no user's alone. */
 bool	 mailbox_may_be_made(const struct config *cfg,
 	    const struct mailbox *mb);
-/* Of -u: a name or number, a group behind a colon.  0 or -1. */
+/*
+ * Of -u: a name or number, a group behind a colon; *name is the login name or
+ * NULL, to be freed.  1, 0 if nobody has that name, or -1 with errno.
+ */
 int	 user_option(const char *s, struct config *cfg, char **name);
 
 /*
@@ -864,6 +1016,7 @@ struct client {
 	const struct config	*cfg;
 	bool			 gone;		/* the client has */
 	bool			 ending;	/* we were told to end */
+	time_t			 deadline;	/* for replies then, or 0 */
 	bool			 no_socket;	/* standard output is none */
 	bool			 decided;	/* how lines end: */
 	bool			 lf;
@@ -880,6 +1033,26 @@ enum client_input {
 	CLIENT_MORE, CLIENT_TIMEOUT, CLIENT_ENDING, CLIENT_GONE, CLIENT_EOF
 };
 
+/*
+ * At the start: opens those of the descriptors 0 to 2 that are closed, on
+ * /dev/null.  0, or -1 and errno.
+ */
+int	 client_open(void);
+/*
+ * Puts standard error on /dev/null if it is the client's, as it is with Exim,
+ * sendmail, spawn(8) and inetd, and says so in *shielded.  0, or -1 and errno.
+ */
+int	 client_shield(bool *shielded);
+/* Is standard input a socket that waits for connections? */
+bool	 client_listens(void);
+/*
+ * Blocks the signals that end us but while the client is waited for, and
+ * ignores those that only say what a system call says as well.  Or undoes
+ * it, for another program; one that has come meanwhile ends the process
+ * then.  0, or -1 and errno.
+ */
+int	 client_signals(void);
+int	 client_signals_default(void);
 /* 0, or -1 and errno; client_free in both cases. */
 int	 client_init(struct client *c, const struct config *cfg);
 void	 client_free(struct client *c);
@@ -913,6 +1086,8 @@ void	 client_used(struct client *c, size_t n);
  * read away, and *len is above COMMAND_MAX.
  */
 enum client_input client_line(struct client *c, char **line, size_t *len);
+/* Says 421 to a client that we cannot serve. */
+void	 client_refuse(const struct config *cfg, const char *why);
 
 /*
  * session.c: the dialogue.
@@ -923,7 +1098,5 @@ enum client_input client_line(struct client *c, char **line, size_t *len);
  * 0, or -1 if it could not even begin.
  */
 int	 session_run(const struct config *cfg);
-/* Says 421 to a client that we cannot serve. */
-void	 session_refuse(const struct config *cfg, const char *why);
 
 #endif

@@ -1,51 +1,299 @@
 /*
  * What is said to the operator: a line in syslog, or on standard error with
- * -e.  Never a raw control character, whoever wrote it.
+ * -e.  Never a raw control character, whoever wrote it, and never for long:
+ * syslog(3) waits as long as the daemon likes, and so does a full pipe, while
+ * a client that has had no answer sends its message again.
  */
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lmtpd.h"
 
 #define VALUE_MAX	512	/* bytes of one value in a line */
+#define TEXT_MAX	(3 * COMMAND_MAX)	/* of a sentence, not escaped */
+#define OUT_MAX		(4 * TEXT_MAX + 64)	/* and what stands before it */
+#define PATIENCE_MS	1000	/* for all lines of the process */
+#define RETRY_MS	20	/* between two looks for a daemon */
+
+/* As syslog(3) finds it: it may want a stream instead of datagrams. */
+static int
+log_connect(struct log *log)
+{
+	static const struct sockaddr_un addr = { AF_UNIX, "/dev/log" };
+	static const int types[] = { SOCK_DGRAM, SOCK_STREAM };
+	int fd, save;
+	size_t i;
+
+	for (i = 0; i < nitems(types); i++) {
+		fd = socket(AF_UNIX, types[i] | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		    0);
+		if (fd == -1)
+			return -1;
+		if (connect(fd, (const struct sockaddr *)&addr,
+		    sizeof(addr)) == 0) {
+			log->fd = fd;
+			log->met = true;
+			log->lines = types[i] == SOCK_STREAM;
+			log->torn = false;
+			return 0;
+		}
+		save = errno;
+		close(fd);
+		errno = save;
+		if (errno != EPROTOTYPE)
+			break;
+	}
+	return -1;
+}
+
+/*
+ * Others write to it as well, so it must not become non-blocking for them.
+ * A pipe or terminal is opened once more, for us alone, where that can be
+ * done: between poll(2) and write(2) others may fill it.
+ */
+static void
+log_use_stderr(struct log *log)
+{
+	struct stat st;
+	bool is_terminal;
+	int fd;
+
+	log->fd = STDERR_FILENO;
+	log->lines = true;
+	if (fstat(STDERR_FILENO, &st) == -1)
+		return;
+	log->socket = S_ISSOCK(st.st_mode);
+	is_terminal = S_ISCHR(st.st_mode) && isatty(STDERR_FILENO);
+	if (!S_ISFIFO(st.st_mode) && !is_terminal)
+		return;
+	fd = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK |
+	    O_NOCTTY | O_CLOEXEC);
+	if (fd != -1)
+		log->fd = fd;
+	else
+		log->may_block = true;
+}
 
 void
-log_open(const struct config *cfg)
+log_open(struct log *log, struct config *cfg, bool stderr_is_ours)
 {
+	memset(log, 0, sizeof(*log));
+	log->fd = -1;
+	log->left = PATIENCE_MS;
+	cfg->log = log;
 	/* At once: later on we may be somebody who must not. */
-	if (!cfg->log_stderr)
-		openlog("lmtpd", LOG_PID | LOG_NDELAY, LOG_MAIL);
-}
-
-/* text is clean.  If the log cannot be written there is nobody to tell. */
-static void
-log_text(const struct config *cfg, int priority, const char *text)
-{
-	int save = errno;
-
+	if (!cfg->log_stderr && log_connect(log) == -1 && errno != EAGAIN)
+		cfg->log_stderr = stderr_is_ours;
 	if (cfg->log_stderr)
-		dprintf(STDERR_FILENO, "lmtpd[%ld]: %s\n", (long)getpid(),
-		    text);
+		log_use_stderr(log);
 	else
-		syslog(priority, "%s", text);
-	errno = save;
+		log->syslog = log->socket = true;
 }
 
-static void
-log_format(const struct config *cfg, int priority, const char *fmt,
-    va_list ap)
+/*
+ * Waits at most ms, and no longer than may still be waited in all.  The
+ * signals that end us stay blocked, and are heeded where we go on to.
+ */
+static bool
+log_wait(struct log *log, int fd, int ms)
 {
-	char raw[3 * COMMAND_MAX], clean[4 * sizeof(raw) + 1];
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+	struct timespec begun, now;
+
+	if (log->left <= 0)
+		return false;
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	(void)poll(&pfd, 1, ms < log->left ? ms : log->left);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	/* At least one, so that it comes to an end whatever poll says. */
+	log->left -= 1 + (int)((now.tv_sec - begun.tv_sec) * 1000 +
+	    (now.tv_nsec - begun.tv_nsec) / 1000000);
+	return true;
+}
+
+/* Some of the line, without waiting.  How much, or -1 and errno. */
+static ssize_t
+log_try(const struct log *log, const char *line, size_t len)
+{
+	struct pollfd pfd = { .fd = log->fd, .events = POLLOUT };
+
+	if (log->fd == -1) {
+		errno = ENOTCONN;
+		return -1;
+	}
+	if (log->socket)
+		return send(log->fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (log->may_block && poll(&pfd, 1, 0) == 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	/* For as much as this there is room where poll says that there is. */
+	return write(log->fd, line, len < PIPE_BUF ? len : PIPE_BUF);
+}
+
+static bool
+is_gone(int err)
+{
+	return err == ECONNREFUSED || err == ECONNRESET || err == ENOTCONN ||
+	    err == EPIPE;
+}
+
+/*
+ * Looks for a daemon that has gone, at once the first time.  One that was
+ * there has perhaps been restarted, and is looked for as long as may be
+ * waited.  False if it is given up for this line.
+ */
+static bool
+log_reconnect(struct log *log, bool first)
+{
+	if (!log->syslog)
+		return false;
+	if (log->fd != -1)
+		close(log->fd);
+	log->fd = -1;
+	if (!first && (!log->met || !log_wait(log, -1, RETRY_MS)))
+		return false;
+	/* If it is not there yet, the next try to write says so. */
+	(void)log_connect(log);
+	return true;
+}
+
+/* True if the log has all of it. */
+static bool
+log_put(struct log *log, const char *line, size_t len)
+{
+	unsigned int lost = 0;
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < len) {
+		n = log_try(log, line + done, len - done);
+		if (n > 0)
+			done += (size_t)n;
+		else if (n == 0)
+			break;
+		else if (is_gone(errno) && log_reconnect(log, lost++ == 0))
+			done = 0;
+		else if (errno != EINTR && (errno != EAGAIN ||
+		    !log_wait(log, log->fd, PATIENCE_MS)))
+			break;
+	}
+	if (done > 0)
+		log->torn = log->lines && done < len;
+	return done == len;
+}
+
+/*
+ * Begins a line.  It has no time: each daemon puts the moment in which it
+ * came, in its own time zone, where none is given, and one of ours it might
+ * believe (syslog-ng and busybox do), which would cost us the reading of the
+ * zone's file.
+ */
+static void
+log_head(const struct config *cfg, int priority, struct text *t)
+{
+	if (cfg->log->torn)
+		text_add(t, "\n", NULL);
+	if (cfg->log->syslog) {
+		text_add(t, "<", NULL);
+		text_number(t, (unsigned int)(LOG_MAIL | priority), 10, 0);
+		text_add(t, ">", NULL);
+	}
+	text_add(t, "lmtpd[", NULL);
+	text_number(t, (uint64_t)cfg->pid, 10, 0);
+	text_add(t, "]: ", NULL);
+}
+
+/* The last byte of the buffer is kept for the newline. */
+static bool
+log_tail(const struct config *cfg, struct text *t)
+{
+	t->size++;
+	if (cfg->log->lines)
+		text_add(t, "\n", NULL);
+	return log_put(cfg->log, t->buf, t->len);
+}
+
+/* Says how many lines were dropped, before the first that is taken again. */
+static bool
+log_dropped(const struct config *cfg)
+{
+	struct log *log = cfg->log;
+	char out[128];
+	struct text t;
+
+	if (log->dropped == 0)
+		return true;
+	text_init(&t, out, sizeof(out) - 1);
+	log_head(cfg, LOG_WARNING, &t);
+	text_number(&t, log->dropped, 10, 0);
+	text_add(&t, log->dropped == 1 ? " line was" : " lines were",
+	    " dropped here, as the log did not take them", NULL);
+	if (!log_tail(cfg, &t))
+		return false;
+	log->dropped = 0;
+	return true;
+}
+
+/* One line of len bytes, which is clean, or made so on the way. */
+static void
+log_text(const struct config *cfg, int priority, const char *s, size_t len,
+    bool clean)
+{
+	char out[OUT_MAX];
 	struct text t;
 	int save = errno;
 
+	if (cfg->log == NULL)
+		return;
+	if (log_dropped(cfg)) {
+		text_init(&t, out, sizeof(out) - 1);
+		log_head(cfg, priority, &t);
+		if (clean)
+			text_bytes(&t, s, len);
+		else
+			text_escape(&t, s, len, false);
+		if (!log_tail(cfg, &t))
+			cfg->log->dropped++;
+	} else
+		cfg->log->dropped++;
+	errno = save;
+}
+
+void
+log_stderr(const struct config *cfg, const char *line)
+{
+	struct config other = *cfg;
+	struct log log;
+
+	other.log_stderr = true;
+	log_open(&log, &other, true);
+	log_text(&other, LOG_WARNING, line, strlen(line), false);
+	if (log.fd != STDERR_FILENO)
+		close(log.fd);
+}
+
+/* With printf's means: only warnings and the dialogue of -v come here. */
+static void __attribute__((__format__(printf, 3, 0)))
+log_format(const struct config *cfg, int priority, const char *fmt,
+    va_list ap)
+{
+	char raw[TEXT_MAX];
+	int save = errno;
+
 	vsnprintf(raw, sizeof(raw), fmt, ap);
-	text_init(&t, clean, sizeof(clean));
-	text_escape(&t, raw, strlen(raw), false);
-	log_text(cfg, priority, clean);
+	log_text(cfg, priority, raw, strlen(raw), false);
 	errno = save;
 }
 
@@ -69,22 +317,6 @@ log_warn(const struct config *cfg, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* Bytes that may stand as they are, in no quotes. */
-static size_t
-plain_bytes(const char *s, size_t len)
-{
-	size_t i;
-
-	for (i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)s[i];
-
-		if (c <= ' ' || c == 0x7f || c == '"' || c == '\\' ||
-		    c == '=')
-			break;
-	}
-	return i;
-}
-
 void
 log_begin(struct log_line *l)
 {
@@ -94,18 +326,25 @@ log_begin(struct log_line *l)
 void
 log_add(struct log_line *l, const char *key, const char *value)
 {
-	size_t len = strlen(value);
+	size_t len = strnlen(value, VALUE_MAX), cut;
 
-	if (len > VALUE_MAX)
-		len = VALUE_MAX;
+	/* Not within a character of UTF-8, which has four bytes at most. */
+	if (value[len] != '\0')
+		for (cut = len; cut > 0 && len - cut < 4; cut--)
+			if (((unsigned char)value[cut] & 0xc0) != 0x80) {
+				len = cut;
+				break;
+			}
 	text_add(&l->text, l->text.len > 0 ? " " : "", key, "=", NULL);
-	if (len > 0 && plain_bytes(value, len) == len) {
+	if (len > 0 && text_plain(value, len, true) == len &&
+	    memchr(value, ' ', len) == NULL &&
+	    memchr(value, '=', len) == NULL) {
 		text_bytes(&l->text, value, len);
 		return;
 	}
-	text_bytes(&l->text, "\"", 1);
+	text_add(&l->text, "\"", NULL);
 	text_escape(&l->text, value, len, true);
-	text_bytes(&l->text, "\"", 1);
+	text_add(&l->text, "\"", NULL);
 }
 
 void
@@ -118,5 +357,5 @@ log_number(struct log_line *l, const char *key, uint64_t n)
 void
 log_send(const struct config *cfg, struct log_line *l)
 {
-	log_text(cfg, LOG_INFO, l->buf);
+	log_text(cfg, LOG_INFO, l->buf, l->text.len, true);
 }

@@ -390,13 +390,14 @@ write_tmp(struct delivery *d, const struct draft *draft)
 {
 	struct maildir *m = d->state;
 	struct filter filter = {
-		.return_path = (d->cfg->trace & TRACE_RETURN_PATH) != 0
+		.return_path = (d->cfg->trace & TRACE_RETURN_PATH) != 0,
+		.begun = draft->head.len == 0
 	};
 
 	if (message_write(d->message, d->fd, &filter, &draft->head, "",
 	    &d->size) == -1)
 		return maildir_fail(d, "write", m->tmp);
-	m->lines = draft->headlines - filter.lines;
+	m->lines = draft->headlines - filter.lines + filter.blanks;
 	return 0;
 }
 

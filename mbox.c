@@ -705,7 +705,8 @@ append(struct delivery *d, const struct draft *draft)
 {
 	struct filter filter = {
 		.return_path = (d->cfg->trace & TRACE_RETURN_PATH) != 0,
-		.mbox = true
+		.mbox = true,
+		.begun = draft->head.len == 0
 	};
 	struct mbox *m = d->state;
 	const char *missing, *tail;

@@ -4,8 +4,11 @@
  */
 #include <sys/stat.h>
 #ifdef __linux__
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <linux/capability.h>
 #include <linux/magic.h>
 #endif
 
@@ -586,3 +589,56 @@ os_may_make(const char *path, size_t fixed)
 	    (size_t)(slash - copy) > fixed && slash > copy);
 	return r;
 }
+
+#ifdef __linux__
+
+/*
+ * Root's, that a program which does TLS, and lmtpd behind it, may want: keys
+ * and mailboxes that are others', becoming somebody, a jail, locked memory.
+ */
+#define CAP_BIT(cap)	((uint64_t)1 << (cap))
+#define WANTED		(CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_DAC_OVERRIDE) | \
+			    CAP_BIT(CAP_DAC_READ_SEARCH) | \
+			    CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_FSETID) | \
+			    CAP_BIT(CAP_KILL) | CAP_BIT(CAP_SETGID) | \
+			    CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETPCAP) | \
+			    CAP_BIT(CAP_NET_BIND_SERVICE) | \
+			    CAP_BIT(CAP_IPC_LOCK) | CAP_BIT(CAP_SYS_CHROOT) | \
+			    CAP_BIT(CAP_SYS_NICE) | \
+			    CAP_BIT(CAP_SYS_RESOURCE) | \
+			    CAP_BIT(CAP_AUDIT_WRITE))
+
+/*
+ * The bounding set is what root has after an exec.  No filter of system
+ * calls: it would be that of every program to come.
+ */
+void
+os_shed(void)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3
+	};
+	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
+	int cap;
+
+	/* Where it is refused there is nothing to give up. */
+	for (cap = 0; cap < 64; cap++)
+		if ((WANTED & CAP_BIT(cap)) == 0)
+			(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	if (syscall(SYS_capget, &head, caps) == 0) {
+		caps[0].permitted &= (uint32_t)WANTED;
+		caps[0].effective &= (uint32_t)WANTED;
+		caps[1].permitted = caps[1].effective = 0;
+		(void)syscall(SYS_capset, &head, caps);
+	}
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+#else
+
+void
+os_shed(void)
+{
+}
+
+#endif

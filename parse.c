@@ -23,12 +23,6 @@ is_alnum(char c)
 }
 
 static bool
-is_control(char c)
-{
-	return (unsigned char)c < 0x20 || c == 0x7f;
-}
-
-static bool
 is_utf8(char c)
 {
 	return (unsigned char)c >= 0x80;
@@ -56,8 +50,13 @@ parse_command(char *line, size_t len)
 	char *args;
 	size_t i;
 
+	/*
+	 * Of the controls above ASCII those that are written in UTF-8: a byte
+	 * from 0x80 to 0x9f by itself is a letter in addresses of some older
+	 * charsets.
+	 */
 	for (i = 0; i < len; i++)
-		if (is_control(line[i]))
+		if (text_control(line + i, len - i) > 0)
 			return NULL;
 	while (len > 0 && line[len - 1] == ' ')
 		line[--len] = '\0';
@@ -65,6 +64,40 @@ parse_command(char *line, size_t len)
 	while (*args == ' ')
 		*args++ = '\0';
 	return args;
+}
+
+/*
+ * Somebody who speaks another protocol, of which only the first line is
+ * sure: a browser that a web page has made post a whole dialogue, a proxy
+ * whose own line would put every reply one late.  Obeyed, they would reach
+ * mailboxes or make a client misread what became of its mail.
+ */
+bool
+line_is_foreign(const char *line, size_t len)
+{
+	static const char *const verbs[] = {
+		"GET", "POST", "PUT", "HEAD", "OPTIONS", "DELETE", "PATCH",
+		"TRACE", "CONNECT", "PRI", "PROXY"
+	};
+	size_t i, word = strcspn(line, " ");
+
+	for (i = 0; i < len; i++)
+		if ((unsigned char)line[i] < ' ' && line[i] != '\t')
+			return true;
+	if (len == 0 || memchr(line, ':', word) != NULL ||
+	    strstr(line, " HTTP/") != NULL)
+		return true;
+	for (i = 0; i < nitems(verbs); i++)
+		if (word_is(line, word, verbs[i]))
+			return true;
+	return false;
+}
+
+/* A record of TLS, or a hello of SSL 2, which need not hold a line's end. */
+bool
+byte_is_foreign(char c)
+{
+	return c == 0x16 || is_utf8(c);
 }
 
 /* RFC 5321 4.1.2, and obs-domain's UTF-8.  Behind it, or NULL. */
@@ -135,14 +168,6 @@ static bool
 ends_path(const char *s)
 {
 	return s != NULL && *s == '>' && (s[1] == '\0' || s[1] == ' ');
-}
-
-void
-name_lower(char *s)
-{
-	for (; *s != '\0'; s++)
-		if (*s >= 'A' && *s <= 'Z')
-			*s = (char)(*s - 'A' + 'a');
 }
 
 int
@@ -323,50 +348,6 @@ parse_flag(const char *value, bool *flag)
 	return PARAM_OK;
 }
 
-static enum param_error
-parse_param(const char *s, size_t len, bool rcpt, struct params *p)
-{
-	const char *value = memchr(s, '=', len);
-	size_t key = value != NULL ? (size_t)(value - s) : len, vlen = 0;
-
-	if (value != NULL) {
-		value++;
-		vlen = len - key - 1;
-	}
-	if (rcpt) {
-		if (word_is(s, key, "IGNOREQUOTA"))
-			return parse_flag(value, &p->ignorequota);
-		return PARAM_UNKNOWN;
-	}
-	if (word_is(s, key, "SIZE"))
-		return parse_size_param(value, vlen, p);
-	if (word_is(s, key, "SMTPUTF8"))
-		return parse_flag(value, &p->smtputf8);
-	if (!word_is(s, key, "BODY"))
-		return PARAM_UNKNOWN;
-	if (p->has_body || value == NULL || (!word_is(value, vlen, "7BIT") &&
-	    !word_is(value, vlen, "8BITMIME")))
-		return PARAM_VALUE;
-	p->has_body = true;
-	return PARAM_OK;
-}
-
-enum param_error
-parse_params(const char *s, bool rcpt, struct params *p)
-{
-	enum param_error error;
-	size_t len;
-
-	memset(p, 0, sizeof(*p));
-	for (s = skip_spaces(s); *s != '\0'; s = skip_spaces(s + len)) {
-		len = strcspn(s, " ");
-		error = parse_param(s, len, rcpt, p);
-		if (error != PARAM_OK)
-			return error;
-	}
-	return PARAM_OK;
-}
-
 static int
 hex_digit(char c)
 {
@@ -409,6 +390,96 @@ parse_xtext(const char *s, size_t len, char *out, size_t size)
 	return 0;
 }
 
+static enum param_error
+parse_body_param(const char *value, size_t len, struct params *p)
+{
+	if (p->has_body || value == NULL || (!word_is(value, len, "7BIT") &&
+	    !word_is(value, len, "8BITMIME")))
+		return PARAM_VALUE;
+	p->has_body = true;
+	return PARAM_OK;
+}
+
+static enum param_error
+parse_orcpt(const char *value, size_t len, struct params *p)
+{
+	/* If it is not encoded as it should be, the log has it as it came. */
+	if (parse_xtext(value, len, p->orcpt, sizeof(p->orcpt)) == -1) {
+		if (len >= sizeof(p->orcpt))
+			len = sizeof(p->orcpt) - 1;
+		memcpy(p->orcpt, value, len);
+		p->orcpt[len] = '\0';
+	}
+	return PARAM_OK;
+}
+
+/*
+ * What some clients send unasked, and what means nothing to a delivery: any
+ * value will do, once.
+ */
+static enum param_error
+parse_ignored(const char *s, size_t key, const char *value, size_t len,
+    bool rcpt, struct params *p)
+{
+	static const struct {
+		const char	*name;
+		bool		 rcpt;
+	} ignored[] = {
+		{ "RET", false }, { "ENVID", false }, { "AUTH", false },
+		{ "NOTIFY", true }, { "ORCPT", true }
+	};
+	size_t i;
+
+	for (i = 0; i < nitems(ignored); i++)
+		if (ignored[i].rcpt == rcpt && word_is(s, key,
+		    ignored[i].name))
+			break;
+	if (i == nitems(ignored))
+		return PARAM_UNKNOWN;
+	if (len == 0 || (p->ignored & 1u << i) != 0)
+		return PARAM_VALUE;
+	p->ignored |= 1u << i;
+	return word_is(s, key, "ORCPT") ? parse_orcpt(value, len, p) :
+	    PARAM_OK;
+}
+
+static enum param_error
+parse_param(const char *s, size_t len, bool rcpt, struct params *p)
+{
+	const char *value = memchr(s, '=', len);
+	size_t key = value != NULL ? (size_t)(value - s) : len, vlen = 0;
+
+	if (value != NULL) {
+		value++;
+		vlen = len - key - 1;
+	}
+	if (rcpt && word_is(s, key, "IGNOREQUOTA"))
+		return parse_flag(value, &p->ignorequota);
+	if (!rcpt && word_is(s, key, "SIZE"))
+		return parse_size_param(value, vlen, p);
+	if (!rcpt && word_is(s, key, "SMTPUTF8"))
+		return parse_flag(value, &p->smtputf8);
+	if (!rcpt && word_is(s, key, "BODY"))
+		return parse_body_param(value, vlen, p);
+	return parse_ignored(s, key, value, vlen, rcpt, p);
+}
+
+enum param_error
+parse_params(const char *s, bool rcpt, struct params *p)
+{
+	enum param_error error;
+	size_t len;
+
+	memset(p, 0, sizeof(*p));
+	for (s = skip_spaces(s); *s != '\0'; s = skip_spaces(s + len)) {
+		len = strcspn(s, " ");
+		error = parse_param(s, len, rcpt, p);
+		if (error != PARAM_OK)
+			return error;
+	}
+	return PARAM_OK;
+}
+
 int
 parse_xforward(const char *s, char *ident, size_t size)
 {
@@ -416,8 +487,7 @@ parse_xforward(const char *s, char *ident, size_t size)
 	bool has_ident = false;
 	size_t key, len;
 
-	if (*s == '\0')
-		return -1;
+	/* Of no attribute at all there is none that could be wrong. */
 	for (; *s != '\0'; s = skip_spaces(s + len)) {
 		len = strcspn(s, " ");
 		key = strcspn(s, "= ");
@@ -504,37 +574,113 @@ address_split(const char *local, const char *delimiters)
 }
 
 bool
-name_is_safe(const char *name)
+host_is_safe(const char *host)
 {
-	return name[0] != '\0' && name[0] != '.' &&
-	    strchr(name, '/') == NULL && strlen(name) <= NAME_BYTES;
+	size_t n = strspn(host, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789.-_:[]");
+
+	return n > 0 && n <= HOST_BYTES && host[n] == '\0';
 }
 
 /*
  * The passwd-file, as Dovecot reads it.
  */
-bool
-parse_passwd_key(const char *line, size_t len, const char *user,
-    const char *domain)
+/* The rank of a line that begins with names[i]; SIZE_MAX for none. */
+static size_t
+passwd_rank(const char *line, size_t len, const struct passwd_keys *k,
+    size_t i)
 {
-	size_t n = strlen(user);
+	size_t n = k->lens[i];
+	const char *colon;
 
-	if (len < n || line[0] == '#' || memcmp(line, user, n) != 0)
-		return false;
-	/* The password is no part of a name. */
-	if (memchr(user, ':', n) != NULL ||
-	    (domain != NULL && strchr(domain, ':') != NULL))
-		return false;
-	if (domain != NULL) {
-		size_t dlen = strlen(domain);
-
-		if (len - n <= dlen || line[n] != '@' ||
-		    strncasecmp(line + n + 1, domain, dlen) != 0)
-			return false;
-		n += 1 + dlen;
-	}
+	/* A comment is no line; the password is no part of a name. */
+	if (line[0] == '#' || memchr(line, ':', n) != NULL)
+		return SIZE_MAX;
+	line += n;
+	len -= n;
+	colon = memchr(line, ':', len);
 	/* A name alone is a line of that user, though a bad one. */
-	return n == len || line[n] == ':';
+	if (colon != NULL)
+		len = (size_t)(colon - line);
+	else if (len > 0 && line[len - 1] == '\r')
+		len--;
+	if (len == 0)
+		return 2 * i + 1;
+	return k->domain != NULL && line[0] == '@' &&
+	    name_domain_is(line + 1, len - 1, k->domain) ? 2 * i : SIZE_MAX;
+}
+
+/* Of a file's lines all but a few end here. */
+static inline bool
+passwd_begins(const char *line, size_t len, const char *name, size_t n)
+{
+	if (len < n)
+		return false;
+	/* From its end: names of one file often begin alike. */
+	while (n > 0 && line[n - 1] == name[n - 1])
+		n--;
+	return n == 0;
+}
+
+static inline size_t
+passwd_key(const char *line, size_t len, const struct passwd_keys *k,
+    size_t best)
+{
+	size_t i, rank;
+
+	for (i = 0; 2 * i < best; i++) {
+		if (!passwd_begins(line, len, k->names[i], k->lens[i]))
+			continue;
+		rank = passwd_rank(line, len, k, i);
+		if (rank < best)
+			return rank;
+	}
+	return best;
+}
+
+size_t
+parse_passwd_key(const char *line, size_t len, const struct passwd_keys *k,
+    size_t best)
+{
+	return passwd_key(line, len, k, best);
+}
+
+size_t
+parse_passwd_lines(const char *s, size_t len, const struct passwd_keys *k,
+    struct passwd_match *m)
+{
+	const char *line = s, *end = s + len, *lf;
+	size_t rank;
+
+	m->line = NULL;
+	while (m->line == NULL && line < end &&
+	    (lf = memchr(line, '\n', (size_t)(end - line))) != NULL) {
+		m->lines++;
+		rank = passwd_key(line, (size_t)(lf - line), k, m->best);
+		if (rank < m->best) {
+			m->best = rank;
+			m->line = line;
+			m->len = (size_t)(lf - line);
+		}
+		line = lf + 1;
+	}
+	return (size_t)(line - s);
+}
+
+bool
+parse_passwd_torn(const char *line, size_t len, const struct passwd_keys *k)
+{
+	size_t i, n;
+
+	if (len == 0 || line[0] == '#' || memchr(line, ':', len) != NULL)
+		return false;
+	for (i = 0; i < k->n; i++) {
+		n = k->lens[i];
+		if (memcmp(line, k->names[i], len < n ? len : n) == 0 &&
+		    (len <= n || line[n] == '@'))
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -620,7 +766,7 @@ const char *
 parse_passwd_line(char *line, struct passwd_line *p)
 {
 	enum { NAME, PASSWORD, UID, GID, GECOS, HOME, SHELL, FIELDS };
-	char *field[FIELDS];
+	const char *field[FIELDS];
 	size_t n;
 
 	memset(p, 0, sizeof(*p));
@@ -628,10 +774,11 @@ parse_passwd_line(char *line, struct passwd_line *p)
 	n = strlen(line);
 	if (n > 0 && line[n - 1] == '\r')
 		line[n - 1] = '\0';
-	for (n = 0; n < FIELDS && line != NULL; n++)
-		field[n] = strsep(&line, ":");
-	if (n <= HOME)
-		return "too few fields";
+	for (n = 0; n < FIELDS; n++) {
+		if (n == PASSWORD && line == NULL)
+			return "it is a name alone";
+		field[n] = line == NULL ? "" : strsep(&line, ":");
+	}
 	p->name = field[NAME];
 	p->uid = field[UID];
 	p->gid = field[GID];

@@ -585,33 +585,6 @@ is_time_for(const struct session *s, enum need need)
 	return true;
 }
 
-/*
- * Somebody who speaks another protocol, of which only the first line is
- * sure: a browser that a web page has made post a whole dialogue, a proxy
- * whose own line would put every reply one late.  Obeyed, they would reach
- * mailboxes or make a client misread what became of its mail.
- */
-static bool
-is_stranger(const char *line, size_t len)
-{
-	static const char *const verbs[] = {
-		"GET", "POST", "PUT", "HEAD", "OPTIONS", "DELETE", "PATCH",
-		"TRACE", "CONNECT", "PRI", "PROXY"
-	};
-	size_t i, word = strcspn(line, " ");
-
-	for (i = 0; i < len; i++)
-		if ((unsigned char)line[i] < ' ' && line[i] != '\t')
-			return true;
-	if (len == 0 || memchr(line, ':', word) != NULL ||
-	    strstr(line, " HTTP/") != NULL)
-		return true;
-	for (i = 0; i < nitems(verbs); i++)
-		if (word_is(line, word, verbs[i]))
-			return true;
-	return false;
-}
-
 static const struct reply *
 command_run(struct session *s, char *line, size_t len)
 {
@@ -622,7 +595,7 @@ command_run(struct session *s, char *line, size_t len)
 		return &long_line;
 	if (s->cfg->verbose)
 		log_info(s->cfg, "C: %s", line);
-	if (s->lines++ == 0 && is_stranger(line, len)) {
+	if (s->lines++ == 0 && line_is_foreign(line, len)) {
 		session_end(s, &no_stranger, "another protocol");
 		return NULL;
 	}
@@ -674,17 +647,14 @@ session_log(const struct session *s)
 	log_send(s->cfg, &l);
 }
 
-/*
- * TLS begins with a record that need not have the end of a line in it: who
- * speaks it would wait for us as we for him.
- */
+/* Who speaks TLS would wait for us, as we for the end of a line. */
 static bool
 speaks_tls(struct session *s)
 {
 	const char *in;
 
 	return await_input(s) && client_input(&s->client, &in) > 0 &&
-	    (in[0] == 0x16 || (in[0] & 0x80) != 0);
+	    byte_is_foreign(in[0]);
 }
 
 static void
@@ -737,20 +707,4 @@ session_run(const struct config *cfg)
 	free(s->env.rcpts);
 	free(s);
 	return r;
-}
-
-void
-session_refuse(const struct config *cfg, const char *why)
-{
-	char clean[REPLY_MAX];
-	struct client client;
-	struct text t;
-
-	text_init(&t, clean, sizeof(clean));
-	text_escape(&t, why, strlen(why), false);
-	if (client_init(&client, cfg) == -1)
-		return;
-	client_say(&client, "421 ", "4.3.5", clean, NULL);
-	client_flush(&client);
-	client_free(&client);
 }

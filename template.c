@@ -27,7 +27,7 @@ template_has(const char *template, char conversion)
 }
 
 const char *
-template_check(const char *template, enum users users)
+template_check(const char *template, bool has_home)
 {
 	const char *s;
 
@@ -36,9 +36,8 @@ template_check(const char *template, enum users users)
 	for (s = template; (s = strchr(s, '%')) != NULL; s += 2)
 		if (s[1] == '\0' || strchr("hndu%", s[1]) == NULL)
 			return "after % in a template comes h, n, d, u or %";
-	if ((users == USERS_DIR || users == USERS_ANY) &&
-	    template_has(template, 'h'))
-		return "with -U dir or any nobody has a home";
+	if (!has_home && template_has(template, 'h'))
+		return "with this -U nobody has a home";
 	return NULL;
 }
 

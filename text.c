@@ -55,24 +55,113 @@ text_number(struct text *t, uint64_t n, unsigned int base, size_t width)
 	text_bytes(t, digits + i, sizeof(digits) - i);
 }
 
+/* The bytes of the well-formed UTF-8 character at s, RFC 3629, or 0. */
+static size_t
+utf8_bytes(const char *s, size_t len)
+{
+	unsigned char c = (unsigned char)s[0], next;
+	size_t i, n;
+
+	if (c < 0x80)
+		return 1;
+	n = c < 0xc2 || c > 0xf4 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+	if (n == 0 || n > len)
+		return 0;
+	for (i = 1; i < n; i++)
+		if (((unsigned char)s[i] & 0xc0) != 0x80)
+			return 0;
+	/* Longer than it has to be, half of a pair, or past the last. */
+	next = (unsigned char)s[1];
+	if ((c == 0xe0 && next < 0xa0) || (c == 0xed && next > 0x9f) ||
+	    (c == 0xf0 && next < 0x90) || (c == 0xf4 && next > 0x8f))
+		return 0;
+	return n;
+}
+
+size_t
+text_control(const char *s, size_t len)
+{
+	unsigned char c = (unsigned char)s[0], second, third;
+
+	if (c < ' ' || c == 0x7f)
+		return 1;
+	if (len < 2 || (c != 0xc2 && c != 0xe2))
+		return 0;
+	second = (unsigned char)s[1];
+	if (c == 0xc2)
+		return second >= 0x80 && second <= 0x9f ? 2 : 0;
+	if (len < 3)
+		return 0;
+	third = (unsigned char)s[2];
+	/* U+2028 to U+202E, and U+2066 to U+2069. */
+	return (second == 0x80 && third >= 0xa8 && third <= 0xae) ||
+	    (second == 0x81 && third >= 0xa6 && third <= 0xa9) ? 3 : 0;
+}
+
+/*
+ * Are these eight bytes printable ASCII, and none of them a quote or a
+ * backslash?  All at once, as most text is so: in a byte the highest bit says
+ * that it is not.
+ */
+static bool
+eight_are_plain(const char *s)
+{
+	const uint64_t ones = UINT64_MAX / 0xff, high = ones * 0x80;
+	uint64_t word, quote, backslash;
+
+	memcpy(&word, s, sizeof(word));
+	quote = word ^ ones * '"';
+	backslash = word ^ ones * '\\';
+	return (((word - ones * ' ') | (word + ones) | word | (quote - ones) |
+	    (backslash - ones)) & high) == 0;
+}
+
+size_t
+text_plain(const char *s, size_t len, bool quoted)
+{
+	size_t i = 0, n;
+
+	while (i < len) {
+		unsigned char c = (unsigned char)s[i];
+
+		if (len - i >= sizeof(uint64_t) && eight_are_plain(s + i)) {
+			i += sizeof(uint64_t);
+			continue;
+		}
+		if (quoted && (c == '"' || c == '\\'))
+			break;
+		if (c >= ' ' && c < 0x7f) {
+			i++;
+			continue;
+		}
+		if (text_control(s + i, len - i) > 0 ||
+		    (n = utf8_bytes(s + i, len - i)) == 0)
+			break;
+		i += n;
+	}
+	return i;
+}
+
 void
 text_escape(struct text *t, const char *s, size_t len, bool quoted)
 {
-	const char *plain = s, *end = s + len;
+	const char *end = s + len, *next;
 
-	for (; s < end; s++) {
-		unsigned char c = (unsigned char)*s;
-		bool control = c < ' ' || c == 0x7f;
-
-		if (!control && !(quoted && (c == '"' || c == '\\')))
+	for (;;) {
+		next = s + text_plain(s, (size_t)(end - s), quoted);
+		text_bytes(t, s, (size_t)(next - s));
+		if ((s = next) == end)
+			return;
+		if (*s == '"' || *s == '\\') {
+			text_add(t, "\\", NULL);
+			text_bytes(t, s++, 1);
 			continue;
-		text_bytes(t, plain, (size_t)(s - plain));
-		plain = s + 1;
-		text_bytes(t, "\\", 1);
-		if (control)
-			text_number(t, c, 8, 3);
-		else
-			text_bytes(t, s, 1);
+		}
+		/* What is no control character is a byte that is no UTF-8. */
+		next = s + text_control(s, (size_t)(end - s));
+		do {
+			text_add(t, "\\", NULL);
+			text_number(t, (unsigned char)*s++, 8, 3);
+		} while (s < next);
 	}
-	text_bytes(t, plain, (size_t)(s - plain));
 }

@@ -111,7 +111,7 @@ filter(struct filter *f, const char *in, size_t len, size_t step, char *out)
 			o += plen;
 			at += n;
 		}
-		need(end - at <= FILTER_AHEAD);
+		need(end - at <= FILTER_FIRST);
 	}
 	need(at == len);
 	return o;
@@ -133,14 +133,15 @@ static void
 filtered(const char *in, size_t len, bool mbox, bool return_path)
 {
 	struct filter f = { .mbox = mbox, .return_path = return_path }, g;
-	char *whole = room(2 * len + 1), *out = room(2 * len + 1);
+	char *whole = room(2 * len + 2), *out = room(2 * len + 2);
 	size_t i, n, m;
 
 	n = filter(&f, in, len, pieces[0], whole);
-	need(n >= len - f.dropped && f.dropped <= len);
-	need(mbox || n == len - f.dropped);
+	need(f.dropped <= len && n == len - f.dropped + f.quoted);
+	need(f.blanks <= 1 && (mbox || f.quoted == f.blanks));
 	if (!mbox && !return_path)
-		need(n == len && memcmp(whole, in, n) == 0);
+		need(n >= f.blanks && memcmp(whole + f.blanks, in + f.dropped,
+		    n - f.blanks) == 0);
 	if (mbox)
 		no_from_line(whole, n);
 	for (i = 1; i < PIECES; i++) {
@@ -149,7 +150,8 @@ filtered(const char *in, size_t len, bool mbox, bool return_path)
 		g.return_path = return_path;
 		m = filter(&g, in, len, pieces[i], out);
 		need(m == n && memcmp(whole, out, n) == 0 &&
-		    g.dropped == f.dropped && g.lines == f.lines);
+		    g.dropped == f.dropped && g.lines == f.lines &&
+		    g.blanks == f.blanks);
 	}
 	free(whole);
 	free(out);

@@ -1,7 +1,8 @@
 /*
  * The parsers.  A path that is accepted is read again as the same; a name
  * that is safe never leaves the template's directory; the line of a
- * passwd-file that a name is found in is a line of that name.
+ * passwd-file that a name is found in is a line of that name; a domain is the
+ * same in all its forms.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -84,26 +85,87 @@ command(const char *in, size_t len)
 	need(memchr(ident, '\0', sizeof(ident)) != NULL);
 }
 
-/* The first line is a name, the second a line of a passwd-file. */
+/*
+ * The first line is a name, then come lines of a passwd-file: the best is
+ * the same by whole lines and by each of them.
+ */
 static void
-passwd(char *in)
+passwd(char *in, size_t len)
 {
-	char *line = strchr(in, '\n'), *domain;
+	char *file = memchr(in, '\n', len), *domain, *line, *lf, *end = in + len;
+	char utf8[4096];
+	struct passwd_keys k = { .n = 1 };
+	struct passwd_match m = { .best = 2 };
 	struct passwd_line p;
-	bool whole, split = false;
-	size_t n;
+	const char *found = NULL;
+	size_t best = 2, n;
 
-	if (line == NULL)
+	if (file == NULL || file == in)
 		return;
-	*line++ = '\0';
-	n = strlen(in);
-	whole = parse_passwd_key(line, strlen(line), in, NULL);
+	*file++ = '\0';
 	if ((domain = strchr(in, '@')) != NULL) {
 		*domain++ = '\0';
-		split = parse_passwd_key(line, strlen(line), in, domain);
+		if (name_domain(domain, strlen(domain), false, utf8,
+		    sizeof(utf8)) == 0)
+			k.domain = utf8;
 	}
-	if (parse_passwd_line(line, &p) == NULL && (whole || split))
-		need(strlen(p.name) == n);
+	if ((k.lens[0] = strlen(in)) == 0)
+		return;
+	k.names[0] = in;
+	for (line = file; (n = parse_passwd_lines(line, (size_t)(end - line),
+	    &k, &m)) > 0; line += n)
+		if (m.line != NULL)
+			found = m.line;
+	(void)parse_passwd_torn(line, (size_t)(end - line), &k);
+	for (line = file; (lf = memchr(line, '\n', (size_t)(end - line))) !=
+	    NULL; line = lf + 1) {
+		n = parse_passwd_key(line, (size_t)(lf - line), &k, best);
+		if (n == best)
+			continue;
+		best = n;
+		need(found >= line);
+		*lf = '\0';
+		if (parse_passwd_line(line, &p) == NULL)
+			need(strncmp(p.name, in, k.lens[0]) == 0 &&
+			    (n == 0) == (p.name[k.lens[0]] == '@'));
+	}
+	need(best == m.best && (best < 2) == (found != NULL));
+}
+
+/* The same for all forms, and no longer than a path's component may be. */
+static void
+domain(const char *s, size_t len)
+{
+	char utf8[4096], ascii[4096], again[4096];
+
+	if (len > 1000)
+		return;
+	need(name_domain(s, len, false, utf8, sizeof(utf8)) == 0);
+	need(name_domain(s, len, true, ascii, sizeof(ascii)) == 0);
+	need(name_domain(ascii, strlen(ascii), false, again,
+	    sizeof(again)) == 0 && strcmp(again, utf8) == 0);
+	need(name_domain(utf8, strlen(utf8), true, again, sizeof(again)) ==
+	    0 && strcmp(again, ascii) == 0);
+	need(name_domain_is(ascii, strlen(ascii), utf8));
+	need(name_domain_is(s, len, utf8));
+	if (!name_has_forms(s, len))
+		need(strcmp(ascii, utf8) == 0);
+}
+
+/* Printable ASCII, whatever it is made of, and & stands for no & alone. */
+static void
+folder(const char *s)
+{
+	char out[64];
+	size_t i;
+
+	if (name_folder(s, out, sizeof(out)) == -1)
+		return;
+	for (i = 0; out[i] != '\0'; i++) {
+		need(out[i] >= ' ' && out[i] < 0x7f);
+		need(out[i] != '&' || strchr(out + i, '-') != NULL);
+	}
+	need(i < sizeof(out));
 }
 
 static void
@@ -116,7 +178,6 @@ option(const char *s)
 	uint64_t n;
 	size_t nlocks;
 	struct log_line l;
-	const char *p;
 	char dir[32];
 
 	if (parse_size(s, true, &n) == 0)
@@ -128,14 +189,13 @@ option(const char *s)
 	(void)parse_trace(s, &bits);
 	if (parse_maildirsize(s, &m) == 0)
 		need(m.used.bytes <= INT64_MAX);
-	if (template_check(s, USERS_PASSWD) == NULL)
+	if (template_check(s, true) == NULL)
 		need(template_fixed(s) <= strlen(s));
 	if (template_directory(s, dir, sizeof(dir)))
 		need(strlen(dir) <= template_fixed(s));
 	log_begin(&l);
 	log_add(&l, "k", s);
-	for (p = l.buf; *p != '\0'; p++)
-		need((unsigned char)*p >= ' ' && *p != 0x7f);
+	need(text_plain(l.buf, l.text.len, false) == l.text.len);
 }
 
 int
@@ -149,7 +209,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	in[len] = '\0';
 	command(in, len);
 	option(in);
-	passwd(in);
+	folder(in);
+	if (memchr(in, '\0', len) == NULL)
+		domain(in, len);
+	passwd(in, len);
 	free(in);
 	return 0;
 }

@@ -1,32 +1,27 @@
 /*
- * A whole session; users and deliveries are made up here.  However the
- * bytes arrive, what is said and what is delivered is the same, each line of
- * it is well formed, and each result of a delivery is said once, in order.
- * A client that knows nothing of session.c counts the replies that are its
- * due, no sooner and no later.  Of a message no more is held in memory than
- * MESSAGE_MEMORY, which fuzz/run makes small, and no file stays open.
+ * A whole session; client, users and deliveries are made up here.  However
+ * the bytes arrive, what is said and what is delivered is the same, each line
+ * of it is well formed, and each result of a delivery is said once, in order,
+ * and before the next group is begun.  A client that knows nothing of
+ * session.c counts the replies that are its due, no sooner and no later.  Of
+ * a message no more is held in memory than MESSAGE_MEMORY, which fuzz/run
+ * makes small, and no file stays open.
  */
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "../lmtpd.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-ssize_t	 fuzz_read(int, void *, size_t);
-ssize_t	 fuzz_write(int, const void *, size_t);
-int	 fuzz_poll(struct pollfd *, nfds_t, int);
-int	 fuzz_ppoll(struct pollfd *, nfds_t, const struct timespec *,
-	    const sigset_t *);
 
 #define INPUT_MAX	65536
 
 static const uint8_t *in;
-static size_t inlen, step, outlen, accepted;
+static size_t inlen, step, outlen, flushed, accepted, gone;
 static unsigned int results;	/* of all deliveries */
 static char out[1 << 20];
 static char mail[INPUT_MAX];	/* all that was delivered */
@@ -34,6 +29,9 @@ static size_t maillen;
 static size_t asked;		/* bytes read when more were asked for */
 static size_t said[INPUT_MAX + 1];	/* outlen, when so many were */
 static size_t heard;		/* of out, by the client */
+static size_t stop;		/* bytes, after which no more come, */
+static enum client_input stopped;	/* for this reason */
+static unsigned int last;	/* result, after which the client is gone */
 
 static void
 need(bool good)
@@ -42,53 +40,166 @@ need(bool good)
 		abort();
 }
 
-ssize_t
-fuzz_read(int fd, void *buf, size_t len)
+/*
+ * The client: all of its input is in memory, and it may be read as far as
+ * c->inlen says.
+ */
+int
+client_init(struct client *c, const struct config *cfg)
 {
-	need(fd == STDIN_FILENO && len > 0);
-	if (len > step)
-		len = step;
-	if (len > inlen)
-		len = inlen;
-	if (len > 0)
-		memcpy(buf, in, len);
-	/* The end of input is asked for once, and is said no more after. */
+	memset(c, 0, sizeof(*c));
+	c->cfg = cfg;
+	need((c->in = malloc(inlen + 1)) != NULL);
+	if (inlen > 0)
+		memcpy(c->in, in, inlen);
+	return 0;
+}
+
+void
+client_free(struct client *c)
+{
+	free(c->in);
+}
+
+void
+client_peer(const struct client *c, char *peer, size_t size)
+{
+	(void)c;
+	strlcpy(peer, "[192.0.2.1]", size);
+}
+
+const char *
+client_over(const struct client *c)
+{
+	if (c->gone)
+		return "client gone";
+	return c->ending ? "told to end" : NULL;
+}
+
+const char *
+client_pause(void *arg, long us)
+{
+	struct client *c = arg;
+
+	need(us >= 0 && us < 1000000);
+	if (results >= last)
+		c->ending = true;
+	return client_over(c);
+}
+
+void
+client_flush(struct client *c)
+{
+	(void)c;
+	flushed = outlen;
+}
+
+static void
+put(const char *s)
+{
+	size_t len = strlen(s);
+
+	need(len <= sizeof(out) - outlen);
+	memcpy(out + outlen, s, len);
+	outlen += len;
+}
+
+void
+client_say(struct client *c, const char *code, const char *esc, ...)
+{
+	size_t from = outlen;
+	const char *part;
+	va_list ap;
+
+	(void)c;
+	put(code);
+	if (esc != NULL) {
+		put(esc);
+		put(" ");
+	}
+	va_start(ap, esc);
+	while ((part = va_arg(ap, const char *)) != NULL)
+		put(part);
+	va_end(ap);
+	/* The text is cut; what must come whole may not get so far. */
+	if (outlen - from > REPLY_MAX - 2)
+		outlen = from + REPLY_MAX - 2;
+	put("\r\n");
+}
+
+void
+client_reply(struct client *c, const struct reply *r, const char *id)
+{
+	char code[8];
+
+	snprintf(code, sizeof(code), "%03d ", r->code);
+	client_say(c, code, r->esc, r->text, id == NULL ? "" : ", id=",
+	    id == NULL ? "" : id, NULL);
+}
+
+enum client_input
+client_fill(struct client *c)
+{
+	size_t left = inlen - c->inlen, len = left < step ? left : step;
+
+	client_flush(c);
+	/* What was used is not there any more. */
+	memset(c->in + gone, 'U', c->inpos - gone);
+	gone = c->inpos;
+	/* Once no more came, none is asked for. */
 	need(asked < nitems(said));
 	said[asked] = outlen;
+	if (c->inlen >= stop) {
+		asked = nitems(said);
+		c->ending = stopped == CLIENT_ENDING;
+		c->gone = stopped == CLIENT_GONE;
+		return stopped;
+	}
 	asked += len > 0 ? len : nitems(said);
-	in += len;
-	inlen -= len;
-	return (ssize_t)len;
+	c->inlen += len;
+	return len > 0 ? CLIENT_MORE : CLIENT_EOF;
 }
 
-ssize_t
-fuzz_write(int fd, const void *buf, size_t len)
+size_t
+client_input(const struct client *c, const char **p)
 {
-	/* A message that waits; write itself is out of reach here. */
-	if (fd != STDOUT_FILENO)
-		return pwrite(fd, buf, len, lseek(fd, 0, SEEK_END));
-	need(len <= sizeof(out) - outlen);
-	memcpy(out + outlen, buf, len);
-	outlen += len;
-	return (ssize_t)len;
+	*p = c->in + c->inpos;
+	return c->inlen - c->inpos;
 }
 
-int
-fuzz_poll(struct pollfd *pfd, nfds_t n, int timeout)
+void
+client_used(struct client *c, size_t n)
 {
-	(void)n;
-	(void)timeout;
-	pfd->revents = pfd->events;
-	return 1;
+	need(n <= c->inlen - c->inpos);
+	c->inpos += n;
 }
 
-int
-fuzz_ppoll(struct pollfd *pfd, nfds_t n, const struct timespec *timeout,
-    const sigset_t *mask)
+enum client_input
+client_line(struct client *c, char **line, size_t *len)
 {
-	(void)timeout;
-	(void)mask;
-	return fuzz_poll(pfd, n, 0);
+	enum client_input more;
+	size_t i = c->inpos;
+
+	for (;; i++) {
+		if (i == c->inlen && (more = client_fill(c)) != CLIENT_MORE)
+			return more;
+		if (c->in[i] != '\n')
+			continue;
+		*len = i - c->inpos;
+		if (!c->decided) {
+			c->decided = true;
+			c->lf = *len == 0 || c->in[i - 1] != '\r';
+		}
+		if (*len > 0 && c->in[i - 1] == '\r')
+			(*len)--;
+		else if (!c->lf)
+			continue;
+		break;
+	}
+	*line = c->in + c->inpos;
+	c->inpos = i + 1;
+	(*line)[*len] = '\0';
+	return CLIENT_MORE;
 }
 
 int
@@ -115,29 +226,29 @@ mailbox_free(struct mailbox *mb)
 
 int
 deliver_init(struct deliverer *dv, const struct config *cfg,
-    struct credentials *cred)
+    struct credentials *cred, const struct watch *watch)
 {
 	memset(dv, 0, sizeof(*dv));
 	dv->cfg = cfg;
 	dv->cred = cred;
+	dv->watch = *watch;
 	return 0;
 }
 
-int
-deliver_pause(struct deliverer *dv, long us)
+void
+deliver_free(struct deliverer *dv)
 {
 	(void)dv;
-	(void)us;
-	return 0;
 }
 
 int
-deliver_quota(struct deliverer *dv, const struct mailbox *mb, uint64_t bytes,
+deliver_room(struct deliverer *dv, struct rcpt *r, uint64_t bytes,
     struct failure *f)
 {
 	(void)dv;
-	(void)bytes;
-	return mb->path[0] == 'f' ? failure_set(f, &reply_full, "f") : 0;
+	need(bytes > 0);
+	return r->mailbox.path[0] == 'f' ?
+	    failure_set(f, &reply_full, "f") : 0;
 }
 
 /* Its first bytes are in memory, 16 KiB of it at least, and all are there. */
@@ -165,26 +276,38 @@ deliver_group(struct deliverer *dv, struct envelope *env,
 {
 	size_t i, n = env->nrcpt - first < 3 ? env->nrcpt - first : 3;
 
-	(void)dv;
-	need(n > 0 && env->nrcpt == accepted);
+	need(n > 0 && env->nrcpt == accepted && flushed == outlen);
+	dv->n = n;
 	if (first == 0)
 		read_message(m);
 	for (i = first; i < first + n; i++) {
-		snprintf(env->rcpts[i].id, sizeof(env->rcpts[i].id), "%u",
-		    ++results);
-		env->rcpts[i].reply = &reply_delivered;
+		struct rcpt *r = &env->rcpts[i];
+
+		if (dv->watch.pause(dv->watch.arg, 0) != NULL) {
+			r->reply = &reply_trouble;
+			continue;
+		}
+		snprintf(r->id, sizeof(r->id), "%u", ++results);
+		r->reply = &reply_delivered;
 	}
 	return n;
 }
 
+/* They have been answered, and the client has it. */
 void
-deliver_log(const struct config *cfg, const struct envelope *env,
+deliver_log(struct deliverer *dv, const struct envelope *env)
+{
+	need(dv->n > 0 && dv->n <= env->nrcpt && flushed == outlen);
+	dv->n = 0;
+}
+
+void
+trace_log(const struct config *cfg, const struct envelope *env,
     const struct rcpt *r, const struct delivery *d, const char *reason)
 {
 	(void)cfg;
 	(void)env;
-	(void)d;
-	need(r->reply->code >= 400 && reason != NULL);
+	need(d == NULL && r->reply->code >= 400 && reason != NULL);
 }
 
 void
@@ -193,7 +316,10 @@ identity_resume(struct credentials *c)
 	(void)c;
 }
 
-/* Every line, and the results of deliveries: each once, in order. */
+/*
+ * Every line, and the results of deliveries: each once, in order.  Behind a
+ * farewell there is nothing.
+ */
 static void
 read_replies(void)
 {
@@ -208,6 +334,8 @@ read_replies(void)
 		need(len <= REPLY_MAX && memchr(s, '\r', len - 2) == NULL);
 		need(s[0] >= '2' && s[0] <= '5' &&
 		    (s[3] == ' ' || s[3] == '-'));
+		if (memcmp(s, "421", 3) == 0 || memcmp(s, "221", 3) == 0)
+			need(lf + 1 == end);
 		if (s[0] == '4' || s[0] == '5')
 			need(s[4] == s[0] && s[5] == '.');
 		id = memmem(s, len, ", id=", 5);
@@ -262,6 +390,30 @@ split(const char *s, size_t len, char line[COMMAND_MAX + 1], char *words[4])
 		words[0] = line;
 }
 
+/* A first line by which no LMTP client begins: it is the last one too. */
+static bool
+is_foreign(const char *s, size_t len)
+{
+	static const char *const verbs[] = {
+		"GET", "POST", "PUT", "HEAD", "OPTIONS", "DELETE", "PATCH",
+		"TRACE", "CONNECT", "PRI", "PROXY"
+	};
+	const char *space = memchr(s, ' ', len);
+	size_t i, word = space == NULL ? len : (size_t)(space - s);
+
+	if (len > COMMAND_MAX)
+		return false;
+	for (i = 0; i < len; i++)
+		if ((unsigned char)s[i] < ' ' && s[i] != '\t')
+			return true;
+	for (i = 0; i < nitems(verbs); i++)
+		if (word == strlen(verbs[i]) &&
+		    strncasecmp(s, verbs[i], word) == 0)
+			return true;
+	return len == 0 || memchr(s, ':', word) != NULL ||
+	    memmem(s, len, " HTTP/", 6) != NULL;
+}
+
 /* It knows from the codes alone how many recipients it has. */
 static void
 be_client(const char *start, size_t len)
@@ -277,11 +429,21 @@ be_client(const char *start, size_t len)
 
 	heard = 0;
 	need(hear(0, 1) == 220);
+	if (len > 0 && (s[0] == '\x16' || (s[0] & 0x80) != 0)) {
+		need(hear(1, 1) == 500 && heard == outlen);
+		return;
+	}
 	while ((end = memmem(s, (size_t)(stop - s), eol, strlen(eol))) !=
 	    NULL) {
 		n = (size_t)(end - s);
-		split(s, lf && n > 0 && end[-1] == '\r' ? n - 1 : n, line,
-		    words);
+		if (lf && n > 0 && end[-1] == '\r')
+			n--;
+		if (s == start && is_foreign(s, n)) {
+			s = end + strlen(eol);
+			need(hear((size_t)(s - start), 1) == 500);
+			break;
+		}
+		split(s, n, line, words);
 		s = end + strlen(eol);
 		alone = words[1] == NULL;
 		if ((chunk = strcasecmp(words[0], "BDAT") == 0)) {
@@ -306,7 +468,8 @@ be_client(const char *start, size_t len)
 		code = hear((size_t)(s - start), 1);
 		if (code >= 500)
 			errors++;
-		need(code != 421 || errors >= 49);
+		need(code != 421 || errors >= 49 ||
+		    strcasecmp(words[0], "HELO") == 0);
 		need((code == 221) ==
 		    (alone && strcasecmp(words[0], "QUIT") == 0));
 		if (code == 421 || code == 221)
@@ -358,18 +521,59 @@ talk(const struct config *cfg, const uint8_t *data, size_t len, size_t piece)
 	in = data;
 	inlen = len;
 	step = piece;
-	outlen = 0;
+	outlen = flushed = gone = 0;
 	maillen = 0;
 	asked = 0;
 	results = 0;
 	need(session_run(cfg) == 0 && accepted == 0 && next_fd() == fd);
+	need(flushed == outlen);
 	read_replies();
-	if (piece > 1)
+	if (piece > 1 || stop < SIZE_MAX || last < UINT_MAX)
 		return;
 	/* Where it asked for no more. */
 	for (; asked <= len; asked++)
 		said[asked] = outlen;
 	be_client((const char *)data, len);
+}
+
+/*
+ * The input breaks off somewhere: what was said till then stands, and where
+ * there is somebody to say it to, why, unless it was over before.
+ */
+static void
+break_off(const struct config *cfg, const uint8_t *data, size_t len)
+{
+	static const char *const words[] = {
+		[CLIENT_TIMEOUT] = "421 4.4.2 ",
+		[CLIENT_ENDING] = "421 4.3.2 ",
+		[CLIENT_GONE] = "",
+		[CLIENT_EOF] = ""
+	};
+	static char whole[sizeof(out)];
+	size_t n, due;
+
+	stop = len > 0 ? (data[len - 1] * 257u + data[0]) % (len + 1) : 0;
+	due = said[stop];
+	n = outlen;
+	memcpy(whole, out, n);
+	for (stopped = CLIENT_TIMEOUT; stopped <= CLIENT_EOF; stopped++) {
+		talk(cfg, data, len, 1);
+		need(outlen >= due && memcmp(out, whole, due) == 0);
+		if (asked <= len)	/* It was over before. */
+			need(outlen == n);
+		else if (words[stopped][0] == '\0')
+			need(outlen == due);
+		else
+			need(outlen > due && memcmp(out + due, words[stopped],
+			    strlen(words[stopped])) == 0 &&
+			    memchr(out + due, '\n', outlen - due) ==
+			    out + outlen - 1);
+	}
+	stop = SIZE_MAX;
+	/* Told to end while it delivers. */
+	last = 2;
+	talk(cfg, data, len, 1);
+	last = UINT_MAX;
 }
 
 int
@@ -384,6 +588,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	if (len > INPUT_MAX)
 		return 0;
+	stop = SIZE_MAX;
+	last = UINT_MAX;
 	memset(host, 'h', HOST_BYTES);
 	for (i = 0; i < 2; i++) {
 		talk(&cfg, data, len, SIZE_MAX);
@@ -396,6 +602,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 			need(outlen == n && memcmp(whole, out, n) == 0);
 			need(maillen == m && memcmp(letters, mail, m) == 0);
 		}
+		break_off(&cfg, data, len);
 		/* Once more with all limits narrow. */
 		cfg.host = host;
 		cfg.maxrcpt = 2;

@@ -193,7 +193,7 @@ action_reject(struct run *r, const struct node *n)
 		}
 		memcpy(a->reason + len, s->s + i, used);
 		if (used == 0 || (used == 1 && s->s[i] != '\n' &&
-		    ((unsigned char)s->s[i] < ' ' || s->s[i] == 0x7f))) {
+		    s->s[i] != '\t' && (s->s[i] < ' ' || s->s[i] == 0x7f))) {
 			a->reason[len] = '?';
 			used = 1;
 		}

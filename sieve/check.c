@@ -119,6 +119,14 @@ kind_name(const struct argument *a)
 	return "";
 }
 
+/* Of a verb's arguments. */
+static const char *
+letter_name(char kind)
+{
+	return kind == 'n' ? "a number" : kind == 's' ? "a string" :
+	    "a string or a list of them";
+}
+
 /* Is a what kind, one of the letters of a verb's arguments, stands for? */
 static bool
 is_kind(const struct argument *a, char kind)
@@ -239,7 +247,7 @@ extension_name(unsigned int bits)
 static bool
 check_tag(struct compiler *c, struct node *n, struct argument **a)
 {
-	static const char kinds[] = { '\0', 'n', 's', 'l' };
+	static const char letters[] = { '\0', 'n', 's', 'l' };
 	const struct argument *name = *a;
 	const struct tag *t;
 
@@ -253,17 +261,18 @@ check_tag(struct compiler *c, struct node *n, struct argument **a)
 		return FAIL(name, "\":%s\" wants require \"%s\"", t->name,
 		    extension_name(t->extension));
 	if ((n->tags & t->bit) != 0)
-		return FAIL(name, "\":%s\" and another tag of its kind",
-		    t->name);
+		return FAIL(name, "\":%s\" comes behind another tag of its "
+		    "kind", t->name);
 	n->tags |= t->bit;
 	*a = name->next;
 	if (t->parameter == NOTHING)
 		return set_meaning(c, n, t, NULL);
 	if (*a == NULL)
-		return FAIL(name, "\":%s\" wants an argument", t->name);
-	if (!is_kind(*a, kinds[t->parameter]))
-		return FAIL(*a, "\":%s\" wants another argument than %s",
-		    t->name, kind_name(*a));
+		return FAIL(name, "\":%s\" wants %s", t->name,
+		    letter_name(letters[t->parameter]));
+	if (!is_kind(*a, letters[t->parameter]))
+		return FAIL(*a, "\":%s\" wants %s, not %s", t->name,
+		    letter_name(letters[t->parameter]), kind_name(*a));
 	name = *a;
 	*a = name->next;
 	return set_meaning(c, n, t, name);
@@ -278,14 +287,15 @@ check_positional(struct compiler *c, struct node *n, const struct argument *a)
 
 	for (kind = n->verb->arguments; *kind != '\0'; kind++) {
 		if (a == NULL)
-			return FAIL(n, "\"%s\" wants %zu arguments, not %zu",
-			    n->verb->name, strlen(n->verb->arguments), i);
+			return FAIL(n, "argument %zu of \"%s\", %s, is missing",
+			    i + 1, n->verb->name, letter_name(*kind));
 		if (a->kind == ARGUMENT_TAG)
 			return FAIL(a, "the tag \":%.*s\" must come before "
 			    "the other arguments", SHOWN(&a->tag));
 		if (!is_kind(a, *kind))
-			return FAIL(a, "argument %zu of \"%s\" is %s", i + 1,
-			    n->verb->name, kind_name(a));
+			return FAIL(a, "argument %zu of \"%s\" is to be %s, "
+			    "not %s", i + 1, n->verb->name,
+			    letter_name(*kind), kind_name(a));
 		if (*kind == 'n')
 			n->number = a->number;
 		else if (!compile_list(c, a, &n->list[i]))
@@ -405,8 +415,12 @@ check_form(struct compiler *c, struct node *n, bool is_test)
 	n->verb = v;
 	if (!check_arguments(c, n))
 		return false;
-	if (v->tests == TESTS_NONE && (n->tests != NULL || n->in_parentheses))
-		return FAIL(n, "\"%s\" has no test of its own", v->name);
+	if (v->tests == TESTS_NONE && n->in_parentheses)
+		return FAIL(n, "\"%s\" has no tests of its own", v->name);
+	if (v->tests == TESTS_NONE && n->tests != NULL)
+		return FAIL(n->tests, is_test ? "a '{', ',' or ')' is missing "
+		    "before \"%.*s\"" : "a ';' is missing before \"%.*s\"",
+		    SHOWN(&n->tests->name));
 	if (v->tests == TESTS_ONE && (n->tests == NULL || n->in_parentheses))
 		return FAIL(n, "\"%s\" wants one test", v->name);
 	if (v->tests == TESTS_LIST && !n->in_parentheses)

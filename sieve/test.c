@@ -15,6 +15,7 @@ struct matcher {
 	struct regex	**regexes;	/* of the keys */
 	size_t		 nkeys;
 	bool		 captures;	/* sets the match values */
+	struct str	 date_part;
 	uint64_t	 count;		/* of the values, for :count */
 	bool		 found;
 };
@@ -351,24 +352,17 @@ static bool
 use_moment(struct matcher *m, struct sieve_date *d)
 {
 	const struct node *n = m->node;
-	const struct str *part;
-	struct str *s, text;
+	struct str text, *zone;
 
-	if ((s = run_expand(m->run, &n->list[n->verb->test == test_date])) ==
-	    NULL)
-		return true;
-	part = s;
 	if ((n->tags & TAG_ORIGINAL) == 0)
 		d->zone = m->run->view->zone;
 	if ((n->tags & TAG_ZONE) != 0) {
-		if ((s = run_expand(m->run, &n->zone)) == NULL)
+		if ((zone = run_expand(m->run, &n->zone)) == NULL)
 			return true;
 		/* One that is none leaves the local zone. */
-		(void)date_zone(s, &d->zone);
+		(void)date_zone(zone, &d->zone);
 	}
-	if (!date_is_part(part))
-		return false;
-	if (date_part(&m->run->scratch, d, part, &text) == -1)
+	if (date_part(&m->run->scratch, d, &m->date_part, &text) == -1)
 		return true;
 	return matcher_value(m, &text);
 }
@@ -384,12 +378,25 @@ use_date(struct matcher *m, const struct str *raw)
 	return date_parse(&text, &d) && use_moment(m, &d);
 }
 
+/* False: there is no such part, and no test of it is true. */
+static bool
+date_init(struct matcher *m, struct run *r, const struct node *n,
+    const struct list *part, const struct list *keys)
+{
+	struct str *s;
+
+	if (!matcher_init(m, r, n, keys) || (s = run_expand(r, part)) == NULL)
+		return false;
+	m->date_part = *s;
+	return date_is_part(s);
+}
+
 bool
 test_date(struct run *r, const struct node *n)
 {
 	struct matcher m;
 
-	return matcher_init(&m, r, n, &n->list[2]) &&
+	return date_init(&m, r, n, &n->list[1], &n->list[2]) &&
 	    each_field(&m, &n->list[0], use_date);
 }
 
@@ -399,7 +406,7 @@ test_currentdate(struct run *r, const struct node *n)
 	struct sieve_date d = { r->view->now.tv_sec, r->view->zone };
 	struct matcher m;
 
-	if (!matcher_init(&m, r, n, &n->list[1]))
+	if (!date_init(&m, r, n, &n->list[0], &n->list[1]))
 		return false;
 	(void)use_moment(&m, &d);
 	return matcher_end(&m);
@@ -445,29 +452,31 @@ test_string(struct run *r, const struct node *n)
 	return matcher_end(&m);
 }
 
-/* NULL: there is no such item. */
+/* NULL: there is no such item.  As in Pigeonhole, case matters. */
 static const char *
 environment_item(const struct sieve_view *v, const struct str *name)
 {
-	const char *dot;
+	const char *dot = strchr(v->host, '.');
+	const struct {
+		const char	*name;
+		const char	*value;
+	} items[] = {
+		{ "domain", dot == NULL ? v->host : dot + 1 },
+		{ "host", v->host },
+		{ "location", "MDA" },
+		{ "name", "lmtpd" },
+		{ "phase", "during" },
+		{ "remote-host", v->remote_host },
+		{ "remote-ip", v->remote_ip },
+		{ "version", v->version },
+	};
+	size_t i;
 
-	if (str_is(name, "domain")) {
-		dot = strchr(v->host, '.');
-		return dot == NULL ? v->host : dot + 1;
-	}
-	if (str_is(name, "host"))
-		return v->host;
-	if (str_is(name, "location"))
-		return "MDA";
-	if (str_is(name, "name"))
-		return "lmtpd";
-	if (str_is(name, "phase"))
-		return "during";
-	if (str_is(name, "remote-host"))
-		return v->remote_host;
-	if (str_is(name, "remote-ip"))
-		return v->remote_ip;
-	return str_is(name, "version") ? v->version : NULL;
+	for (i = 0; i < nitems(items); i++)
+		if (name->len == strlen(items[i].name) &&
+		    memcmp(name->s, items[i].name, name->len) == 0)
+			return items[i].value;
+	return NULL;
 }
 
 bool

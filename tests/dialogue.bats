@@ -144,11 +144,32 @@ LIMITS\nPIPELINING\nSIZE\nSMTPUTF8\nXFORWARD\n'
 }
 
 @test "an unknown parameter is 555 5.5.4" {
-  say 'LHLO c' 'MAIL FROM:<> RET=FULL' 'MAIL FROM:<> AUTH=<>' \
-    'MAIL FROM:<> IGNOREQUOTA' 'MAIL FROM:<>' 'RCPT TO:<a> NOTIFY=NEVER' \
+  say 'LHLO c' 'MAIL FROM:<> HOLDFOR=9' 'MAIL FROM:<> NOTIFY=NEVER' \
+    'MAIL FROM:<> IGNOREQUOTA' 'MAIL FROM:<>' 'RCPT TO:<a> RET=FULL' \
     'RCPT TO:<a> SIZE=1' 'RCPT TO:<a> IGNOREQUOTA' QUIT
   codes 220 250 '555 5.5.4' '555 5.5.4' '555 5.5.4' 250 '555 5.5.4' \
     '555 5.5.4' 250 221
+}
+
+@test "parameters that clients send unasked are taken" {
+  say 'LHLO c' 'MAIL FROM:<> RET=HDRS ENVID=QQ314159 AUTH=<> SIZE=2' \
+    'RCPT TO:<a> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a+2Bb@c.example' \
+    'RCPT TO:<b> ORCPT=rfc822;not+encoded@c.example' DATA x . QUIT
+  codes 220 250 250 250 250 354 '250 2.1.5' '250 2.1.5' 221
+}
+
+@test "a parameter that comes twice, or has no value, is 501 5.5.4" {
+  local p
+  for p in RET ENVID AUTH; do
+    say 'LHLO c' "MAIL FROM:<> $p=x $p=y" "MAIL FROM:<> $p" \
+      "MAIL FROM:<> $p=" "MAIL FROM:<> $p=x" QUIT
+    codes 220 250 '501 5.5.4' '501 5.5.4' '501 5.5.4' 250 221
+  done
+  for p in NOTIFY ORCPT; do
+    say 'LHLO c' 'MAIL FROM:<>' "RCPT TO:<a> $p=x $p=y" "RCPT TO:<a> $p" \
+      "RCPT TO:<a> $p=" "RCPT TO:<a> $p=x" QUIT
+    codes 220 250 250 '501 5.5.4' '501 5.5.4' '501 5.5.4' 250 221
+  done
 }
 
 @test "IGNOREQUOTA has no value and comes once" {
@@ -311,15 +332,21 @@ LIMITS\nPIPELINING\nSIZE\nSMTPUTF8\nXFORWARD\n'
 }
 
 @test "a malformed XFORWARD is 501 5.5.4" {
-  say 'LHLO c' XFORWARD 'XFORWARD IDENT' 'XFORWARD =x' 'XFORWARD IDENT=a+zz' \
+  say 'LHLO c' 'XFORWARD IDENT' 'XFORWARD =x' 'XFORWARD IDENT=a+zz' \
     'XFORWARD IDENT=a+4' QUIT
-  codes 220 250 501 '501 5.5.4' '501 5.5.4' '501 5.5.4' '501 5.5.4' 221
+  codes 220 250 '501 5.5.4' '501 5.5.4' '501 5.5.4' '501 5.5.4' 221
+}
+
+@test "XFORWARD without an attribute is 250" {
+  say 'LHLO c' XFORWARD 'XFORWARD ' 'MAIL FROM:<>' QUIT
+  codes 220 250 250 250 250 221
 }
 
 @test "an input that ends is no fault, wherever it does" {
   printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA 'half a line' \
     >"$D/in"
   "$TESTS/client" cuts "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" 2>"$D/log"
+  (($(grep -c 'session="end of input"' "$D/log") == $(wc -c <"$D/in") + 1))
   [[ ! -e $D/m/a ]] || (($(count a) == 0))
 }
 

@@ -669,20 +669,20 @@ main(int argc, char *argv[])
 	char template[4096];
 	struct config cfg = {
 		.template = template,
-		.users = USERS_ANY,
 		.format = &mbox_format,
 		.log_stderr = true,
 		.verbose = true
 	};
+	struct log log;
 	int status;
 	size_t i;
 	pid_t pid;
 
 	if (argc != 6)
 		return 64;
-	if (strcmp(argv[2], "passwd") == 0)
-		cfg.users = USERS_PASSWD;
-	cfg.log_stderr = strcmp(argv[2], "syslog") != 0;
+	if (user_source(strcmp(argv[2], "passwd") == 0 ? "passwd" : "any",
+	    &cfg) != NULL)
+		return 64;
 	cfg.scripts = strcmp(argv[2], "sieve") == 0 ? "~/sieve" : NULL;
 	if (strcmp(argv[2], "maildir") == 0)
 		cfg.format = &maildir_format;
@@ -690,6 +690,10 @@ main(int argc, char *argv[])
 	cfg.spool = spool = argv[4];
 	outside = argv[5];
 	snprintf(template, sizeof(template), "%s/%%n", mail);
+	cfg.pid = getpid();
+	log_open(&log, &cfg, true);
+	/* Whether there is a daemon or not. */
+	cfg.log_stderr = strcmp(argv[2], "syslog") != 0;
 	cfg.uid = geteuid();
 	cfg.switches = cfg.uid == 0;
 	if (cfg.format->settle != NULL && cfg.format->settle(&cfg) == -1)

@@ -44,8 +44,8 @@ body() {
   send a x
   send b x
   body "$D/m/a"
-  same "$D/body" 'From a DATE\n\ntorn\n\nFrom sender@from.example DATE\nx\n\n' ||
-    same "$D/body" 'From a Thu Jan  1 00:00:00 1970\n\ntorn\n\nFrom sender@from.example DATE\nx\n\n'
+  same "$D/body" \
+    'From a Thu Jan  1 00:00:00 1970\n\ntorn\n\nFrom sender@from.example DATE\nx\n\n'
   cmp <(tail -n 3 "$D/m/a" | tail -n 2) <(printf 'x\n\n')
   [[ $(grep -c '^From ' "$D/m/b") == 2 ]]
   [[ $(sed -n 4p "$D/m/b") == '' ]]

@@ -53,7 +53,7 @@ or_null(const char *s)
 static const char *
 many(const char *before, int c, size_t n, const char *after)
 {
-	static char *kept[64];
+	static char *kept[128];
 	static size_t nkept;
 	size_t len = strlen(before);
 	char *s = malloc(len + n + strlen(after) + 1);
@@ -90,6 +90,22 @@ test_command(void)
 		{ AT, LEN("RCPT TO:<\xc3\xbc@x>"), "RCPT",
 		    "TO:<\xc3\xbc@x>" },
 		{ AT, LEN("RCPT TO:<\xff>"), "RCPT", "TO:<\xff>" },
+		/* An older charset's letters, and UTF-8 that is no control. */
+		{ AT, LEN("NOOP \x85\x9b"), "NOOP", "\x85\x9b" },
+		{ AT, LEN("NOOP \xc2\xa0\xc3\x85"), "NOOP",
+		    "\xc2\xa0\xc3\x85" },
+		{ AT, LEN("NOOP \xe2\x80\xa7\xe2\x80\xaf"), "NOOP",
+		    "\xe2\x80\xa7\xe2\x80\xaf" },
+		{ AT, LEN("NOOP \xe2\x81\xa5\xe2\x81\xaa"), "NOOP",
+		    "\xe2\x81\xa5\xe2\x81\xaa" },
+		{ AT, LEN("NOOP \xe2\x80"), "NOOP", "\xe2\x80" },
+		{ AT, LEN("NOOP \xc2"), "NOOP", "\xc2" },
+		{ AT, LEN("NOOP \xc2\x80"), NULL, NULL },
+		{ AT, LEN("RCPT TO:<a\xc2\x9f@b>"), NULL, NULL },
+		{ AT, LEN("NOOP \xe2\x80\xa8"), NULL, NULL },
+		{ AT, LEN("NOOP \xe2\x80\xae"), NULL, NULL },
+		{ AT, LEN("\xe2\x81\xa6NOOP"), NULL, NULL },
+		{ AT, LEN("NOOP \xe2\x81\xa9"), NULL, NULL },
 		{ AT, LEN("LHLO\ta"), NULL, NULL },
 		{ AT, LEN("NOOP\0"), NULL, NULL },
 		{ AT, LEN("\0NOOP"), NULL, NULL },
@@ -285,12 +301,13 @@ test_reverse_path(void)
 static void
 test_params(void)
 {
-	static const struct {
+	const struct {
 		int			 at;
 		const char		*in;
 		bool			 rcpt;
 		enum param_error	 error;
 		struct params		 p;
+		size_t			 cut;	/* bytes of a long orcpt */
 	} rows[] = {
 		{ .at = AT, .in = "" },
 		{ .at = AT, .in = "   " },
@@ -331,9 +348,20 @@ test_params(void)
 		{ .at = AT, .in = " SMTPUTF8=", .error = PARAM_VALUE },
 		{ .at = AT, .in = " SMTPUTF8 SMTPUTF8",
 		    .error = PARAM_VALUE },
-		{ .at = AT, .in = " RET=HDRS", .error = PARAM_UNKNOWN },
-		{ .at = AT, .in = " ENVID=x", .error = PARAM_UNKNOWN },
-		{ .at = AT, .in = " AUTH=<>", .error = PARAM_UNKNOWN },
+		/* What means nothing here is taken, with any value, once. */
+		{ .at = AT, .in = " RET=HDRS ENVID=x AUTH=<> SIZE=1",
+		    .p = { .size = 1, .has_size = true } },
+		{ .at = AT, .in = " ret=anything" },
+		{ .at = AT, .in = " RET=FULL RET=FULL",
+		    .error = PARAM_VALUE },
+		{ .at = AT, .in = " ENVID=a ENVID=b", .error = PARAM_VALUE },
+		{ .at = AT, .in = " AUTH=<> AUTH=<>", .error = PARAM_VALUE },
+		{ .at = AT, .in = " RET", .error = PARAM_VALUE },
+		{ .at = AT, .in = " ENVID=", .error = PARAM_VALUE },
+		{ .at = AT, .in = " NOTIFY=NEVER", .error = PARAM_UNKNOWN },
+		{ .at = AT, .in = " ORCPT=rfc822;a@b",
+		    .error = PARAM_UNKNOWN },
+		{ .at = AT, .in = " RETX=1", .error = PARAM_UNKNOWN },
 		{ .at = AT, .in = " IGNOREQUOTA", .error = PARAM_UNKNOWN },
 		{ .at = AT, .in = " SIZ=1", .error = PARAM_UNKNOWN },
 		{ .at = AT, .in = " SIZEX=1", .error = PARAM_UNKNOWN },
@@ -348,9 +376,32 @@ test_params(void)
 		    .error = PARAM_VALUE },
 		{ .at = AT, .rcpt = true, .in = " IGNOREQUOTA IGNOREQUOTA",
 		    .error = PARAM_VALUE },
-		{ .at = AT, .rcpt = true, .in = " NOTIFY=NEVER",
-		    .error = PARAM_UNKNOWN },
-		{ .at = AT, .rcpt = true, .in = " ORCPT=rfc822;a@b",
+		{ .at = AT, .rcpt = true, .in = " NOTIFY=NEVER" },
+		{ .at = AT, .rcpt = true, .in = " NOTIFY=",
+		    .error = PARAM_VALUE },
+		{ .at = AT, .rcpt = true, .in = " NOTIFY=DELAY NOTIFY=DELAY",
+		    .error = PARAM_VALUE },
+		{ .at = AT, .rcpt = true,
+		    .in = " NOTIFY=DELAY,FAILURE ORCPT=rfc822;a@b IGNOREQUOTA",
+		    .p = { .ignorequota = true, .orcpt = "rfc822;a@b" } },
+		{ .at = AT, .rcpt = true, .in = " orcpt=rfc822;a+2Bb+3Dc@d",
+		    .p = { .orcpt = "rfc822;a+b=c@d" } },
+		{ .at = AT, .rcpt = true, .in = " ORCPT=utf-8;\xc3\xbc@d",
+		    .p = { .orcpt = "utf-8;\xc3\xbc@d" } },
+		/* Not encoded: as it came. */
+		{ .at = AT, .rcpt = true, .in = " ORCPT=rfc822;bob+x@d",
+		    .p = { .orcpt = "rfc822;bob+x@d" } },
+		{ .at = AT, .rcpt = true, .in = many(" ORCPT=", 'a', 600, ""),
+		    .p = { .orcpt = "" }, .cut = 511 },
+		{ .at = AT, .rcpt = true, .in = many(" ORCPT=", '+', 600, ""),
+		    .p = { .orcpt = "" }, .cut = 511 },
+		{ .at = AT, .rcpt = true, .in = " ORCPT=",
+		    .error = PARAM_VALUE },
+		{ .at = AT, .rcpt = true, .in = " ORCPT",
+		    .error = PARAM_VALUE },
+		{ .at = AT, .rcpt = true, .in = " ORCPT=a;b ORCPT=a;b",
+		    .error = PARAM_VALUE },
+		{ .at = AT, .rcpt = true, .in = " RET=FULL",
 		    .error = PARAM_UNKNOWN },
 		{ .at = AT, .rcpt = true, .in = " SIZE=1",
 		    .error = PARAM_UNKNOWN },
@@ -366,8 +417,10 @@ test_params(void)
 		    p.has_size == rows[i].p.has_size &&
 		    p.has_body == rows[i].p.has_body &&
 		    p.smtputf8 == rows[i].p.smtputf8 &&
-		    p.ignorequota == rows[i].p.ignorequota)),
-		    "%d: size %llu", error, (unsigned long long)p.size);
+		    p.ignorequota == rows[i].p.ignorequota &&
+		    (rows[i].cut > 0 ? strlen(p.orcpt) == rows[i].cut :
+		    same(p.orcpt, rows[i].p.orcpt)))), "%d: size %llu, %s",
+		    error, (unsigned long long)p.size, p.orcpt);
 	}
 }
 
@@ -390,7 +443,7 @@ test_xforward(void)
 		{ AT, "IDENT=a+2bb", 64, "a+b" },
 		{ AT, "X-ANYTHING=1", 64, "before" },
 		{ AT, "IDENT=123456789", 8, "1234567" },
-		{ .at = AT, .in = "" },
+		{ AT, "", 64, "before" },
 		{ .at = AT, .in = "IDENT" },
 		{ .at = AT, .in = "IDENT=" },
 		{ .at = AT, .in = "=x" },
@@ -675,6 +728,267 @@ test_names(void)
 }
 
 static void
+test_name_fits(void)
+{
+	const struct {
+		int		 at;
+		const char	*path;
+		bool		 fits;
+	} rows[] = {
+		{ AT, "", true },
+		{ AT, "/", true },
+		{ AT, "/m/a", true },
+		{ AT, many("/", 'a', 255, ""), true },
+		{ AT, many("/", 'a', 256, ""), false },
+		{ AT, many("/m/", 'a', 255, "/x"), true },
+		{ AT, many("/m/", 'a', 256, "/x"), false },
+		{ AT, many("/m/", '/', 300, "/x"), true },
+		{ AT, many("", 'a', 256, "/"), false },
+		{ AT, many("", 'a', 255, ""), true },
+	};
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++)
+		row(rows[i].at, name_fits(rows[i].path) == rows[i].fits,
+		    "%s", rows[i].fits ? "it does not" : "it does");
+}
+
+/* RFC 3501, 5.1.3: what IMAP makes of a folder's name. */
+static void
+test_name_folder(void)
+{
+	static const struct {
+		int		 at;
+		const char	*utf8;
+		size_t		 size;
+		const char	*folder;	/* NULL: none */
+	} rows[] = {
+		{ AT, "Junk", 64, "Junk" },
+		{ AT, "", 64, "" },
+		{ AT, "a.b c~!\"", 64, "a.b c~!\"" },
+		{ AT, "R&D", 64, "R&-D" },
+		{ AT, "&", 64, "&-" },
+		{ AT, "Entwürfe", 64, "Entw&APw-rfe" },
+		{ AT, "&ü&", 64, "&-&APw-&-" },
+		{ AT, "üä", 64, "&APwA5A-" },
+		{ AT, "äöü", 64, "&AOQA9gD8-" },
+		{ AT, "ü-", 64, "&APw--" },
+		/* The example of the RFC. */
+		{ AT, "~peter/mail/台北/日本語", 64,
+		    "~peter/mail/&U,BTFw-/&ZeVnLIqe-" },
+		{ AT, "Отправленные", 64,
+		    "&BB4EQgQ,BEAEMAQyBDsENQQ9BD0ESwQ1-" },
+		/* Beyond the first 65536, by two surrogates. */
+		{ AT, "\xf0\x9f\x98\x80", 64, "&2D3eAA-" },
+		{ AT, "\xf4\x8f\xbf\xbf", 64, "&2,,f,w-" },
+		{ AT, "\xef\xbf\xbf", 64, "&,,8-" },
+		{ AT, "\xc2\x80", 64, "&AIA-" },
+		/* To the byte. */
+		{ AT, "abc", 4, "abc" },
+		{ AT, "abc", 3, NULL },
+		{ AT, "ü", 6, "&APw-" },
+		{ AT, "ü", 5, NULL },
+		{ AT, "&", 3, "&-" },
+		{ AT, "&", 2, NULL },
+		{ AT, "", 1, "" },
+		/* Control characters, and what is no UTF-8. */
+		{ AT, "a\tb", 64, NULL },
+		{ AT, "a\x7f", 64, NULL },
+		{ AT, "\xff", 64, NULL },
+		{ AT, "\x80", 64, NULL },
+		{ AT, "\xc3", 64, NULL },
+		{ AT, "\xc3(", 64, NULL },
+		{ AT, "\xc0\xaf", 64, NULL },
+		{ AT, "\xc1\xbf", 64, NULL },
+		{ AT, "\xe0\x9f\xbf", 64, NULL },
+		{ AT, "\xed\xa0\x80", 64, NULL },
+		{ AT, "\xf0\x8f\xbf\xbf", 64, NULL },
+		{ AT, "\xf4\x90\x80\x80", 64, NULL },
+		{ AT, "\xf8\x88\x80\x80\x80", 64, NULL },
+	};
+	char out[64];
+	size_t i;
+	int r;
+
+	for (i = 0; i < nitems(rows); i++) {
+		r = name_folder(rows[i].utf8, out, rows[i].size);
+		row(rows[i].at, r == (rows[i].folder == NULL ? -1 : 0) &&
+		    (r == -1 || same(out, rows[i].folder)), "%d: %s", r,
+		    r == 0 ? out : "");
+	}
+}
+
+/* The samples of RFC 3492, 7.1, and what is no Punycode. */
+static void
+test_name_domain(void)
+{
+	static const struct {
+		int		 at;
+		const char	*in;
+		const char	*utf8;
+		const char	*ascii;
+	} rows[] = {
+		{ AT, "xn--egbpdaj6bu4bxfgehfvwxn", "ليهمابتك"
+		    "لموشعربي؟",
+		    "xn--egbpdaj6bu4bxfgehfvwxn" },
+		{ AT, "他们为什"
+		    "么不说中文", "他们为什么不说中文",
+		    "xn--ihqwcrb4cv8a8dqg056pqjye" },
+		{ AT, "xn--ihqwctvzc91f659drss3x8bo0yb",
+		    "他們爲什"
+		    "麽不說中文", "xn--ihqwctvzc91f659drss3x8bo0yb" },
+		{ AT, "Pročprostěn"
+		    "emluvíčesky", "pročprostěnemluvíčesky",
+		    "xn--proprostnemluvesky-uyb24dma41a" },
+		{ AT, "xn--4dbcagdahymbxekheh6e0a7fei0b",
+		    "למההםפשוטלאמדבריםעברית",
+		    "xn--4dbcagdahymbxekheh6e0a7fei0b" },
+		{ AT, "xn--i1baa7eci9glrd9b2ae1bj0hfcgg6iyaf8o0a1dig0cd",
+		    "यहलोगहिन्द"
+		    "ीक्योंनहीं"
+		    "बोलसकतेहैं",
+		    "xn--i1baa7eci9glrd9b2ae1bj0hfcgg6iyaf8o0a1dig0cd" },
+		{ AT, "なぜみんな日本語を話してくれないのか",
+		    "なぜみんな日本語を話してくれないのか",
+		    "xn--n8jok5ay5dzabd5bym9f0cm5685rrjetr6pdxa" },
+		{ AT, "XN--B1ABFAAEPDRNNBGEFBADOTCWATMQ2G4L",
+		    "почемужеонинеговорятпорусски",
+		    "xn--b1abfaaepdrnnbgefbadotcwatmq2g4l" },
+		{ AT, "xn--PorqunopuedensimplementehablarenEspaol-fmd56a",
+		    "porquénopuedensimplementehablarenespañol",
+		    "xn--porqunopuedensimplementehablarenespaol-fmd56a" },
+		{ AT, "xn--TisaohkhngthchnitingVit-kjcr8268qyxafd2f1b9g",
+		    "tạisaohọkhôngthểchỉnóitiếngviệt",
+		    "xn--tisaohkhngthchnitingvit-kjcr8268qyxafd2f1b9g" },
+		{ AT, "3年B組金八先生", "3年b組金八先生",
+		    "xn--3b-ww4c5e180e575a65lsy2b" },
+		{ AT, "xn---with-SUPER-MONKEYS-pc58ag80a8qai00g7n9n",
+		    "安室奈美恵-with-super-monkeys",
+		    "xn---with-super-monkeys-pc58ag80a8qai00g7n9n" },
+		{ AT, "Hello-Another-Way-それぞれの場所",
+		    "hello-another-way-それぞれの場所",
+		    "xn--hello-another-way--fc4qua05auwb3674vfr0b" },
+		{ AT, "xn--2-u9tlzr9756bt3uc0v", "ひとつ屋根の下2",
+		    "xn--2-u9tlzr9756bt3uc0v" },
+		{ AT, "MajiでKoiする5秒前", "majiでkoiする5秒前",
+		    "xn--majikoi5-783gue6qz075azm5e" },
+		{ AT, "xn--de-jg4avhby1noc0d", "パフィーdeルンバ",
+		    "xn--de-jg4avhby1noc0d" },
+		{ AT, "そのスピードで", "そのスピードで",
+		    "xn--d9juau41awczczp" },
+		/* Each label by itself. */
+		{ AT, "b.example", "b.example", "b.example" },
+		{ AT, "", "", "" },
+		{ AT, "A..b.", "a..b.", "a..b." },
+		{ AT, "ü.xn--bcher-kva.B", "ü.bücher.b",
+		    "xn--tda.xn--bcher-kva.b" },
+		{ AT, "[ipv6:fe80::1]", "[ipv6:fe80::1]", "[ipv6:fe80::1]" },
+		{ AT, "\xf0\x9f\x98\x80.x", "\xf0\x9f\x98\x80.x",
+		    "xn--e28h.x" },
+		/* Capitals, in either form. */
+		{ AT, "BÜCHER", "bücher", "xn--bcher-kva" },
+		{ AT, "xn--BCHER-2pa", "bücher", "xn--bcher-kva" },
+		{ AT, "ΑΒΓ.ПРИ"
+		    "МЕР.ŽĆŸ", "αβγ.пример.žćÿ",
+		    "xn--mxacd.xn--e1afmkfd.xn--wdap07a" },
+		/* No Punycode, or one of ASCII alone: it is what it is. */
+		{ AT, "xn--", "xn--", "xn--" },
+		{ AT, "xn--abc-", "xn--abc-", "xn--abc-" },
+		{ AT, "xn---abc", "xn---abc", "xn---abc" },
+		{ AT, "xn--b_", "xn--b_", "xn--b_" },
+		{ AT, "xn--a", "\xc2\x80", "xn--a" },
+		/* Numbers that would come round: to a slash, to others. */
+		{ AT, "xn--9x902716a", "xn--9x902716a", "xn--9x902716a" },
+		{ AT, "xn--g3902716a", "xn--g3902716a", "xn--g3902716a" },
+		{ AT, "xn--4ca904870604b", "xn--4ca904870604b", "xn--4ca904870604b" },
+		{ AT, "xn--99999999", "xn--99999999", "xn--99999999" },
+		{ AT, "xn--999999999999", "xn--999999999999",
+		    "xn--999999999999" },
+		{ AT, "xn--ü-a", "xn--ü-a", NULL },
+		/* The surrogate U+D800. */
+		{ AT, "xn--ib9b", "xn--ib9b", "xn--ib9b" },
+		/* No UTF-8. */
+		{ AT, "A\xff.X", "a\xff.x", "a\xff.x" },
+		{ AT, "\xc3", "\xc3", "\xc3" },
+	};
+	char utf8[256], ascii[256], again[256];
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		const char *in = rows[i].in;
+
+		row(rows[i].at, name_domain(in, strlen(in), false, utf8,
+		    sizeof(utf8)) == 0 && same(utf8, rows[i].utf8), "%s",
+		    utf8);
+		row(rows[i].at, name_domain(in, strlen(in), true, ascii,
+		    sizeof(ascii)) == 0 && (rows[i].ascii == NULL ||
+		    same(ascii, rows[i].ascii)), "%s", ascii);
+		/* From one form to the other, and back. */
+		row(rows[i].at, name_domain(ascii, strlen(ascii), false,
+		    again, sizeof(again)) == 0 && same(again, utf8), "%s",
+		    again);
+		row(rows[i].at, name_domain_is(in, strlen(in), utf8) &&
+		    name_domain_is(ascii, strlen(ascii), utf8) &&
+		    !name_domain_is(in, strlen(in), "x"), "another");
+	}
+	row(AT, name_domain("b\xc3\xbc", 3, true, ascii, 10) == 0 &&
+	    same(ascii, "xn--b-eha"), "%s", ascii);
+	row(AT, name_domain("b\xc3\xbc", 3, true, ascii, 9) == -1, "%s",
+	    ascii);
+	/* A label too long for xn-- stays as it is. */
+	row(AT, name_domain(many("\xc3\xbc", 'a', 56, ""), 58, true, ascii,
+	    sizeof(ascii)) == 0 && strncmp(ascii, "xn--", 4) != 0, "%s",
+	    ascii);
+	row(AT, !name_has_forms("a.example", 9) &&
+	    !name_has_forms("xn-.x-xn--y", 11) &&
+	    name_has_forms("a.XN--y", 7) && name_has_forms("a.\xff", 3),
+	    "another");
+}
+
+/* -U's argument. */
+static void
+test_source(void)
+{
+	static const struct {
+		int		 at;
+		const char	*arg;
+		const char	*name;	/* NULL: refused */
+		const char	*path;
+	} rows[] = {
+		{ AT, "passwd", "passwd", NULL },
+		{ AT, "dir", "dir", NULL },
+		{ AT, "any", "any", NULL },
+		{ AT, "file:/etc/users", "file", "/etc/users" },
+		{ AT, "file:/etc/%d/users%%", "file", "/etc/%d/users%%" },
+		{ .at = AT, .arg = "" },
+		{ .at = AT, .arg = "passwds" },
+		{ .at = AT, .arg = "pass" },
+		{ .at = AT, .arg = "PASSWD" },
+		{ .at = AT, .arg = "passwd:" },
+		{ .at = AT, .arg = "any:/x" },
+		{ .at = AT, .arg = "file" },
+		{ .at = AT, .arg = "file:" },
+		{ .at = AT, .arg = "file:x" },
+		{ .at = AT, .arg = "file:%d/x" },
+		{ .at = AT, .arg = "file:/%n" },
+		{ .at = AT, .arg = "file:/%" },
+		{ .at = AT, .arg = "file:/%%%" },
+	};
+	struct config cfg;
+	const char *wrong;
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		memset(&cfg, 0, sizeof(cfg));
+		wrong = user_source(rows[i].arg, &cfg);
+		row(rows[i].at, (wrong == NULL) == (rows[i].name != NULL) &&
+		    (wrong != NULL || (same(cfg.users->name, rows[i].name) &&
+		    same(cfg.users_path, rows[i].path))), "%s",
+		    or_null(wrong));
+	}
+}
+
+static void
 test_template(void)
 {
 	static const struct {
@@ -709,19 +1023,28 @@ test_template(void)
 		{ AT, "/m/% n", "", NULL, 0 },
 		{ AT, "/m/%%%", "", NULL, 0 },
 	};
-	static const char users[] = "pdfa";
-	size_t i;
-	int u;
+	static const struct {
+		char		 letter;
+		const char	*arg;
+	} users[] = {
+		{ 'p', "passwd" }, { 'd', "dir" }, { 'f', "file:/f" },
+		{ 'a', "any" }
+	};
+	struct config cfg;
+	size_t i, u;
 
 	for (i = 0; i < nitems(rows); i++) {
 		const char *t = rows[i].template, *p;
 
-		for (u = USERS_PASSWD; u <= USERS_ANY; u++)
+		for (u = 0; u < nitems(users); u++) {
+			row(AT, user_source(users[u].arg, &cfg) == NULL,
+			    "-U %s", users[u].arg);
 			row(rows[i].at, (template_check(t,
-			    (enum users)u) == NULL) ==
-			    (strchr(rows[i].good, users[u]) != NULL),
-			    "another result of the check with -U %c",
-			    users[u]);
+			    cfg.users->has_home) == NULL) ==
+			    (strchr(rows[i].good, users[u].letter) != NULL),
+			    "another result of the check with -U %s",
+			    users[u].arg);
+		}
 		if (rows[i].has == NULL)
 			continue;
 		for (p = "hndu"; *p != '\0'; p++)
@@ -877,10 +1200,23 @@ test_passwd_key(void)
 		{ AT, "al:x:1:1::/h", "al:x", NULL, false },
 		{ AT, "al:{PLAIN}p@b:1:1::/h", "al:{PLAIN}p", "b", false },
 		{ AT, "al@b:x:1:1::/h", "al", "b:x", false },
+		{ AT, "al@[ipv6:::1]:x", "al", "[ipv6:::1]", false },
+		/* A name alone, saved on another system. */
+		{ AT, "al\r", "al", NULL, true },
+		{ AT, "al@b\r", "al", "b", true },
+		{ AT, "al\r:x", "al", NULL, false },
+		/* One domain in both its forms. */
+		{ AT, "al@xn--bcher-kva.x:p", "al", "bücher.x", true },
+		{ AT, "al@XN--BCHER-KVA.X:p", "al", "bücher.x", true },
+		{ AT, "al@BÜCHER.x:p", "al", "bücher.x", true },
+		{ AT, "al@bücher.x:p", "al", "bücher.x", true },
+		{ AT, "al@bücher.xx:p", "al", "bücher.x", false },
+		{ AT, "al@bucher.x:p", "al", "bücher.x", false },
+		{ AT, "al@:p", "al", "bücher.x", false },
 	};
+	struct passwd_keys k;
 	char *exact;
-	size_t i, len;
-	bool is;
+	size_t i, len, best, rank;
 
 	for (i = 0; i < nitems(rows); i++) {
 		/* No NUL behind it: a line of a file has none. */
@@ -889,10 +1225,92 @@ test_passwd_key(void)
 		    (exact = realloc(exact, len > 0 ? len : 1)) == NULL)
 			abort();
 		memcpy(exact, rows[i].line, len);
-		is = parse_passwd_key(exact, len, rows[i].user,
-		    rows[i].domain);
+		memset(&k, 0, sizeof(k));
+		k.names[0] = rows[i].user;
+		k.lens[0] = strlen(rows[i].user);
+		k.n = 1;
+		k.domain = rows[i].domain;
+		/* Where there is a domain the row is about it alone. */
+		best = rows[i].domain == NULL ? 2 : 1;
+		rank = parse_passwd_key(exact, len, &k, best);
 		free(exact);
-		row(rows[i].at, is == rows[i].is, "%d", is);
+		row(rows[i].at, rank == (rows[i].is ? best - 1 : best), "%zu",
+		    rank);
+	}
+}
+
+/* Of several lines the best: the first whose rank is lowest. */
+static void
+test_passwd_lines(void)
+{
+	static const struct {
+		int		 at;
+		const char	*file;
+		const char	*line;	/* NULL: none */
+		size_t		 rank;
+		size_t		 number;
+		size_t		 rest;	/* bytes behind the last LF */
+		bool		 torn;	/* they may be of one of the names */
+	} rows[] = {
+		{ AT, "", NULL, 8, 0, 0, false },
+		{ AT, "\n\n", NULL, 8, 0, 0, false },
+		{ AT, "x:1\nAl+d:1\n", "Al+d:1", 1, 2, 0, false },
+		{ AT, "al:1\nal+d:2\nAl:3\nAl+d:4\n", "Al+d:4", 1, 4, 0,
+		    false },
+		{ AT, "al:1\nal+d:2\nAl:3\n", "Al:3", 3, 3, 0, false },
+		{ AT, "al:1\nal+d:2\nal+d:3\n", "al+d:2", 5, 2, 0, false },
+		{ AT, "al:1\nal@b:2\nal@b:3\n", "al@b:2", 6, 2, 0, false },
+		{ AT, "Al+d@b:1\nAl+d@b:2\n", "Al+d@b:1", 0, 1, 0, false },
+		{ AT, "Al+d:1\nal@b:2\n", "Al+d:1", 1, 1, 0, false },
+		{ AT, "#al:1\nalx:1\n:al:2\nal@c:3\n", NULL, 8, 0, 0,
+		    false },
+		/* What has no end is no line, but may become one. */
+		{ AT, "x:1\nal:1", NULL, 8, 0, 4, false },
+		{ AT, "x:1\nal", NULL, 8, 0, 2, true },
+		{ AT, "x:1\na", NULL, 8, 0, 1, true },
+		{ AT, "x:1\nal+", NULL, 8, 0, 3, true },
+		{ AT, "x:1\nAl+d@", NULL, 8, 0, 5, true },
+		{ AT, "x:1\nal@exam", NULL, 8, 0, 7, true },
+		{ AT, "x:1\nalx", NULL, 8, 0, 3, false },
+		{ AT, "x:1\n#al", NULL, 8, 0, 3, false },
+		{ AT, "x:1\nb", NULL, 8, 0, 1, false },
+		{ AT, "a:", NULL, 8, 0, 2, false },
+	};
+	static const struct passwd_keys k = {
+		.names = { "Al+d", "Al", "al+d", "al" },
+		.lens = { 4, 2, 4, 2 },
+		.n = 4,
+		.domain = "b"
+	};
+	struct passwd_match m;
+	const char *s, *line;
+	size_t i, n, len, llen, number;
+	bool torn;
+
+	for (i = 0; i < nitems(rows); i++) {
+		memset(&m, 0, sizeof(m));
+		m.best = 8;
+		line = NULL;
+		llen = number = 0;
+		s = rows[i].file;
+		len = strlen(s);
+		while ((n = parse_passwd_lines(s, len, &k, &m)) > 0) {
+			s += n;
+			len -= n;
+			if (m.line == NULL)
+				continue;
+			line = m.line;
+			llen = m.len;
+			number = m.lines;
+		}
+		torn = parse_passwd_torn(s, len, &k);
+		row(rows[i].at, (rows[i].line == NULL ? line == NULL :
+		    line != NULL && llen == strlen(rows[i].line) &&
+		    memcmp(line, rows[i].line, llen) == 0) &&
+		    m.best == rows[i].rank && number == rows[i].number &&
+		    len == rows[i].rest && torn == rows[i].torn,
+		    "rank %zu, line %zu, %zu left, torn %d", m.best, number,
+		    len, torn);
 	}
 }
 
@@ -961,9 +1379,17 @@ test_passwd_line(void)
 		    { "al", "1", "2", "/h", { 0, 0 }, false } },
 		{ AT, "al:x:1:2::/h::xuserdb_quota_rule=*:storage=1",
 		    { "al", "1", "2", "/h", { 0, 0 }, false } },
+		/* What nobody asks for may be missing. */
+		{ AT, "al:x:1:2:gecos", { "al", "1", "2", "", { 0, 0 },
+		    false } },
+		{ AT, "al:x:1:2\r", { "al", "1", "2", "", { 0, 0 },
+		    false } },
+		{ AT, "al:x:1", { "al", "1", "", "", { 0, 0 }, false } },
+		{ AT, "al:x", { "al", "", "", "", { 0, 0 }, false } },
+		{ AT, "al:", { "al", "", "", "", { 0, 0 }, false } },
 		{ .at = AT, .line = "" },
 		{ .at = AT, .line = "al" },
-		{ .at = AT, .line = "al:x:1:2:gecos" },
+		{ .at = AT, .line = "al\r" },
 		{ .at = AT, .line = "al:x:1:2::h/al" },
 		{ .at = AT, .line = "al:x:1:2::~" },
 		{ .at = AT, .line = "al:x:1:2::/h::userdb_quota_rule=*:" },
@@ -1231,7 +1657,9 @@ test_data(void)
  * What is left out of a stored message, and what is quoted in it.
  */
 #define RP	0x1u	/* Return-Path is dropped */
-#define MB	0x2u	/* a mbox */
+#define MB	0x2u	/* an mbox */
+#define BL	0x4u	/* it gets an empty line */
+#define NT	0x8u	/* no trace headers stand before it */
 
 /* As message.c does it: what is undecided is carried over. */
 static size_t
@@ -1251,7 +1679,7 @@ filter_decode(struct filter *f, const char *in, size_t len, size_t cut,
 			o += plen;
 			at += n;
 		}
-		if (end == len || end - at > FILTER_AHEAD)
+		if (end == len || end - at > FILTER_FIRST)
 			break;
 		end = step < len - end ? end + step : len;
 	}
@@ -1310,6 +1738,18 @@ test_filter(void)
 		{ AT, MB, LEN("X-IMAP: 1 1\nA: b\n\n"), "A: b\n\n", 1 },
 		{ AT, MB, LEN("X-IMAPbase: 1 1\nA: b\n\n"), "A: b\n\n", 1 },
 		{ AT, MB, LEN("Content-Length: 1\nA: b\n\n"), "A: b\n\n", 1 },
+		{ AT, MB, LEN("X-Mozilla-Status: 0009\nA: b\n\n"),
+		    "A: b\n\n", 1 },
+		{ AT, MB, LEN("x-mozilla-status2: 0\nA: b\n\n"),
+		    "A: b\n\n", 1 },
+		{ AT, MB, LEN("X-Mozilla-Keys: $label1\nA: b\n\n"),
+		    "A: b\n\n", 1 },
+		{ AT, MB, LEN("X-Evolution: 00000001-0012\nA: b\n\n"),
+		    "A: b\n\n", 1 },
+		{ AT, RP, LEN("X-Mozilla-Status: 0009\n\n"),
+		    "X-Mozilla-Status: 0009\n\n", 0 },
+		{ AT, MB, LEN("X-Mozilla-Draft-Info: a\n\n"),
+		    "X-Mozilla-Draft-Info: a\n\n", 0 },
 		{ AT, MB, LEN("a: b\nstatus:\n \n RO\nx-imapBASE : 1\n\nc\n"),
 		    "a: b\n\nc\n", 4 },
 		{ AT, MB, LEN("A: b\n\nStatus: RO\n"), "A: b\n\nStatus: RO\n",
@@ -1330,9 +1770,58 @@ test_filter(void)
 		    0 },
 		{ AT, MB, LEN("\nFrom a\nFrom b\nc\nFrom d"),
 		    "\n>From a\n>From b\nc\n>From d", 0 },
-		{ AT, MB, LEN("From a\nA: b\n\n"), ">From a\nA: b\n\n", 0 },
-		{ AT, MB, LEN(">From a\nA: b\n\n"), ">>From a\nA: b\n\n", 0 },
-		{ AT, MB, LEN("Status: a\nFrom b\n\n"), ">From b\n\n", 1 },
+		{ AT, MB, LEN("A: b\nFrom c\n\n"), "A: b\n>From c\n\n", 0 },
+		/* What a mailer left on top is no field, and goes, */
+		{ AT, MB, LEN("From a\nA: b\n\n"), "A: b\n\n", 1 },
+		{ AT, 0, LEN("From a\nA: b\n\n"), "A: b\n\n", 1 },
+		{ AT, RP, LEN(">From a\nA: b\n\n"), "A: b\n\n", 1 },
+		{ AT, MB, LEN(">From a\nA: b\n\n"), "A: b\n\n", 1 },
+		{ AT, MB, LEN("Status: a\nFrom b\n\n"), "\n", 2 },
+		{ AT, RP, LEN("From a\r\nReturn-Path: b\r\n>From c\r\nA: d"),
+		    "A: d", 0 },
+		{ AT, RP | MB, LEN("From \n>From a"), "", 1 },
+		{ AT, 0, LEN("From a\n\nb\n"), "\nb\n", 1 },
+		{ AT, 0, many("From ", 'a', 300, "\nA: b\n"), 311, "A: b\n",
+		    1 },
+		{ AT, 0, LEN("A: b\nFrom c\n\nFrom d\n"),
+		    "A: b\nFrom c\n\nFrom d\n", 0 },
+		/* but not what only looks like it. */
+		{ AT, 0, LEN("From: a\n\n"), "From: a\n\n", 0 },
+		{ AT, BL, LEN(">>From a\n"), "\n>>From a\n", 0 },
+		{ AT, BL, LEN("FROM a\n"), "\nFROM a\n", 0 },
+		{ AT, MB | BL, LEN(">>From a\n"), "\n>>>From a\n", 0 },
+		/* Text without a header comes behind an empty line. */
+		{ AT, BL, LEN("a\nStatus: b\n"), "\na\nStatus: b\n", 0 },
+		{ AT, MB | BL, LEN("a\nStatus: b\n"), "\na\nStatus: b\n", 0 },
+		{ AT, RP | MB | BL,
+		    LEN("Status: RO\nDisk full\nReturn-Path: a\n"),
+		    "\nDisk full\nReturn-Path: a\n", 1 },
+		{ AT, BL, LEN("From a\nb c: d\n"), "\nb c: d\n", 1 },
+		{ AT, MB | BL, LEN("From a\n b\n"), "\n b\n", 1 },
+		{ AT, MB | BL, LEN("Status:\n a\n b\nc"), "\nc", 3 },
+		{ AT, BL, LEN(" a: b\n"), "\n a: b\n", 0 },
+		{ AT, BL, LEN("\ta: b\n"), "\n\ta: b\n", 0 },
+		{ AT, BL, LEN(": b\n"), "\n: b\n", 0 },
+		{ AT, BL, LEN("caf\xc3\xa9: b\n"), "\ncaf\xc3\xa9: b\n", 0 },
+		{ AT, BL, LEN("a\x7f: b\n"), "\na\x7f: b\n", 0 },
+		{ AT, BL, LEN("\rb: c\n"), "\n\rb: c\n", 0 },
+		{ AT, 0, LEN("a \t : b\n"), "a \t : b\n", 0 },
+		{ AT, 0, LEN("!~:\n"), "!~:\n", 0 },
+		{ AT, BL, LEN("a"), "\na", 0 },
+		{ AT, 0, LEN("a:"), "a:", 0 },
+		{ AT, 0, LEN("\r\na\n"), "\r\na\n", 0 },
+		{ AT, 0, LEN("\na\n"), "\na\n", 0 },
+		/* Without trace headers it is what the sender made of it. */
+		{ AT, NT, LEN("From a\nb\n"), "From a\nb\n", 0 },
+		{ AT, NT | MB, LEN("From a\nb\n"), ">From a\nb\n", 0 },
+		{ AT, NT | MB, LEN("a\nStatus: b\n"), "a\n", 1 },
+		/* A long name is one; a line of base64 is none. */
+		{ AT, 0, many("", 'a', 200, ": b\n"), 204,
+		    many("", 'a', 200, ": b\n"), 0 },
+		{ AT, BL, many("", 'a', 76, "\nb\n"), 79,
+		    many("\n", 'a', 76, "\nb\n"), 0 },
+		{ AT, BL, many("", 'a', 1000, ": b\n"), 1004,
+		    many("\n", 'a', 1000, ": b\n"), 0 },
 		{ AT, MB, LEN("\nFrom"), "\nFrom", 0 },
 		{ AT, MB, LEN("\nFrom "), "\n>From ", 0 },
 		{ AT, MB, LEN("\n>"), "\n>", 0 },
@@ -1342,7 +1831,7 @@ test_filter(void)
 		    "> From a\n>>x\nx From a\nFrom\n", 0 },
 		{ AT, MB, LEN("\na\rFrom b\n"), "\na\rFrom b\n", 0 },
 	};
-	char out[512];
+	char out[2048];
 	struct filter f;
 	size_t i, cut, n = 0;
 
@@ -1354,14 +1843,15 @@ test_filter(void)
 			memset(&f, 0, sizeof(f));
 			f.return_path = (rows[i].flags & RP) != 0;
 			f.mbox = (rows[i].flags & MB) != 0;
+			f.begun = (rows[i].flags & NT) != 0;
 			n = filter_decode(&f, rows[i].in, len,
 			    cut <= len ? cut : cut - len,
 			    cut <= len ? len : 1, out);
 			good = n == outlen &&
 			    memcmp(out, rows[i].out, n) == 0 &&
 			    f.lines == rows[i].lines &&
-			    (strstr(out, "From ") != NULL ||
-			    f.dropped == len - n);
+			    f.blanks == (rows[i].flags & BL ? 1 : 0) &&
+			    f.dropped == len + f.quoted - n;
 			memset(out, 0, sizeof(out));
 		}
 		row(rows[i].at, good, "%zu bytes, %llu dropped in %llu lines, "
@@ -1574,6 +2064,90 @@ test_text(void)
 	row(AT, same(buf, ""), "%s", buf);
 }
 
+/* What a terminal, or a reader of the log, could take for more than text. */
+static void
+test_escape(void)
+{
+	static const struct {
+		int		 at;
+		const char	*in;
+		size_t		 len;
+		const char	*out;
+	} rows[] = {
+		{ AT, LEN("\xc2\x80\xc2\x9f"), "\\302\\200\\302\\237" },
+		{ AT, LEN("\xc2\x9b" "31m"), "\\302\\23331m" },
+		{ AT, LEN("\xc2\xa0\xc2\xbf"), "\xc2\xa0\xc2\xbf" },
+		{ AT, LEN("\xe2\x80\xa7"), "\xe2\x80\xa7" },
+		{ AT, LEN("\xe2\x80\xa8"), "\\342\\200\\250" },
+		{ AT, LEN("\xe2\x80\xa9"), "\\342\\200\\251" },
+		{ AT, LEN("\xe2\x80\xaa"), "\\342\\200\\252" },
+		{ AT, LEN("\xe2\x80\xae"), "\\342\\200\\256" },
+		{ AT, LEN("\xe2\x80\xaf"), "\xe2\x80\xaf" },
+		{ AT, LEN("\xe2\x81\xa5"), "\xe2\x81\xa5" },
+		{ AT, LEN("\xe2\x81\xa6"), "\\342\\201\\246" },
+		{ AT, LEN("\xe2\x81\xa9"), "\\342\\201\\251" },
+		{ AT, LEN("\xe2\x81\xaa"), "\xe2\x81\xaa" },
+		/* The same last byte in another character. */
+		{ AT, LEN("\xe2\x82\xa8\xe3\x80\xa8"),
+		    "\xe2\x82\xa8\xe3\x80\xa8" },
+		/* Bytes that are no part of UTF-8: C1 by themselves, */
+		{ AT, LEN("a\x9b" "31m"), "a\\23331m" },
+		{ AT, LEN("\x80\x9f"), "\\200\\237" },
+		{ AT, LEN("\xc3\x85\x85"), "\xc3\x85\\205" },
+		/* cut off, */
+		{ AT, LEN("\xc3"), "\\303" },
+		{ AT, LEN("\xc3z"), "\\303z" },
+		{ AT, LEN("\xe2\x82"), "\\342\\202" },
+		{ AT, LEN("\xf0\x9f\x98z"), "\\360\\237\\230z" },
+		/* longer than they need be, */
+		{ AT, LEN("\xc0\x8a"), "\\300\\212" },
+		{ AT, LEN("\xc1\xbf"), "\\301\\277" },
+		{ AT, LEN("\xe0\x82\x85"), "\\340\\202\\205" },
+		{ AT, LEN("\xe0\xa0\x80"), "\xe0\xa0\x80" },
+		{ AT, LEN("\xf0\x8f\xbf\xbf"), "\\360\\217\\277\\277" },
+		{ AT, LEN("\xf0\x90\x80\x80"), "\xf0\x90\x80\x80" },
+		/* half of a pair, past the last, an older charset's. */
+		{ AT, LEN("\xed\xa0\x80"), "\\355\\240\\200" },
+		{ AT, LEN("\xed\x9f\xbf"), "\xed\x9f\xbf" },
+		{ AT, LEN("\xf4\x8f\xbf\xbf"), "\xf4\x8f\xbf\xbf" },
+		{ AT, LEN("\xf4\x90\x80\x80"), "\\364\\220\\200\\200" },
+		{ AT, LEN("\xf5\x80\x80\x80"), "\\365\\200\\200\\200" },
+		{ AT, LEN("caf\xe9 \xff"), "caf\\351 \\377" },
+		{ AT, LEN("\xf0\x9f\x98\x80\xe4\xb8\xad\xc3\xbc"),
+		    "\xf0\x9f\x98\x80\xe4\xb8\xad\xc3\xbc" },
+	};
+	char buf[64];
+	struct text t;
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		text_init(&t, buf, sizeof(buf));
+		text_escape(&t, rows[i].in, rows[i].len, false);
+		row(rows[i].at, same(buf, rows[i].out) &&
+		    text_plain(buf, t.len, false) == t.len, "%s", buf);
+	}
+}
+
+/* Each byte, at each place of a text, ends what is plain or does not. */
+static void
+test_plain(void)
+{
+	char s[20];
+	size_t at, want[2];
+	int c;
+
+	for (c = 0; c < 256; c++)
+		for (at = 0; at < sizeof(s); at++) {
+			memset(s, at % 2 == 0 ? ' ' : '~', sizeof(s));
+			s[at] = (char)c;
+			want[0] = c < ' ' || c >= 0x7f ? at : sizeof(s);
+			want[1] = c == '"' || c == '\\' ? at : want[0];
+			row(AT, text_plain(s, sizeof(s), false) == want[0] &&
+			    text_plain(s, sizeof(s), true) == want[1],
+			    "%d at %zu", c, at);
+		}
+}
+
 static void
 test_log(void)
 {
@@ -1595,6 +2169,17 @@ test_log(void)
 		{ AT, "\t", "k=\"\\011\"" },
 		{ AT, "\r\x1b[2J", "k=\"\\015\\033[2J\"" },
 		{ AT, "\x7f", "k=\"\\177\"" },
+		{ AT, "\xc2\x9b", "k=\"\\302\\233\"" },
+		{ AT, "<\xe2\x80\xae>", "k=\"<\\342\\200\\256>\"" },
+		{ AT, "\x9b", "k=\"\\233\"" },
+		{ AT, "\xe2\x82\xac", "k=\xe2\x82\xac" },
+		/* Never cut within a character. */
+		{ AT, many("", 'a', 511, "\xc3\xbc"),
+		    many("k=", 'a', 511, "") },
+		{ AT, many("", 'a', 510, "\xc3\xbcz"),
+		    many("k=", 'a', 510, "\xc3\xbc") },
+		{ AT, many("", 'a', 509, "\xf0\x9f\x98\x80"),
+		    many("k=", 'a', 509, "") },
 		{ AT, many("", 'a', 512, ""), many("k=", 'a', 512, "") },
 		{ AT, many("", 'a', 600, ""), many("k=", 'a', 512, "") },
 	};
@@ -1636,10 +2221,15 @@ main(void)
 	test_trace();
 	test_split();
 	test_names();
+	test_name_fits();
+	test_name_folder();
+	test_name_domain();
+	test_source();
 	test_template();
 	test_template_directory();
 	test_expand();
 	test_passwd_key();
+	test_passwd_lines();
 	test_passwd_line();
 	test_maildirsize();
 	test_data();
@@ -1648,6 +2238,8 @@ main(void)
 	test_ids();
 	test_errno();
 	test_text();
+	test_escape();
+	test_plain();
 	test_log();
 	printf("%zu passed, %zu failed\n", passed, failed);
 	return failed > 0;

@@ -13,8 +13,8 @@ setup() {
 }
 
 base() {
-  ((EUID != 0)) || fail 'root is let in everywhere: start these by tests/run'
   here "$BATS_TEST_TMPDIR"
+  ((EUID != 0)) || fail 'root is let in everywhere: start these by tests/run'
   with -U any -d "maildir:$D/m/%n"
 }
 
@@ -37,7 +37,12 @@ sweep() {
   fi
   left=$(find "$D" -name sanitizer.\* -exec cat {} + -o \
     -path "$D/*/tmp/*" -print -o -name '*.lock' -print)
-  [[ -z $left ]] || fail "left behind: $left"
+  if [[ -n $left ]]; then
+    printf 'left behind: %s\n' "$left" >&2
+    return 1
+  fi
+  # In a subshell fail ended only that.
+  [[ ! -e $D/failed ]]
 }
 
 # The options of the next sessions: these alone, or these too.
@@ -48,12 +53,14 @@ also() {
   OPTIONS+=("$@")
 }
 
-# Says why, with all that is known, and fails the test.
+# Says why, with all that is known, and ends the test: a status could be
+# swallowed, as bash goes on after a failure in «A || B», «if A» and «! A».
 fail() {
   printf '%s\n' "$@"
   printf 'reply: %s\n' "${REPLIES[@]-}"
   [[ ! -s $D/log ]] || sed 's/^/log: /' "$D/log"
-  return 1
+  : >"$D/failed"
+  exit 1
 } >&2
 
 # One session with standard input as its client.  Leaves STATUS, REPLIES (one

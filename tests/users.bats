@@ -39,7 +39,7 @@ lands() {
   goes alice alice
   goes Alice@x alice
   goes ALICE+Detail@x alice
-  goes +x@y +x || goes a+ a
+  goes a+ a
 }
 
 @test "quotes and backslashes are taken off first" {
@@ -61,8 +61,7 @@ lands() {
   goes '%s%s%n@x' '%s%s%n'
   with -U any -d "maildir:$D/m/%d/%n"
   send 'a@%n.x' x
-  codes 220 250 250 '501 5.1.3' 503 500 500 221 ||
-    [[ -d $D/m/%n.x/a ]]
+  codes 220 250 250 '501 5.1.3' 503 500 500 221
 }
 
 @test "names that would leave the mailbox root are 550 5.1.3" {
@@ -85,11 +84,8 @@ lands() {
   say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a@..>' 'RCPT TO:<a@.>' \
     'RCPT TO:<a@.x>' 'RCPT TO:<a@x/y>' 'RCPT TO:<a@../x>' \
     "RCPT TO:<a@$(printf '%0201d' 0)>" QUIT
-  codes 220 250 250 5 5 5 5 5 5 221 2>/dev/null || replied '^501|^550'
-  local line
-  for line in "${REPLIES[@]}"; do
-    [[ $line != '250 2.1.5'* ]]
-  done
+  codes 220 250 250 '501 5.1.3' '501 5.1.3' '501 5.1.3' '501 5.1.3' \
+    '501 5.1.3' '550 5.1.3' 221
   [[ -z $(ls -A "$D/m") ]]
 }
 
@@ -267,4 +263,123 @@ lands() {
     codes 220 250 250 '451 4.3.0' 503 500 500 221
     logged "stat $D/absent: No such file"
   done
+}
+
+# directory NAME=VALUE...: the next sessions ask the directory of nss.c.
+directory() {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer is to be loaded first'
+  PROGRAM=${PROGRAM-$LMTPD}
+  ldd "$PROGRAM" 2>/dev/null | grep -q 'libc\.so' || skip 'nothing is loaded'
+  cc -shared -fPIC -o "$D/nss.so" "$TESTS/nss.c"
+  printf '#!/bin/sh\nLD_PRELOAD=%s exec env %s %s "$@"\n' "$D/nss.so" "$*" \
+    "$PROGRAM" >"$D/asks"
+  chmod 755 "$D/asks"
+  LMTPD=$D/asks
+}
+
+@test "passwd: a directory that ignores case has one mailbox for alice and ALICE" {
+  directory NSS_KNOWS=alice
+  with -U passwd -d "maildir:$D/m/%n"
+  local name
+  for name in alice ALICE Alice+x@y; do
+    send "$name" x
+    codes 220 250 250 250 354 250 221
+    logged 'user=alice( |$)'
+  done
+  (($(count alice) == 3))
+  [[ $(ls "$D/m") == alice ]]
+}
+
+@test "passwd: user@domain is tried when no name alone is found" {
+  directory NSS_KNOWS=bob@corp.example,Carol,carol@corp.example,al@xn--bcher-kva.x
+  with -U passwd -d "maildir:$D/m/%n"
+  goes bob@corp.example bob@corp.example
+  goes BOB+x@Corp.Example bob@corp.example
+  goes carol@corp.example Carol
+  goes al@bücher.x al@xn--bcher-kva.x
+  refused bob@other.example '550 5.1.1'
+  refused bob '550 5.1.1'
+}
+
+@test "passwd: a directory that fails knows nothing: 451 4.3.0, whatever the error" {
+  local err
+  with -U passwd -Q -d "maildir:$D/m/%n"
+  # EPERM ENOENT ESRCH EIO EBADF EAGAIN EACCES EMFILE EFBIG ENOSPC ERANGE
+  # ECONNREFUSED ESTALE EDQUOT
+  for err in 1 2 3 5 9 11 13 24 27 28 111 116 122; do
+    directory NSS_KNOWS=alice NSS_ERRNO=$err
+    refused bob@x '451 4.3.0'
+    logged 'getpwnam_r'
+  done
+  goes alice alice
+}
+
+@test "passwd: an error for one name is not hidden by others that are not found" {
+  with -U passwd -d "maildir:$D/m/%n"
+  directory NSS_ERRNO=11 NSS_FAILS=Bob+x
+  refused Bob+x '451 4.3.0'
+  directory NSS_ERRNO=11 NSS_FAILS=Bob
+  refused Bob+x '451 4.3.0'
+  directory NSS_ERRNO=11 NSS_FAILS=bob
+  refused Bob+x '451 4.3.0'
+  directory NSS_ERRNO=11 NSS_FAILS=bob@y
+  refused Bob+x@y '451 4.3.0'
+  refused Bob+x@z '550 5.1.1'
+  refused Bob+x '550 5.1.1'
+}
+
+@test "passwd: an account whose name no path may hold is 451 4.3.5" {
+  directory NSS_KNOWS=al NSS_CALLS=corp/al
+  with -U passwd -d "maildir:$D/m/%n"
+  refused al@x '451 4.3.5'
+  logged 'user corp/al has a name that no mailbox can have'
+  with -U passwd -d "maildir:$D/m/all"
+  mkdir "$D/m/all"
+  goes al all
+}
+
+@test "a domain has one mailbox, in whichever form and case it is written" {
+  local i=0 domain
+  with -U any -d "maildir:$D/m/%d/%u"
+  for domain in bücher.Example xn--bcher-kva.example BÜCHER.EXAMPLE \
+    XN--BCHER-KVA.example xn--BCHER-2pa.example; do
+    say 'LHLO c' 'MAIL FROM:<> SMTPUTF8' "RCPT TO:<al@$domain>" DATA x . QUIT
+    codes 220 250 250 250 354 250 221
+    (($(count xn--bcher-kva.example/al@xn--bcher-kva.example) == ++i))
+  done
+  [[ $(ls "$D/m") == xn--bcher-kva.example ]]
+}
+
+@test "dir: of the two forms of a domain the one that has the mailbox counts" {
+  with -U dir -d "maildir:$D/m/%d/%n"
+  mkdir -p "$D/m/"{xn--bcher-kva.x/al,bücher.x/{al,bob}}/cur
+  lands al@bücher.x xn--bcher-kva.x/al
+  lands al@xn--bcher-kva.x xn--bcher-kva.x/al
+  lands bob@bücher.x bücher.x/bob
+  lands bob@xn--bcher-kva.x bücher.x/bob
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<carol@bücher.x>' QUIT
+  codes 220 250 250 '550 5.1.1' 221
+}
+
+@test "a part of the path that is longer than a file's name may be is 550 5.1.3" {
+  local a b
+  a=$(printf '%0200d' 0)
+  b=$(printf '%054d' 0)
+  with -U any -d "maildir:$D/m/%u"
+  refused "$a@${b}x" '550 5.1.3'
+  logged 'more than 255 bytes'
+  goes "$a@$b" "$a@$b"
+  with -U any -d "maildir:$D/m/%n.%d.%n"
+  refused "${a:0:120}@${a:0:20}" '550 5.1.3'
+}
+
+@test "dir: a name too long with its detail is found without it" {
+  local a b
+  a=$(printf '%0150d' 0)
+  b=$(printf '%090d' 0)
+  with -U dir -d "maildir:$D/m/%u"
+  mkdir -p "$D/m/$a@$b/cur"
+  lands "$a+detail-of-ten-and-more@$b" "$a@$b"
+  say 'LHLO c' 'MAIL FROM:<>' "RCPT TO:<$a@$b$b>" QUIT
+  codes 220 250 250 '550 5.1.3' 221
 }

@@ -130,6 +130,128 @@ owned() {
   codes 220 250 250 250 354 '250 2.1.5' 221
 }
 
+# trees: games and man each have a directory of root's that they may write to,
+# with a mailbox in it, and -U dir looks for it there.
+trees() {
+  local user
+  for user in games man; do
+    install -d -m 775 -g "$(id -g "$user")" "$D/m/$user"
+    install -d -o "$user" "$D/m/$user/box"{,/cur,/new,/tmp}
+  done
+  with -U dir -d "maildir:$D/m/%n/box"
+}
+
+# games COMMAND...: as that user, in its home.
+games() {
+  (cd "$D/m/games" && setpriv --reuid games --regid "$(id -g games)" \
+    --clear-groups "$@")
+}
+
+# astray REGEX: games gets no mail, and man none either; the log says why.
+astray() {
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<games>' QUIT
+  codes 220 250 250 '451 4.2.0' 221
+  logged "$1"
+  [[ -z $(find "$D/m/man" "$D/m/games" -type f) ]]
+}
+
+@test "dir: a mailbox is its owner's by the whole way, or it is none" {
+  trees
+  send games x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  [[ $(stat -c %U "$D/m/games/box/new/"*) == games ]]
+  rm "$D/m/games/box/new/"*
+  # A link in its place, and one above it.
+  games mv box kept
+  games ln -s ../man/box box
+  astray "m/games/box belongs to uid $(id -u games), neither.* uid $(id -u man)"
+  games rm box
+  games ln -s "$D/m/man" way
+  with -U dir -d "maildir:$D/m/%n/way/box"
+  astray "m/games/way belongs to uid $(id -u games)"
+  # A directory in which another's mailbox lies.
+  games rm way
+  games mkdir way
+  cp -a "$D/m/man/box" "$D/m/games/way/box"
+  astray "m/games/way belongs to uid $(id -u games)"
+}
+
+@test "dir: a link within what root's own link leads to is looked at as well" {
+  trees
+  install -d -m 775 -g "$(id -g games)" "$D/m/games/real"
+  rm -r "$D/m/games/box"
+  ln -s real/sub/box "$D/m/games/box"
+  games mkdir -p real/sub/box/cur
+  send games x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  rm -r "$D/m/games/real/sub"
+  games ln -s ../../man real/sub
+  astray "games/real/sub belongs to uid $(id -u games)"
+  games rm real/sub
+  games ln -s "$D/m/games/loop" loop
+  games ln -s ../loop real/sub
+  astray 'Too many levels'
+}
+
+@test "dir: links of root's and the owner's own lead on" {
+  trees
+  ln -s games "$D/m/root.link"
+  games mv box there
+  games ln -s .//./../games/there box
+  install -d "$D/other"
+  ln -s "$D/m/games" "$D/other/abs"
+  with -U dir -d "maildir:$D/m/%n/box"
+  send root.link x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  with -U dir -d "maildir:$D/other/%n/box"
+  send abs x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  # The template's own part is the operator's, whoever owns it.
+  chown daemon "$D/m"
+  ln -s "$D/m/games" "$D/m/abs"
+  with -U dir -d "maildir:$D/m/%n/box"
+  send abs x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  (($(find "$D/m/games/there/new" -user games -type f | wc -l) == 3))
+}
+
+@test "dir: where everybody may write nobody knows whose a mailbox is" {
+  trees
+  with -U dir -d "mbox:$D/m/%n"
+  rm -r "$D/m/"*
+  chmod 1777 "$D/m"
+  install -m 600 -o games /dev/null "$D/m/man"
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<man>' QUIT
+  codes 220 250 250 '451 4.2.0' 221
+  logged "$D/m may be written by everybody"
+  chmod 755 "$D/m"
+  # But who may write to a mailbox itself is not asked.
+  with -U dir -d "maildir:$D/m/%n"
+  install -d -m 777 -o games "$D/m/open"{,/cur}
+  send open x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+}
+
+@test "dir: nobody learns by a link what only root can see" {
+  trees
+  install -d -m 700 "$D/secret" "$D/secret/there"{,/cur}
+  games mv box kept
+  local there
+  for there in there missing there/cur; do
+    games ln -s "$D/secret/$there" box
+    say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<games>' QUIT
+    replied '^451 4.2.0 Mailbox cannot be used$'
+    codes 220 250 250 '451 4.2.0' 221
+    games rm box
+    games ln -s "$D/secret/$there" way
+    with -U dir -d "maildir:$D/m/%n/way/x"
+    say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<games>' QUIT
+    codes 220 250 250 '451 4.2.0' 221
+    with -U dir -d "maildir:$D/m/%n/box"
+    games rm way
+  done
+}
+
 @test "nobody may signal it while it writes as that user" {
   chmod 1777 "$D/m"
   send games x

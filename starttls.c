@@ -1,0 +1,227 @@
+/*
+ * What comes before TLS: says hello to an LMTP client, waits for STARTTLS,
+ * and becomes the program that does TLS.  Whatever was read in clear goes
+ * with this process, so that nobody can ever answer it in TLS.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "lmtpd.h"
+
+#define COMMANDS_MAX	50	/* of a client that wants no TLS */
+
+/* What a command leads to. */
+enum next { NEXT_LINE, NEXT_END, NEXT_TLS };
+
+static const struct reply ok = { 250, "2.0.0", "OK" };
+static const struct reply closing = { 221, "2.0.0", "Bye" };
+static const struct reply ready = { 220, "2.0.0", "Ready to start TLS" };
+static const struct reply say_lhlo = { 500, "5.5.1", "This is LMTP: LHLO" };
+static const struct reply bad_args = { 501, "5.5.4", "Wrong argument" };
+/* Not RFC 3207's 530, for which Postfix and Exim bounce mail. */
+static const struct reply tls_first = { 451, "4.7.0",
+    "Must issue a STARTTLS command first" };
+static const struct reply no_smtp = { 421, "4.3.5", "This is LMTP: LHLO" };
+static const struct reply no_stranger = { 421, "4.7.0", "This is LMTP" };
+static const struct reply long_line = { 421, "4.7.0", "Line too long" };
+static const struct reply too_many = { 421, "4.7.0", "Too many commands" };
+static const struct reply timed_out = { 421, "4.4.2", "Timeout" };
+static const struct reply told_to_end = { 421, "4.3.2", "Shutting down" };
+
+enum args { ARGS_NONE, ARGS_SOME, ARGS_ANY };
+
+static const struct command {
+	const char		*verb;
+	enum args		 args;
+	const struct reply	*reply;	/* NULL: that of LHLO */
+	enum next		 next;
+} commands[] = {
+	{ "LHLO",	ARGS_SOME,	NULL,		NEXT_LINE },
+	{ "STARTTLS",	ARGS_NONE,	&ready,		NEXT_TLS },
+	{ "NOOP",	ARGS_ANY,	&ok,		NEXT_LINE },
+	{ "RSET",	ARGS_NONE,	&ok,		NEXT_LINE },
+	{ "QUIT",	ARGS_NONE,	&closing,	NEXT_END },
+	{ "EHLO",	ARGS_ANY,	&say_lhlo,	NEXT_LINE },
+	{ "HELO",	ARGS_ANY,	&no_smtp,	NEXT_END },
+};
+
+static enum next
+answer(struct client *c, const struct reply *r, enum next next)
+{
+	client_reply(c, r, NULL);
+	return next;
+}
+
+static enum next
+greet(struct client *c)
+{
+	client_say(c, "250-", NULL, c->cfg->host, NULL);
+	client_say(c, "250-", NULL, "ENHANCEDSTATUSCODES", NULL);
+	client_say(c, "250 ", NULL, "STARTTLS", NULL);
+	return NEXT_LINE;
+}
+
+static enum next
+command_run(struct client *c, char *line, size_t len)
+{
+	const struct command *cmd;
+	const char *args;
+
+	if ((args = parse_command(line, len)) == NULL)
+		return answer(c, &tls_first, NEXT_LINE);
+	for (cmd = commands; cmd < commands + nitems(commands); cmd++)
+		if (strcasecmp(cmd->verb, line) == 0)
+			break;
+	if (cmd == commands + nitems(commands))
+		return answer(c, &tls_first, NEXT_LINE);
+	if (cmd->args != ARGS_ANY &&
+	    (cmd->args == ARGS_SOME) != (args[0] != '\0'))
+		return answer(c, &bad_args, NEXT_LINE);
+	return cmd->reply == NULL ? greet(c) :
+	    answer(c, cmd->reply, cmd->next);
+}
+
+/* The n-th line that the client says, counted from 1. */
+static enum next
+line_run(struct client *c, unsigned int n)
+{
+	char *line;
+	size_t len;
+
+	switch (client_line(c, &line, &len)) {
+	case CLIENT_MORE:
+		break;
+	case CLIENT_TIMEOUT:
+		return answer(c, &timed_out, NEXT_END);
+	case CLIENT_ENDING:
+		return answer(c, &told_to_end, NEXT_END);
+	case CLIENT_GONE:
+	case CLIENT_EOF:
+		return NEXT_END;
+	}
+	if (len > COMMAND_MAX)
+		return answer(c, &long_line, NEXT_END);
+	if (n == 1 && line_is_foreign(line, len))
+		return answer(c, &no_stranger, NEXT_END);
+	if (n == COMMANDS_MAX)
+		return answer(c, &too_many, NEXT_END);
+	return command_run(c, line, len);
+}
+
+/* True if TLS is to begin. */
+static bool
+talk(struct client *c)
+{
+	enum next next = NEXT_LINE;
+	const char *rest;
+	unsigned int n;
+	size_t left;
+
+	client_say(c, "220 ", NULL, c->cfg->host, " LMTP", NULL);
+	for (n = 1; next == NEXT_LINE; n++)
+		next = line_run(c, n);
+	client_flush(c);
+	if (next != NEXT_TLS || client_over(c) != NULL)
+		return false;
+	/* No client sends it before it has heard 220. */
+	if ((left = client_input(c, &rest)) > 0)
+		log_warn(c->cfg, "%zu bytes behind STARTTLS are dropped: "
+		    "they did not wait for TLS", left);
+	return true;
+}
+
+/* Returns only if it cannot be. */
+static void
+become(const struct config *cfg, char **program)
+{
+	if (client_signals_default() == -1)
+		log_warn(cfg, "sigaction: %s", strerror(errno));
+	else {
+		execvp(program[0], program);
+		log_warn(cfg, "cannot start %s: %s", program[0],
+		    strerror(errno));
+	}
+}
+
+/* Says it wherever somebody may read it. */
+static int
+refuse(const struct config *cfg, const char *why, int status)
+{
+	if (!cfg->log_stderr)
+		dprintf(STDERR_FILENO, "starttls: %s\n", why);
+	log_warn(cfg, "%s", why);
+	if (!isatty(STDOUT_FILENO))
+		client_refuse(cfg, why);
+	return status;
+}
+
+/* NULL, or what is wrong with the options. */
+static const char *
+read_options(struct config *cfg, int argc, char **argv)
+{
+	const char *error;
+	int option;
+
+	opterr = 0;
+	/* What follows the program is the program's. */
+	while ((option = getopt(argc, argv, "+H:t:")) != -1)
+		switch (option) {
+		case 'H':
+			if (!host_is_safe(optarg))
+				return "-H takes a host name";
+			cfg->host = optarg;
+			break;
+		case 't':
+			cfg->timeout = (int)strtonum(optarg, 1, 86400, &error);
+			if (error != NULL)
+				return "-t takes a number of seconds";
+			break;
+		default:
+			return "there is no such option, or it lacks its "
+			    "argument; see starttls(8)";
+		}
+	return optind < argc ? NULL : "the program that does TLS is missing";
+}
+
+int
+main(int argc, char *argv[])
+{
+	char node[256] = "";
+	struct config cfg = { .timeout = 300 };
+	struct client client;
+	struct log log;
+	const char *wrong;
+	bool shielded = false, go_on = false;
+
+	if (client_open() == -1 || client_shield(&shielded) == -1)
+		return EX_OSERR;
+	wrong = read_options(&cfg, argc, argv);
+	cfg.pid = getpid();
+	log_open(&log, &cfg, !shielded);
+	if (gethostname(node, sizeof(node) - 1) == -1 || !host_is_safe(node))
+		strlcpy(node, "localhost", sizeof(node));
+	if (cfg.host == NULL)
+		cfg.host = node;
+	if (client_signals() == -1)
+		return refuse(&cfg, "cannot start: sigaction", EX_OSERR);
+	if (wrong != NULL)
+		return refuse(&cfg, wrong, EX_USAGE);
+	if (client_listens())
+		return refuse(&cfg, "standard input is a socket that listens",
+		    EX_OSERR);
+	os_shed();
+	if (client_init(&client, &cfg) == 0)
+		go_on = talk(&client);
+	else
+		log_warn(&cfg, "malloc: %s", strerror(errno));
+	client_free(&client);
+	if (!go_on)
+		return 0;
+	become(&cfg, argv + optind);
+	return EX_OSERR;
+}

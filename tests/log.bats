@@ -1,0 +1,278 @@
+#!/usr/bin/env bats
+# The log: it never holds up mail, and nobody can write a line of his own.
+
+load test_helper
+
+# stderr_is DESCRIPTOR: the next sessions have it as standard error.
+stderr_is() {
+  printf '#!/bin/bash\nexec "%s" "$@" 2>&%d\n' "$LMTPD" "$1" >"$D/lmtpd"
+  chmod 755 "$D/lmtpd"
+  LMTPD=$D/lmtpd
+}
+
+# full [PAGES]: standard error is a pipe that nobody reads; so many of its
+# sixteen pages are full, or all.
+full() {
+  mkfifo "$D/pipe"
+  exec {PIPE}<>"$D/pipe"
+  dd if=/dev/zero of="$D/pipe" oflag=nonblock bs=4096 count="${1-1000}" \
+    2>/dev/null || :
+  stderr_is "$PIPE"
+}
+
+# drain: reads what is in the pipe; its lines come into the log.
+drain() {
+  { dd if="$D/pipe" iflag=nonblock bs=65536 2>/dev/null || :; } |
+    tr -d '\0' >>"$D/log"
+}
+
+# took MS: no more than that since begun was set.
+took() {
+  local now=${EPOCHREALTIME/./} ms
+  ms=$(((now - begun) / 1000))
+  ((ms <= $1)) || fail "$ms ms and not $1"
+}
+
+# crowd: a session with a message for thirty, in which nothing is waited for.
+crowd() {
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>'
+  printf 'RCPT TO:<u%d>\r\n' {1..30}
+  printf '%s\r\n' DATA 'Subject: x' '' x . QUIT
+}
+
+# served: all of them, within a second and what the mail itself takes.
+served() {
+  local begun=${EPOCHREALTIME/./}
+  crowd >"$D/in"
+  talk <"$D/in"
+  took 3000
+  exits 0
+  (($(printf '%s\n' "${REPLIES[@]}" | grep -c '^250 2\.1\.5 ') == 30)) ||
+    fail 'not all were served'
+}
+
+@test "a full pipe: all is delivered and answered, a second late at most" {
+  full
+  served
+  (($(find "$D/m" -path '*/new/*' -type f | wc -l) == 30))
+}
+
+@test "a full pipe that cannot be opened once more" {
+  full
+  chmod 400 "$D/pipe"
+  with -U any -d "mbox:$D/m/%n"
+  served
+  (($(cat "$D/m/"u* | grep -c '^Subject: x$') == 30))
+}
+
+@test "a full socket" {
+  with -U any -d "mbox:$D/m/%n"
+  crowd >"$D/in"
+  local begun=${EPOCHREALTIME/./}
+  /usr/bin/python3 -c 'import socket, subprocess, sys
+for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
+    ours, log = socket.socketpair(socket.AF_UNIX, kind)
+    log.setblocking(False)
+    try:
+        while True:
+            log.send(b"x" * 1000)
+    except BlockingIOError:
+        pass
+    log.setblocking(True)
+    subprocess.run(sys.argv[1:], stdin=open(0, "rb", closefd=False), stderr=log)
+    sys.stdin.seek(0)' "$LMTPD" -e -v "${OPTIONS[@]}" <"$D/in" >"$D/out"
+  took 5000
+  (($(grep -c '^250 2\.1\.5 ' "$D/out") == 60))
+}
+
+@test "a pipe that another fills between two lines" {
+  local filler
+  full 15
+  yes "$(head -c 4000 /dev/zero | tr '\0' x)" >&"$PIPE" 3>&- &
+  filler=$!
+  served
+  kill "$filler"
+  wait "$filler" || :
+}
+
+@test "the next line that goes through says how many were dropped" {
+  full
+  begin
+  hear 220
+  tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<b>' DATA x .
+  hear 250 250 250 250 354 '250 2.1.5' '250 2.1.5'
+  tell NOOP
+  hear 250
+  : >"$D/log"
+  drain
+  tell 'MAIL FROM:<>' 'RCPT TO:<c>' DATA x .
+  hear 250 250 354 '250 2.1.5'
+  tell QUIT
+  hear 221
+  finish
+  drain
+  [[ $(sed 's/lmtpd\[[0-9]*\]: //' "$D/log" | cut -d = -f 1) == \
+    $'2 lines were dropped here, as the log did not take them\nid\nsession' ]] ||
+    fail 'not those lines'
+  logged '^lmtpd\[[0-9]+\]: 2 lines were dropped'
+  logged 'to=<c>'
+}
+
+@test "one dropped line is one, and no second goes after it" {
+  local begun
+  full
+  begin
+  hear 220
+  tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x .
+  hear 250 250 250 354 '250 2.1.5'
+  tell NOOP
+  hear 250
+  begun=${EPOCHREALTIME/./}
+  tell 'MAIL FROM:<>' 'RCPT TO:<b>' DATA x . NOOP
+  hear 250 250 354 '250 2.1.5' 250
+  # The second is spent.
+  took 700
+  : >"$D/log"
+  drain
+  tell QUIT
+  hear 221
+  finish
+  drain
+  logged '^lmtpd\[[0-9]+\]: 2 lines were dropped'
+  (($(wc -l <"$D/log") == 2))
+}
+
+@test "a line that was cut by a full pipe has an end before the next" {
+  # The dialogue begins on one of the two pages that are left; escaped, this
+  # line is larger than the other.
+  full 14
+  also -v
+  begin
+  hear 220
+  tell 'NOOP y'
+  hear 250
+  tell "NOOP $(head -c 2000 /dev/zero | tr '\0' '\001')"
+  hear '500 5.5.2'
+  tell 'NOOP x'
+  hear 250
+  : >"$D/log"
+  drain
+  tell 'NOOP later' QUIT
+  hear 250 221
+  finish
+  drain
+  logged '^lmtpd\[[0-9]+\]: C: NOOP (\\001)+[\\01]*$'
+  logged '^lmtpd\[[0-9]+\]: [0-9]+ lines? (was|were) dropped'
+  logged '^lmtpd\[[0-9]+\]: C: NOOP later$'
+}
+
+@test "a reader that is only slow misses nothing" {
+  full
+  { sleep 0.4; exec cat "$D/pipe" >"$D/log"; } 3>&- &
+  local reader=$!
+  crowd >"$D/in"
+  "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" >"$D/out"
+  await grep -aq session= "$D/log"
+  kill "$reader"
+  wait "$reader" || :
+  (($(grep -ac 'status=delivered' "$D/log") == 30))
+  unlogged dropped
+}
+
+@test "SIGTERM while the log is waited for" {
+  local begun
+  full
+  begin
+  hear 220
+  begun=${EPOCHREALTIME/./}
+  tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x .
+  hear 250 250 250 354
+  sleep 0.2
+  kill -TERM "$SESSION"
+  hear '250 2.1.5' '421 4.3.2'
+  finish
+  took 3000
+  exits 0
+  (($(count a) == 1))
+}
+
+@test "a log that nobody will read again is no fault" {
+  mkfifo "$D/pipe"
+  exec {PIPE}<>"$D/pipe"
+  exec {WRITE}>"$D/pipe" {PIPE}<&-
+  stderr_is "$WRITE"
+  served
+}
+
+@test "a pipe of others stays as it was" {
+  mkfifo "$D/pipe"
+  exec {PIPE}<>"$D/pipe"
+  stderr_is "$PIPE"
+  send a x
+  [[ $(grep flags "/proc/$$/fdinfo/$PIPE") != *4??? ]]
+  drain
+  logged 'status=delivered'
+}
+
+@test "wrong options are told to the client, though the log is full" {
+  local begun=${EPOCHREALTIME/./}
+  full
+  with -d nonsense
+  say QUIT
+  exits 64
+  codes '421 4.3.5'
+  "$LMTPD" -d nonsense </dev/null >"$D/out" && return 1
+  hold "$D/out"
+  codes '421 4.3.5'
+  took 4000
+}
+
+@test "control characters beyond ASCII are escaped" {
+  send a $'Message-ID: <\xc2\x85\xe2\x80\xa8\xe2\x80\xae\xe2\x81\xa6\x9b31m>' '' x
+  logged 'msgid="<\\302\\205\\342\\200\\250\\342\\200\\256\\342\\201\\246\\23331m>"'
+  send b $'Message-ID: <gr\xc3\xbc\xc3\x9fe\xe2\x82\xac>' '' x
+  logged $'msgid=<gr\xc3\xbc\xc3\x9fe\xe2\x82\xac> '
+  send c $'Message-ID: <caf\xe9>' '' x
+  logged 'msgid="<caf\\351>"'
+}
+
+@test "a value cannot be taken for another key" {
+  send a 'Message-ID: <a> status=refused" reason="x' '' x
+  logged 'msgid="<a> status=refused\\" reason=\\"x" '
+}
+
+@test "control characters beyond ASCII are refused in commands" {
+  say 'LHLO c' $'MAIL FROM:<\xc2\x9b@x>' $'MAIL FROM:<\xe2\x80\xae@x>' \
+    $'NOOP \xe2\x80\xa9' $'XFORWARD IDENT=\xc2\x85' \
+    $'MAIL FROM:<\xc3\xbc@x>' $'RCPT TO:<\xe2\x81\xa9@x>' \
+    $'RCPT TO:<\x85\x9b@x>' QUIT
+  codes 220 250 '500 5.5.2' '500 5.5.2' '500 5.5.2' '500 5.5.2' 250 \
+    '500 5.5.2' 250 221
+}
+
+@test "the component of a path that is at fault" {
+  touch "$D/m/file"
+  ln -s loop "$D/m/loop"
+  ln -s gone "$D/m/dangling"
+  mkdir -m 0 "$D/m/closed"
+  mkdir -m 500 "$D/m/fixed"
+  with -U any -d "maildir:$D/m/file/%n"
+  send a x
+  logged "Not a directory.*, $D/m/file is no directory\""
+  with -U any -d "maildir:$D/m/loop/%n"
+  send a x
+  logged "$D/m/loop is a link to itself\""
+  with -U any -d "maildir:$D/m/dangling/%n"
+  send a x
+  logged "$D/m/dangling is a link that leads nowhere\""
+  with -U any -d "maildir:$D/m/gone/%n"
+  send a x
+  logged "$D/m/gone is missing\""
+  with -U any -d "maildir:$D/m/closed/%n/b"
+  send a x
+  logged "Permission denied.*, no search permission in $D/m/closed\""
+  with -U any -d "maildir:$D/m/fixed/%n"
+  send a x
+  logged "Permission denied.*, no write permission in $D/m/fixed\""
+  chmod 700 "$D/m/closed"
+}
