@@ -19,6 +19,8 @@ SIEVE_OBJS =	sieve/action.o sieve/address.o sieve/arena.o sieve/body.o \
 TESTS =		tests/table tests/hole tests/sieve tests/sievetext
 
 CFLAGS =	-O2 -g
+# NetBSD's make, where there is a DESTDIR, would look for headers in it.
+CPPFLAGS =
 WARNINGS =	-Wall -Wextra -Wpedantic -Wshadow -Wconversion
 HARDEN =	-fPIE -fstack-protector-strong
 HARDEN_CPP =	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
@@ -36,6 +38,8 @@ BSD_LIBS !=	a=$$(${CC} -print-file-name=libbsd.a) && test -f "$$a" && \
 # make STATIC=1 and make MUSL=1 build programs that need no library beside
 # them, and so start sooner: with glibc, and with musl.  Both know only the
 # users in /etc/passwd, and lmtpd -V says so.
+STATIC =
+MUSL =
 KIND =		${STATIC}_${MUSL}
 FILES_ONLY =	, for users in /etc/passwd alone
 
@@ -103,7 +107,7 @@ check: ${PROGRAMS} ${TESTS}
 	tests/table
 	tests/sievetext
 	tests/sieve
-	tests/run
+	CC='${CC_${KIND}}' tests/run
 
 # A message before the reader's eyes: no root, nothing but a shell.
 demo: lmtpd

@@ -326,7 +326,7 @@ open(sys.argv[2], "wb").write(text)' "$n" "$D/text"
       "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>"$D/log"
     hold "$D/out"
     codes 220 250 250 250 354 '451 4.3.0' 221
-    logged 'reason=".*fsync.*Input/output error'
+    logged 'reason=".*fsync.*(Input/output|I/O) error'
     sums | cmp - "$D/before"
   done
 }
