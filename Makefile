@@ -121,7 +121,7 @@ mutants:
 	tests/mutants/run -n ${N} -s ${SEED} -k ${SKIP}
 
 # Root, and a machine that may be tried hard.
-interop: lmtpd
+interop: ${PROGRAMS}
 	tests/interop/run ${CLIENT}
 
 faults: lmtpd

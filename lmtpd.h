@@ -53,6 +53,7 @@ enum lock { LOCK_FCNTL, LOCK_FLOCK, LOCK_DOTLOCK };
 
 /* What the options said; constant once the dialogue begins. */
 struct config {
+	const char	*program;	/* its name, in the log */
 	const char	*host;
 	const char	*node;		/* this machine, in dotlocks, */
 	char		 instance[64];	/* and where our pid counts, or "" */
@@ -493,6 +494,14 @@ int	 identity_shed(struct credentials *c, const struct identity *id);
 /* At the start, with root: to be only that, or another for good. */
 int	 identity_drop_groups(void);
 int	 identity_become(const char *name, uid_t uid, gid_t gid);
+
+/*
+ * The umask that main sets makes 0600 and 0700 of these, but where the
+ * directory's default ACL says who may: a mode without the group's bits would
+ * shut them out again.
+ */
+#define FILE_MODE	0666
+#define DIR_MODE	0777
 
 /*
  * os.c: what differs between systems and between file systems.

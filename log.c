@@ -210,7 +210,7 @@ log_head(const struct config *cfg, int priority, struct text *t)
 		text_number(t, (unsigned int)(LOG_MAIL | priority), 10, 0);
 		text_add(t, ">", NULL);
 	}
-	text_add(t, "lmtpd[", NULL);
+	text_add(t, cfg->program, "[", NULL);
 	text_number(t, (uint64_t)cfg->pid, 10, 0);
 	text_add(t, "]: ", NULL);
 }

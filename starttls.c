@@ -153,7 +153,7 @@ static int
 refuse(const struct config *cfg, const char *why, int status)
 {
 	if (!cfg->log_stderr)
-		dprintf(STDERR_FILENO, "starttls: %s\n", why);
+		log_stderr(cfg, why);
 	log_warn(cfg, "%s", why);
 	if (!isatty(STDOUT_FILENO))
 		client_refuse(cfg, why);
@@ -192,7 +192,7 @@ int
 main(int argc, char *argv[])
 {
 	char node[256] = "";
-	struct config cfg = { .timeout = 300 };
+	struct config cfg = { .program = "starttls", .timeout = 300 };
 	struct client client;
 	struct log log;
 	const char *wrong;

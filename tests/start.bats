@@ -179,3 +179,212 @@ os.execv(sys.argv[1], sys.argv[1:])' "$LMTPD" "${OPTIONS[@]}" >"$D/out"
   SESSION=
   exec {FROM}<&-
 }
+
+@test "SIGTERM while replies wait for a slow reader: all of them, one 421, at once" {
+  /usr/bin/python3 - "$LMTPD" "${OPTIONS[@]}" <<'END'
+import fcntl, os, signal, subprocess, sys, time
+
+stdin, to = os.pipe()
+from_, stdout = os.pipe()
+fcntl.fcntl(from_, fcntl.F_SETPIPE_SZ, 4096)
+p = subprocess.Popen(sys.argv[1:] + ["-t", "60"], stdin=stdin, stdout=stdout,
+                     stderr=subprocess.DEVNULL)
+os.close(stdout)
+os.write(to, b"NOOP\r\n" * 1500)
+
+def state():
+    with open(f"/proc/{p.pid}/stat") as stat:
+        return stat.read().rsplit(")", 1)[1].split()[0]
+
+# It waits for us, with the pipe full.
+asleep = 0
+while asleep < 20:
+    asleep = asleep + 1 if state() == "S" else 0
+    time.sleep(0.01)
+p.send_signal(signal.SIGTERM)
+time.sleep(0.1)
+begun = time.monotonic()
+answer = b""
+while data := os.read(from_, 65536):
+    answer += data
+if p.wait() != 0 or time.monotonic() - begun > 2:
+    sys.exit(f"ended with {p.returncode} after {time.monotonic() - begun} s")
+lines = answer.split(b"\r\n")
+if (len(lines) != 1503 or lines[0][:4] != b"220 " or lines[-1] != b"" or
+        lines[-2][:10] != b"421 4.3.2 " or
+        any(line[:10] != b"250 2.0.0 " for line in lines[1:-2])):
+    sys.exit(f"{len(lines)} lines, the last {lines[-3:]}")
+END
+}
+
+@test "SIGTERM while a client reads a byte a second: it ends soon" {
+  begun=$SECONDS
+  /usr/bin/python3 - "$LMTPD" "${OPTIONS[@]}" <<'END'
+import fcntl, os, signal, subprocess, sys, time
+
+stdin, to = os.pipe()
+from_, stdout = os.pipe()
+fcntl.fcntl(from_, fcntl.F_SETPIPE_SZ, 4096)
+p = subprocess.Popen(sys.argv[1:] + ["-t", "60"], stdin=stdin, stdout=stdout,
+                     stderr=subprocess.DEVNULL)
+os.write(to, b"NOOP\r\n" * 10000)
+time.sleep(0.5)
+p.send_signal(signal.SIGTERM)
+for _ in range(12):
+    os.read(from_, 4096)
+    try:
+        p.wait(1)
+        break
+    except subprocess.TimeoutExpired:
+        pass
+else:
+    p.kill()
+    sys.exit("it did not end")
+END
+  ((SECONDS - begun < 9)) || fail "$((SECONDS - begun)) seconds"
+}
+
+@test "a socket that listens is said in the log, and ends it with 71" {
+  # shellcheck disable=SC2034 # exits looks at it
+  STATUS=0
+  /usr/bin/python3 -c '
+import os, socket, sys
+listener = socket.create_server(("127.0.0.1", 0))
+os.dup2(listener.fileno(), 0)
+os.execv(sys.argv[1], sys.argv[1:])' "$LMTPD" -e "${OPTIONS[@]}" >"$D/out" \
+    2>"$D/log" || STATUS=$?
+  exits 71
+  hold "$D/out"
+  codes '421 4.3.5'
+  logged 'Accept=yes'
+}
+
+@test "SIGINT ends it with 421 4.3.2 too" {
+  begin
+  hear 220
+  tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA half
+  hear 250 250 250 354
+  deaf
+  kill -INT "$SESSION"
+  hear '421 4.3.2'
+  finish
+  exits 0
+  (($(count a) == 0))
+}
+
+@test "signals that were blocked or ignored do what they must" {
+  local sig
+  for sig in TERM HUP INT; do
+    mkfifo "$D/fifo"
+    /usr/bin/python3 -c 'import os, signal, sys
+every = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+for s in every:
+    try:
+        signal.signal(s, signal.SIG_IGN)
+    except (OSError, ValueError):
+        pass
+signal.pthread_sigmask(signal.SIG_BLOCK, every)
+os.execv(sys.argv[1], sys.argv[1:])' "$LMTPD" "${OPTIONS[@]}" <"$D/fifo" \
+      >"$D/out" 2>/dev/null 3>&- &
+    SESSION=$!
+    exec {TO}>"$D/fifo"
+    await grep -q '^220' "$D/out"
+    kill -s "$sig" "$SESSION"
+    await grep -q '^421 4.3.2' "$D/out"
+    wait "$SESSION"
+    SESSION=
+    exec {TO}>&-
+    rm "$D/fifo"
+  done
+}
+
+@test "a client that does not read is waited for as long as one that does not speak" {
+  local begun=$SECONDS
+  also -t 1
+  mkfifo "$D/replies"
+  "$LMTPD" "${OPTIONS[@]}" < <(yes NOOP | head -c 2000000; sleep 30) \
+    >"$D/replies" 2>/dev/null 3>&- &
+  SESSION=$!
+  exec {FROM}<"$D/replies"
+  wait "$SESSION"
+  SESSION=
+  ((SECONDS - begun < 12)) || fail "$((SECONDS - begun)) seconds"
+  exec {FROM}<&-
+}
+
+@test "told to end while replies wait for a slow reader, it ends when they are read" {
+  local begun
+  [[ -z ${SANITIZED-} ]] || skip 'slow'
+  also -t 12
+  mkfifo "$D/replies"
+  "$LMTPD" "${OPTIONS[@]}" < <(yes NOOP | head -n 20000; sleep 30) \
+    >"$D/replies" 2>/dev/null 3>&- &
+  SESSION=$!
+  exec {FROM}<"$D/replies"
+  await asleep "$SESSION"
+  sleep 0.3
+  kill -TERM "$SESSION"
+  begun=$SECONDS
+  cat <&"$FROM" >"$D/out"
+  wait "$SESSION"
+  SESSION=
+  exec {FROM}<&-
+  ((SECONDS - begun < 4)) || fail "$((SECONDS - begun)) seconds"
+  (($(grep -c '^421 ' "$D/out") == 1)) || fail "$(tail -n 3 "$D/out")"
+}
+
+@test "TZ and other words of the environment are not looked at" {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  dialogue >"$D/in"
+  TZ=Antarctica/Troll TMPDIR=$D/none HOME=$D/none LANG=de_DE.UTF-8 \
+    LC_ALL=de_DE.UTF-8 MALLOC_PERTURB_=1 POSIXLY_CORRECT=1 \
+    strace -f -qq -o "$D/calls" -e trace=open,openat,execve -E TZ -E TZ=Antarctica/Troll \
+    "$LMTPD" "${OPTIONS[@]}" -T "$D" <"$D/in" >"$D/out" 2>/dev/null
+  hold "$D/out"
+  codes 220 250 250 250 354 250 221
+  ! grep -E 'Antarctica|de_DE|none' <(grep -v execve "$D/calls") || fail 'looked at'
+}
+
+@test "without an environment at all it serves" {
+  dialogue | env -i "$LMTPD" "${OPTIONS[@]}" >"$D/out" 2>/dev/null
+  hold "$D/out"
+  codes 220 250 250 250 354 250 221
+}
+
+# called ADDRESS: a session with one who calls at that address.
+called() {
+  /usr/bin/python3 - "$1" "$LMTPD" "${OPTIONS[@]}" <<'END'
+import os, socket, subprocess, sys
+
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+listener = socket.create_server((sys.argv[1], 0), family=family)
+client = socket.create_connection(listener.getsockname()[:2])
+served, _ = listener.accept()
+program = subprocess.Popen(sys.argv[2:], stdin=served, stdout=served,
+                           stderr=subprocess.DEVNULL)
+served.close()
+with open(os.environ["D"] + "/in", "rb") as dialogue:
+    client.sendall(dialogue.read())
+with open(os.environ["D"] + "/out", "wb") as out:
+    while data := client.recv(65536):
+        out.write(data)
+sys.exit(program.wait())
+END
+}
+
+@test "a client is named in Received by its IPv4 or IPv6 address, others are not" {
+  local pair
+  export D
+  dialogue >"$D/in"
+  talk <"$D/in"
+  grep -qx 'Received: from c' "$(only a)" || fail "$(text a)"
+  for pair in '127.0.0.1 [127.0.0.1]' '::1 [IPv6:::1]'; do
+    rm -r "$D/m/a"
+    # A machine may have no IPv6.
+    [[ $pair != ::1* || -e /proc/net/if_inet6 ]] || continue
+    called "${pair% *}"
+    hold "$D/out"
+    codes 220 250 250 250 354 250 221
+    grep -qxF "Received: from c (${pair#* })" "$(only a)" || fail "$(text a)"
+  done
+}

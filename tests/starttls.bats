@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What comes before TLS, and what the program that does it finds; lmtpd behind
 # it.  Here that program is a shell, or lmtpd itself: TLS is no part of this.
+# shellcheck disable=SC2034,SC2153 # the helper looks at them
 
 load test_helper
 
