@@ -375,8 +375,8 @@ client_reply(struct client *c, const struct reply *r, const char *id)
 		if (lf == NULL && id != NULL)
 			text_add(&t, ", id=", id, NULL);
 		client_say(c, code, r->esc, line, NULL);
-		text = lf + 1;
-	} while (lf != NULL);
+		text = lf == NULL ? NULL : lf + 1;
+	} while (text != NULL);
 }
 
 /*

@@ -166,6 +166,7 @@ drop_capabilities(const struct config *cfg, bool gives)
 			    (uint32_t)(bits), yes, no)
 #define ABOVE(n, yes, no) BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, \
 			    (uint32_t)(n), yes, no)
+#define ALLOW		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define FAIL(err)	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (err))
 #define OFTEN(call)	IS(SYS_##call, PASS, 0)
 #define NEVER(call)	IS(SYS_##call, DENY, 0)
@@ -183,6 +184,32 @@ drop_capabilities(const struct config *cfg, bool gives)
 			IS(SYS_##call, 0, 4), LOAD(args[flags]), \
 			HAS(MAKES, 0, PASS), LOAD(args[mode]), \
 			HAS(S_ISUID | S_ISGID, DENY, PASS)
+
+/* Other programs, and what is in other processes. */
+#define OTHER_PROCESSES	NEVER(execve), NEVER(ptrace), \
+			NONE_OF(process_vm_readv, process_vm_writev), \
+			NEVER(process_madvise), NEVER(pidfd_getfd), \
+			NEVER(tkill), NEVER(rt_sigqueueinfo), \
+			NEVER(rt_tgsigqueueinfo)
+/* Both kinds of queues, semaphores and memory for all. */
+#ifdef __x86_64__
+#define OTHER_QUEUES	NONE_OF(mq_open, mq_unlink), \
+			NONE_OF(shmget, shmctl), NONE_OF(semget, msgctl), \
+			NEVER(semtimedop)
+#else
+#define OTHER_QUEUES	NONE_OF(mq_open, mq_unlink), NONE_OF(msgget, shmdt)
+#endif
+/*
+ * Large parts of the kernel, and ways around this filter: in the first three
+ * pidfd_send_signal, io_uring's, the newer ones for mounts, pidfd_open; bpf,
+ * execveat, userfaultfd; and keys.
+ */
+#define WAYS_AROUND	NONE_OF(pidfd_send_signal, pidfd_open), \
+			NONE_OF(bpf, userfaultfd), NONE_OF(add_key, keyctl), \
+			NEVER(perf_event_open), NEVER(unshare), \
+			NEVER(setns), NEVER(personality), \
+			NEVER(open_by_handle_at), NEVER(fanotify_init), \
+			NEVER(mount)
 
 /*
  * For its cache of what is always allowed the kernel puts each of its calls
@@ -249,29 +276,7 @@ forbid_calls(const struct config *cfg, bool gives)
 		HAS(child ? UINT32_MAX : CLONE_THREAD, PASS, DENY),
 		/* One's own limits alone. */
 		IS(SYS_prlimit64, 0, 2), LOAD(args[0]), IS(0, PASS, DENY),
-		/* Other programs, and what is in other processes. */
-		NEVER(execve), NEVER(ptrace),
-		NONE_OF(process_vm_readv, process_vm_writev),
-		NEVER(process_madvise), NEVER(pidfd_getfd), NEVER(tkill),
-		NEVER(rt_sigqueueinfo), NEVER(rt_tgsigqueueinfo),
-		/* Both kinds of queues, semaphores and memory for all. */
-		NONE_OF(mq_open, mq_unlink),
-#ifdef __x86_64__
-		NONE_OF(shmget, shmctl), NONE_OF(semget, msgctl),
-		NEVER(semtimedop),
-#else
-		NONE_OF(msgget, shmdt),
-#endif
-		/*
-		 * Large parts of the kernel, and ways around this filter:
-		 * pidfd_send_signal, io_uring's, the newer ones for mounts,
-		 * pidfd_open; bpf, execveat, userfaultfd.
-		 */
-		NONE_OF(pidfd_send_signal, pidfd_open),
-		NONE_OF(bpf, userfaultfd), NONE_OF(add_key, keyctl),
-		NEVER(perf_event_open), NEVER(unshare), NEVER(setns),
-		NEVER(personality), NEVER(open_by_handle_at),
-		NEVER(fanotify_init), NEVER(mount),
+		OTHER_PROCESSES, OTHER_QUEUES, WAYS_AROUND,
 		/* What mail is not, and modes and owners it never gets. */
 		NEVER(mknodat), NEVER(symlinkat), NEVER(fchmod),
 		NEVER(fchmodat), UNLESS(gives, fchown), NEVER(fchownat),
@@ -283,8 +288,7 @@ forbid_calls(const struct config *cfg, bool gives)
 #endif
 		/* Nobody is to call us. */
 		NEVER(listen),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-		FAIL(EPERM)
+		ALLOW, FAIL(EPERM)
 	};
 	struct sock_fprog prog = {
 		.len = nitems(filter),

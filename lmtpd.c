@@ -34,7 +34,7 @@ struct options {
 
 /* Notes what is wrong; the first is the one to mend. */
 static void __attribute__((__format__(printf, 2, 3)))
-options_wrong(struct options *o, const char *fmt, ...)
+option_bad(struct options *o, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -52,7 +52,7 @@ cannot_start(struct options *o, const char *call)
 {
 	if (o->status != 0)
 		return;
-	options_wrong(o, "cannot start: %s: %s", call, strerror(errno));
+	option_bad(o, "cannot start: %s: %s", call, strerror(errno));
 	o->status = EX_OSERR;
 }
 
@@ -75,7 +75,7 @@ set_mailbox(struct options *o, struct config *cfg, const char *arg)
 			cfg->template = arg + len + 1;
 			return;
 		}
-	options_wrong(o, "-d takes mbox:TEMPLATE or maildir:TEMPLATE, "
+	option_bad(o, "-d takes mbox:TEMPLATE or maildir:TEMPLATE, "
 	    "not %s", arg);
 }
 
@@ -83,7 +83,7 @@ static void
 set_host(struct options *o, struct config *cfg, const char *arg)
 {
 	if (!host_is_safe(arg))
-		options_wrong(o, "-H takes a host name of at most %d letters, "
+		option_bad(o, "-H takes a host name of at most %d letters, "
 		    "digits and . - _ : [ ], not \"%s\"", HOST_BYTES, arg);
 	cfg->host = arg;
 }
@@ -123,9 +123,37 @@ number(struct options *o, int option, const char *arg, long long max)
 	long long n = strtonum(arg, 1, max, &error);
 
 	if (error != NULL)
-		options_wrong(o, "-%c takes a number from 1 to %lld: %s is %s",
+		option_bad(o, "-%c takes a number from 1 to %lld: %s is %s",
 		    option, max, arg, error);
 	return n;
+}
+
+/* The options that are words of their own.  False for one that is none. */
+static bool
+set_flag(struct options *o, struct config *cfg, int option)
+{
+	switch (option) {
+	case 'c':
+		return o->check = true;
+	case 'e':
+		return o->log_stderr = true;
+	case 'F':
+		cfg->makes_folders = true;
+		/* FALLTHROUGH */
+	case 'f':
+		return cfg->folders = true;
+	case 'G':
+		return cfg->greeted = true;
+	case 'o':
+		return cfg->once = true;
+	case 'Q':
+		return cfg->full_is_permanent = true;
+	case 'V':
+		return o->version = true;
+	case 'v':
+		return cfg->verbose = true;
+	}
+	return false;
 }
 
 static void
@@ -134,48 +162,27 @@ set_option(struct options *o, struct config *cfg, int option, char *arg)
 	const char *error;
 
 	switch (option) {
-	case 'c':
-		o->check = true;
-		break;
 	case 'd':
 		set_mailbox(o, cfg, arg);
-		break;
-	case 'e':
-		o->log_stderr = true;
-		break;
-	case 'F':
-		cfg->folders = cfg->makes_folders = true;
-		break;
-	case 'f':
-		cfg->folders = true;
-		break;
-	case 'G':
-		cfg->greeted = true;
 		break;
 	case 'H':
 		set_host(o, cfg, arg);
 		break;
 	case 'k':
 		if (parse_locks(arg, cfg->locks, &cfg->nlocks) == -1)
-			options_wrong(o, "-k takes a list of fcntl, flock, dotlock, "
-			    "each once, not \"%s\"", arg);
+			option_bad(o, "-k takes a list of fcntl, flock, "
+			    "dotlock, each once, not \"%s\"", arg);
 		break;
 	case 'm':
 		cfg->maxrcpt = (size_t)number(o, option, arg, 1000000);
 		break;
-	case 'o':
-		cfg->once = true;
-		break;
 	case 'p':
 		set_peer(o, cfg, arg);
-		break;
-	case 'Q':
-		cfg->full_is_permanent = true;
 		break;
 	case 'q':
 		cfg->has_quota = true;
 		if (parse_quota(arg, &cfg->quota) == -1)
-			options_wrong(o, "-q takes BYTES[KMGT][,MESSAGES], not "
+			option_bad(o, "-q takes BYTES[KMGT][,MESSAGES], not "
 			    "\"%s\"", arg);
 		break;
 	case 'r':
@@ -186,12 +193,12 @@ set_option(struct options *o, struct config *cfg, int option, char *arg)
 		break;
 	case 's':
 		if (parse_size(arg, true, &cfg->maxsize) == -1)
-			options_wrong(o, "-s takes a size such as 50M, not \"%s\"",
-			    arg);
+			option_bad(o, "-s takes a size such as 50M, not "
+			    "\"%s\"", arg);
 		break;
 	case 'T':
 		if (arg[0] != '/')
-			options_wrong(o, "-T takes an absolute path, not \"%s\"",
+			option_bad(o, "-T takes an absolute path, not \"%s\"",
 			    arg);
 		cfg->spool = arg;
 		break;
@@ -200,21 +207,16 @@ set_option(struct options *o, struct config *cfg, int option, char *arg)
 		break;
 	case 'U':
 		if ((error = user_source(arg, cfg)) != NULL)
-			options_wrong(o, "%s, not \"%s\"", error, arg);
+			option_bad(o, "%s, not \"%s\"", error, arg);
 		break;
 	case 'u':
 		o->user = arg;
 		break;
-	case 'V':
-		o->version = true;
-		break;
-	case 'v':
-		cfg->verbose = true;
-		break;
 	case 'x':
 		if (parse_trace(arg, &cfg->trace) == -1)
-			options_wrong(o, "-x takes none, or a list of return-path, "
-			    "delivered-to, received, not \"%s\"", arg);
+			option_bad(o, "-x takes none, or a list of "
+			    "return-path, delivered-to, received, not "
+			    "\"%s\"", arg);
 		break;
 	}
 }
@@ -229,7 +231,7 @@ check_scripts(struct options *o, const struct config *cfg)
 	size_t len;
 
 	if (cfg->format->find_folder == NULL)
-		options_wrong(o, "-S is for mailboxes with folders, and %s "
+		option_bad(o, "-S is for mailboxes with folders, and %s "
 		    "has none", cfg->format->name);
 	for (; s != NULL; s = s[len] == ':' ? s + len + 1 : NULL) {
 		len = strcspn(s, ":");
@@ -237,7 +239,7 @@ check_scripts(struct options *o, const struct config *cfg)
 		text_bytes(&t, s, len);
 		if ((error = template_check(template,
 		    cfg->users->has_home)) != NULL)
-			options_wrong(o, "-S: %s: \"%s\"", error, template);
+			option_bad(o, "-S: %s: \"%s\"", error, template);
 	}
 }
 
@@ -255,11 +257,11 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 	while ((option = getopt_long(argc, argv, OPTIONS, &none,
 	    NULL)) != -1) {
 		if (option == ':')
-			options_wrong(o, "-%c wants an argument", optopt);
+			option_bad(o, "-%c wants an argument", optopt);
 		else if (option == '?')
-			options_wrong(o, "there is no option -%c; see lmtpd(8)",
+			option_bad(o, "there is no option -%c; see lmtpd(8)",
 			    optopt);
-		else
+		else if (!set_flag(o, cfg, option))
 			set_option(o, cfg, option, optarg);
 	}
 	if ((error = template_check(cfg->template,
@@ -267,14 +269,14 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 	    cfg->format->check_template != NULL)
 		error = cfg->format->check_template(cfg->template);
 	if (error != NULL)
-		options_wrong(o, "%s: \"%s\"", error, cfg->template);
+		option_bad(o, "%s: \"%s\"", error, cfg->template);
 	if (cfg->scripts != NULL)
 		check_scripts(o, cfg);
 	if (o->check && optind == argc)
-		options_wrong(o, "-c wants an address");
+		option_bad(o, "-c wants an address");
 	if (!o->check && optind < argc)
-		options_wrong(o, "\"%s\" is no option, and there are operands only "
-		    "with -c", argv[optind]);
+		option_bad(o, "\"%s\" is no option, and there are "
+		    "operands only with -c", argv[optind]);
 }
 
 /*
@@ -288,7 +290,7 @@ zone_is_safe(const char *zone)
 	size_t n = strspn(zone, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	    "abcdefghijklmnopqrstuvwxyz0123456789_-+/,.<>:");
 
-	return zone[n] == '\0' && n < 64 && zone[0] != '/' &&
+	return n < 64 && zone[n] == '\0' && zone[0] != '/' &&
 	    zone[0] != ':' && strstr(zone, "..") == NULL;
 }
 
@@ -334,7 +336,7 @@ find_identity(struct options *o, struct config *cfg)
 	if (ruid == cfg->uid && suid == cfg->uid &&
 	    (cfg->uid == 0 || (rgid == cfg->gid && sgid == cfg->gid)))
 		return true;
-	options_wrong(o, "lmtpd must not be set-user-ID or set-group-ID");
+	option_bad(o, "lmtpd must not be set-user-ID or set-group-ID");
 	return false;
 }
 
@@ -363,13 +365,13 @@ set_identity(struct options *o, struct config *cfg)
 	if (r == -1)
 		cannot_start(o, "look-up of -u");
 	else if (r == 0)
-		options_wrong(o, "-u: there is no user or group %s; a number that "
-		    "passwd does not know wants a group", o->user);
+		option_bad(o, "-u: there is no user or group %s; a number "
+		    "that passwd does not know wants a group", o->user);
 	else if (root && identity_become(name, cfg->uid, cfg->gid) == -1)
 		cannot_start(o, "setgroups and setresuid");
 	else if (!root && (cfg->uid != uid ||
 	    (strchr(o->user, ':') != NULL && cfg->gid != gid)))
-		options_wrong(o, "only root can deliver as %s", o->user);
+		option_bad(o, "only root can deliver as %s", o->user);
 	free(name);
 	if (!root)
 		cfg->gid = gid;
@@ -495,14 +497,14 @@ static void
 settle(struct options *o, struct config *cfg)
 {
 	if (!o->check && client_listens()) {
-		options_wrong(o, "standard input is a socket that listens: "
+		option_bad(o, "standard input is a socket that listens: "
 		    "systemd's socket unit wants Accept=yes, inetd nowait");
 		o->status = EX_OSERR;
 	}
 	if (o->status == 0)
 		set_identity(o, cfg);
 	if (cfg->switches && cfg->users->root_wants_u)
-		options_wrong(o, "-U %s as root wants -u", cfg->users->name);
+		option_bad(o, "-U %s as root wants -u", cfg->users->name);
 	if (o->status == 0 && cfg->format->settle != NULL &&
 	    cfg->format->settle(cfg) == -1)
 		cannot_start(o, "strdup and lstat");

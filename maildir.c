@@ -66,7 +66,8 @@ make_part(const struct maildir *m, const char *part)
 	char path[FOLDER_PATH];
 
 	part_path(m->folder, part, path);
-	return mkdirat(m->dir, path, DIR_MODE) == -1 && errno != EEXIST ? -1 : 0;
+	return mkdirat(m->dir, path, DIR_MODE) == -1 && errno != EEXIST ?
+	    -1 : 0;
 }
 
 /*

@@ -81,7 +81,8 @@ copy_by_hand(int from, off_t offset, int to, uint64_t len, uint64_t *written)
 	ssize_t n;
 
 	while (len > 0) {
-		n = pread(from, buf, len < sizeof(buf) ? (size_t)len : sizeof(buf),
+		n = pread(from, buf,
+		    len < sizeof(buf) ? (size_t)len : sizeof(buf),
 		    offset);
 		if (n == -1 && errno == EINTR)
 			continue;
@@ -224,9 +225,9 @@ stat_of_statx(struct stat *st, const struct statx *sx)
 	st->st_gid = sx->stx_gid;
 	st->st_size = (off_t)sx->stx_size;
 	st->st_atim.tv_sec = (time_t)sx->stx_atime.tv_sec;
-	st->st_atim.tv_nsec = sx->stx_atime.tv_nsec;
+	st->st_atim.tv_nsec = (long)sx->stx_atime.tv_nsec;
 	st->st_mtim.tv_sec = (time_t)sx->stx_mtime.tv_sec;
-	st->st_mtim.tv_nsec = sx->stx_mtime.tv_nsec;
+	st->st_mtim.tv_nsec = (long)sx->stx_mtime.tv_nsec;
 }
 #endif
 

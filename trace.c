@@ -234,7 +234,7 @@ trace_log(const struct config *cfg, const struct envelope *env,
 		log_add(&l, "sieve", r->sieve);
 	if (r->mailbox.path != NULL)
 		log_mailbox(&l, cfg, &r->mailbox);
-	for (i = 0; i < n && reason == NULL; i++)
+	for (i = 0; d != NULL && i < n && reason == NULL; i++)
 		if (d[i].file != NULL)
 			log_add(&l, "file", d[i].file);
 	log_path(&l, "from", env->sender);

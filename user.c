@@ -578,13 +578,16 @@ scan_keep(struct scan *s, const char *wrong)
 
 	if (s->match.line == NULL)
 		return 0;
-	if ((copy = strndup(s->match.line, s->match.len)) == NULL)
+	copy = strndup(s->match.line, s->match.len);
+	/* It lies in a block that the next one overwrites. */
+	s->match.line = NULL;
+	if (copy == NULL)
 		return -1;
 	free(s->line);
 	s->line = copy;
 	s->number = s->match.lines;
 	s->wrong = wrong;
-	return 0;
+	return 1;
 }
 
 /* A line that has no LF within the block, or in the file. */
@@ -597,7 +600,7 @@ scan_part(struct scan *s, const char *line, size_t len, const char *wrong)
 	s->match.line = rank < s->match.best ? line : NULL;
 	s->match.len = len;
 	s->match.best = rank;
-	return scan_keep(s, wrong);
+	return scan_keep(s, wrong) == -1 ? -1 : 0;
 }
 
 /* The whole lines of a block.  How many bytes these are, or -1 and errno. */
@@ -605,13 +608,14 @@ static ssize_t
 scan_lines(struct scan *s, const char *buf, size_t len)
 {
 	size_t i = 0;
+	int r;
 
 	do {
 		i += parse_passwd_lines(buf + i, len - i, &s->keys,
 		    &s->match);
-		if (scan_keep(s, NULL) == -1)
+		if ((r = scan_keep(s, NULL)) == -1)
 			return -1;
-	} while (s->match.line != NULL && s->match.best > 0);
+	} while (r == 1 && s->match.best > 0);
 	return (ssize_t)i;
 }
 

@@ -140,7 +140,8 @@ END
   sed '1,/^220 2/d' out >got
   cmp plain got || fail "$(cat plain got)"
   grep -Fxq '027 True' got
-  grep -Eq '^SigBlk:.0+ SigIgn:.0+1001000$' got
+  # Python's own two; and where make started us, libc's two.
+  grep -Eq '^SigBlk:.0+ SigIgn:.0+(18)?1001000$' got
 }
 
 @test "what came in clear behind STARTTLS never reaches the program" {
