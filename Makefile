@@ -68,7 +68,7 @@ all: ${PROGRAMS}
 lmtpd: lmtpd.o ${ALL}
 	${LINK} lmtpd.o ${ALL} ${LIBS_${KIND}}
 
-starttls: starttls.o ${TLS_OBJS}
+starttls: starttls.o ${TLS_OBJS} ${OBJS_${KIND}}
 	${LINK} starttls.o ${TLS_OBJS} ${OBJS_${KIND}} ${LIBS_${KIND}}
 
 lmtpd.o starttls.o ${OBJS}: lmtpd.h

@@ -379,7 +379,8 @@ client_reply(struct client *c, const struct reply *r, const char *id)
 		if (lf == NULL && id != NULL)
 			text_add(&t, ", id=", id, NULL);
 		client_say(c, code, r->esc, line, NULL);
-		text = lf + 1;
+		if (lf != NULL)
+			text = lf + 1;
 	} while (lf != NULL);
 }
 

@@ -246,7 +246,6 @@ END
 
 @test "a socket that listens is said in the log, and ends it with 71" {
   # shellcheck disable=SC2034 # exits looks at it
-  STATUS=0
   /usr/bin/python3 -c '
 import os, socket, sys
 listener = socket.create_server(("127.0.0.1", 0))

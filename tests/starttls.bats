@@ -35,7 +35,7 @@ speak() {
   tell 'LHLO c'
   hear 250
   same "$D/heard" '220 test.example LMTP\r\n250-test.example\r
-250-ENHANCEDSTATUSCODES\r\n250 STARTTLS\r\n'
+250-ENHANCEDSTATUSCODES\r\n250-SMTPUTF8\r\n250 STARTTLS\r\n'
   tell QUIT
   hear '221 2.0.0'
   finish

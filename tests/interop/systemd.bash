@@ -24,8 +24,8 @@ halt() {
   local status=$?
 
   [ $status -eq 0 ] || within journalctl -n 15 --no-pager || :
-  kill -KILL $outer
-  wait $outer || :
+  kill -KILL "$outer"
+  wait "$outer" || :
   echo 1 >"$cgroup/cgroup.kill" || :
   wait_for 10 find "$cgroup" -depth -type d -exec rmdir {} + || :
   finish $status
@@ -33,7 +33,7 @@ halt() {
 
 # within COMMAND ...: with that systemd.
 within() {
-  nsenter --target "$(pgrep --parent $outer)" --all -- "$@"
+  nsenter --target "$(pgrep --parent "$outer")" --all -- "$@"
 }
 
 booted() {
