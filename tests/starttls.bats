@@ -105,7 +105,7 @@ speak() {
   hear 220
   tell 'LHLO c' STARTTLS
   hear 250 '220 2.0.0' 250 250
-  [[ $(sed -n '6s/\r//p' "$D/heard") == "250 2.0.0 $SESSION" ]]
+  [[ $(sed -n '7s/\r//p' "$D/heard") == "250 2.0.0 $SESSION" ]]
   finish
   grep -Fq '250 2.0.0 -ta  b' "$D/heard"
 }
