@@ -62,7 +62,8 @@ greet(struct client *c)
 {
 	client_say(c, "250-", NULL, c->cfg->host, NULL);
 	client_say(c, "250-", NULL, "ENHANCEDSTATUSCODES", NULL);
-	/* Postfix returns mail for want of it before it starts TLS. */
+	/* Before it starts TLS, Postfix returns mail for want of these. */
+	client_say(c, "250-", NULL, "8BITMIME", NULL);
 	client_say(c, "250-", NULL, "SMTPUTF8", NULL);
 	client_say(c, "250 ", NULL, "STARTTLS", NULL);
 	return NEXT_LINE;
