@@ -58,7 +58,7 @@ client_shield(bool *shielded)
 
 	/* One that cannot be told, as AppArmor may have it, may be it too. */
 	*shielded = fstat(STDERR_FILENO, &err) == -1 ||
-	    ((S_ISSOCK(err.st_mode) || S_ISFIFO(err.st_mode)) &&
+	    (!S_ISCHR(err.st_mode) &&
 	    (is_same_file(&err, STDIN_FILENO) ||
 	    is_same_file(&err, STDOUT_FILENO)));
 	if (!*shielded)

@@ -24,6 +24,18 @@ shut_way_back(void)
 	return -1;
 }
 
+/*
+ * Where setgroups(2) is not to be had, as in a user namespace of one user,
+ * whoever has no groups needs none taken away.
+ */
+static int
+set_groups(size_t n, const gid_t *groups)
+{
+	if (setgroups(n, groups) == 0)
+		return 0;
+	return errno == EPERM && getgroups(0, NULL) == 0 ? 0 : -1;
+}
+
 int
 identity_assume(struct credentials *c, const struct identity *id)
 {
@@ -40,7 +52,7 @@ identity_assume(struct credentials *c, const struct identity *id)
 	c->assumed = true;
 	/* Groups and gid while still root: the uid alone allows it. */
 	if (c->groups || id->ngroups > 0) {
-		if (setgroups((size_t)id->ngroups, id->groups) == -1)
+		if (set_groups((size_t)id->ngroups, id->groups) == -1)
 			goto fail;
 		c->groups = id->ngroups > 0;
 	}
@@ -65,7 +77,7 @@ identity_shed(struct credentials *c, const struct identity *id)
 
 	identity_resume(c);
 	if (c->cfg->switches &&
-	    setgroups((size_t)id->ngroups, id->groups) == -1)
+	    set_groups((size_t)id->ngroups, id->groups) == -1)
 		return -1;
 	if (setresgid(gid, gid, gid) == -1 || setresuid(uid, uid, uid) == -1)
 		return -1;
@@ -115,7 +127,7 @@ identity_groups(struct identity *id)
 int
 identity_drop_groups(void)
 {
-	return setgroups(0, NULL) == -1 || setresgid(0, 0, 0) == -1 ? -1 : 0;
+	return set_groups(0, NULL) == -1 || setresgid(0, 0, 0) == -1 ? -1 : 0;
 }
 
 int
@@ -130,8 +142,8 @@ identity_become(const char *name, uid_t uid, gid_t gid)
 	}
 	if (name != NULL && identity_groups(&id) == -1)
 		return -1;
-	r = name == NULL ? setgroups(1, &gid) :
-	    setgroups((size_t)id.ngroups, id.groups);
+	r = name == NULL ? set_groups(1, &gid) :
+	    set_groups((size_t)id.ngroups, id.groups);
 	free(id.groups);
 	if (r == -1)
 		return -1;

@@ -265,12 +265,26 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 /*
  * The process: nothing that it inherits is trusted.
  */
+static bool
+zone_is_safe(const char *zone)
+{
+	size_t n = strspn(zone, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789_-+/,.<>:");
+
+	return zone[n] == '\0' && n < 64 && zone[0] != '/' &&
+	    zone[0] != ':' && strstr(zone, "..") == NULL;
+}
+
 static void
 set_process(struct options *o)
 {
 	static char *empty[] = { NULL };
+	const char *zone = getenv("TZ");
 
 	environ = empty;
+	/* The zone of From_ lines, by its name: no file of anybody's choice. */
+	if (zone != NULL && zone_is_safe(zone) && setenv("TZ", zone, 1) == -1)
+		cannot_start(o, "setenv");
 	umask(077);
 	closefrom(STDERR_FILENO + 1);
 	if (chdir("/") == -1)

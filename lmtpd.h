@@ -496,6 +496,14 @@ int	 identity_drop_groups(void);
 int	 identity_become(const char *name, uid_t uid, gid_t gid);
 
 /*
+ * The umask that main sets makes 0600 and 0700 of these, but where the
+ * directory's default ACL says who may: a mode without the group's bits would
+ * shut them out again.
+ */
+#define FILE_MODE	0666
+#define DIR_MODE	0777
+
+/*
  * os.c: what differs between systems and between file systems.
  */
 

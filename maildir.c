@@ -68,7 +68,7 @@ make_part(const struct maildir *m, const char *part)
 	char path[FOLDER_PATH];
 
 	part_path(m->folder, part, path);
-	return mkdirat(m->dir, path, 0700) == -1 && errno != EEXIST ? -1 : 0;
+	return mkdirat(m->dir, path, DIR_MODE) == -1 && errno != EEXIST ? -1 : 0;
 }
 
 /*
@@ -95,10 +95,11 @@ make_folder(const struct maildir *m, const struct mailbox *mb)
 	int fd;
 
 	part_path(m->folder, "", path);
-	if (mkdirat(m->dir, path, 0700) == -1 && errno != EEXIST)
+	if (mkdirat(m->dir, path, DIR_MODE) == -1 && errno != EEXIST)
 		return -1;
 	part_path(m->folder, "maildirfolder", path);
-	fd = openat(m->dir, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	fd = openat(m->dir, path, O_WRONLY | O_CREAT | O_CLOEXEC,
+	    FILE_MODE);
 	if (fd == -1 || close(fd) == -1)
 		return -1;
 	if (os_sync_dir(m->dir, ".", true) == -1)
@@ -367,12 +368,12 @@ create_tmp(struct delivery *d)
 	struct stat st;
 	int r;
 
-	d->fd = openat(m->dir, m->tmp, flags, 0600);
+	d->fd = openat(m->dir, m->tmp, flags, FILE_MODE);
 	if (d->fd == -1 && (errno == ENOENT || errno == ESTALE)) {
 		r = m->folder[0] != '\0' && m->makes_folder ?
 		    make_folder(m, mb) : make_parts(m, mb);
 		if (r == 0)
-			d->fd = openat(m->dir, m->tmp, flags, 0600);
+			d->fd = openat(m->dir, m->tmp, flags, FILE_MODE);
 	}
 	if (d->fd == -1 || fstat(d->fd, &st) == -1) {
 		maildir_fail(d, "open", m->tmp);

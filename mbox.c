@@ -254,10 +254,10 @@ create_mailbox(struct delivery *d)
 	}
 	if (assume_directory(d) == -1)
 		return mbox_fail(d, "seteuid for");
-	fd = open(mb->path, OPEN_FLAGS | O_CREAT | O_EXCL, 0600);
+	fd = open(mb->path, OPEN_FLAGS | O_CREAT | O_EXCL, FILE_MODE);
 	if (fd == -1 && errno == ENOENT &&
 	    os_make_dirs(mb->path, mb->fixed, false) == 0)
-		fd = open(mb->path, OPEN_FLAGS | O_CREAT | O_EXCL, 0600);
+		fd = open(mb->path, OPEN_FLAGS | O_CREAT | O_EXCL, FILE_MODE);
 	if (fd == -1 && errno == EEXIST)
 		return mbox_busy(d, "was made just now by another");
 	if (fd == -1)
@@ -654,9 +654,8 @@ mbox_name_is_taken(const char *path)
  */
 
 /*
- * The From_ line; blanks in the sender would confuse its readers.  A reader
- * takes a date without a zone as local time, by whatever TZ it has: so this
- * one has a zone, behind the year, where all that were tried allow it.
+ * The From_ line; blanks in the sender would confuse its readers.  They take
+ * the date as local time, as it has no place for a zone.
  */
 static void
 add_from_line(struct text *t, const char *sender)
@@ -672,8 +671,8 @@ add_from_line(struct text *t, const char *sender)
 	for (; i < t->len; i++)
 		if (t->buf[i] == ' ')
 			t->buf[i] = '_';
-	gmtime_r(&now, &tm);
-	strftime(date, sizeof(date), " %a %b %e %H:%M:%S %Y +0000\n", &tm);
+	localtime_r(&now, &tm);
+	strftime(date, sizeof(date), " %a %b %e %H:%M:%S %Y\n", &tm);
 	text_add(t, date, NULL);
 }
 

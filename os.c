@@ -562,7 +562,7 @@ os_make_dirs(const char *path, size_t fixed, bool last)
 		    path[i - 1] == '/')
 			continue;
 		copy[i] = '\0';
-		if (mkdirat(AT_FDCWD, copy, 0700) == -1 && errno != EEXIST)
+		if (mkdirat(AT_FDCWD, copy, DIR_MODE) == -1 && errno != EEXIST)
 			return -1;
 		copy[i] = path[i];
 	}

@@ -81,7 +81,7 @@ line_is_foreign(const char *line, size_t len)
 	};
 	size_t i, word = strcspn(line, " ");
 
-	for (i = 0; i < len; i++)
+	for (i = 0; i < word && i < len; i++)
 		if ((unsigned char)line[i] < ' ' && line[i] != '\t')
 			return true;
 	if (len == 0 || memchr(line, ':', word) != NULL ||

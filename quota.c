@@ -297,7 +297,8 @@ write_maildirsize(int dir, const struct usage *u, const char *tmp)
 	text_add(&t, " ", NULL);
 	text_number(&t, u->used.messages, 10, 0);
 	text_add(&t, "\n", NULL);
-	fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+	    FILE_MODE);
 	if (fd == -1)
 		return -1;
 	if (os_write(fd, t.buf, t.len, NULL) == -1) {

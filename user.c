@@ -943,10 +943,10 @@ mailbox_set(struct lookup *l, struct mailbox *mb, struct failure *f)
 
 /* Looks up the names and domains of l.  0, or -1 and the failure. */
 static int
-lookup_run(struct lookup *l, struct mailbox *mb, struct failure *f)
+lookup_run(struct lookup *l, char forms[2][COMMAND_MAX + 1],
+    struct mailbox *mb, struct failure *f)
 {
 	const struct config *cfg = l->cfg;
-	char forms[2][COMMAND_MAX + 1];
 	bool has_domain = l->address->domain[0] != '\0';
 	bool wants_domain = template_has(cfg->template, 'd') ||
 	    (cfg->users_path != NULL && template_has(cfg->users_path, 'd'));
@@ -978,11 +978,12 @@ user_find(const struct config *cfg, const struct address *a,
     struct mailbox *mb, struct failure *f)
 {
 	struct lookup l = { .cfg = cfg, .address = a };
+	char forms[2][COMMAND_MAX + 1];
 	int r;
 
 	memset(mb, 0, sizeof(*mb));
 	l.user = address_split(a->local, cfg->delimiters);
-	r = lookup_run(&l, mb, f);
+	r = lookup_run(&l, forms, mb, f);
 	free(l.name);
 	free(l.home);
 	free(l.spelt);

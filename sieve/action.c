@@ -99,6 +99,9 @@ action_implicit_keep(struct run *r)
 	static const struct node none;
 	struct sieve_action *a;
 
+	/* A copy for the inbox is what it would bring, with its own flags. */
+	if (find_action(r->result, SIEVE_FILEINTO, "INBOX") != NULL)
+		return;
 	r->at = &none;
 	if ((a = put_action(r, SIEVE_KEEP, "")) == NULL)
 		return;
@@ -152,10 +155,14 @@ action_fileinto(struct run *r, const struct node *n)
 	if ((a = put_action(r, SIEVE_FILEINTO, folder)) == NULL ||
 	    !put_flags(r, n, a))
 		return;
-	if ((n->tags & TAG_CREATE) != 0)
-		a->create = true;
-	/* As in Pigeonhole, the first for a folder says if it is a copy. */
-	if ((n->tags & TAG_COPY) == 0 && r->result->n > before)
+	/*
+	 * As in Pigeonhole, the first for a folder says whether it is to be
+	 * made, and whether it is a copy beside the implicit keep.
+	 */
+	if (r->result->n == before)
+		return;
+	a->create = (n->tags & TAG_CREATE) != 0;
+	if ((n->tags & TAG_COPY) == 0)
 		r->keeps = false;
 }
 

@@ -223,13 +223,17 @@ addr_spell(struct arena *a, struct addr *ad)
 	return 0;
 }
 
-/* Adds an address, if it is one. */
+/*
+ * Adds an address, if it is one.  With Pigeonhole, one whose local part is ""
+ * counts, but nothing is equal to it.
+ */
 static void
-add(struct reader *r, const struct str *localpart, const struct str *domain)
+add(struct reader *r, const struct str *localpart, const struct str *domain,
+    bool is_quoted)
 {
 	struct addr *ad;
 
-	if (localpart->len == 0 || domain->len == 0 ||
+	if ((localpart->len == 0 && !is_quoted) || domain->len == 0 ||
 	    !is_printable(localpart))
 		return;
 	if ((ad = arena_take(r->arena, sizeof(*ad))) == NULL) {
@@ -238,7 +242,7 @@ add(struct reader *r, const struct str *localpart, const struct str *domain)
 	}
 	ad->localpart = *localpart;
 	ad->domain = *domain;
-	if (addr_spell(r->arena, ad) == -1)
+	if (localpart->len > 0 && addr_spell(r->arena, ad) == -1)
 		r->no_memory = true;
 	*r->last = ad;
 	r->last = &ad->next;
@@ -268,12 +272,14 @@ static void
 read_angle(struct reader *r)
 {
 	struct str localpart = { "", 0 }, domain = { "", 0 };
+	bool is_quoted;
 	enum piece p;
 
 	r->s++;
 	p = skip(r);
 	if (is_at(r, '@'))
 		skip_route(r);
+	is_quoted = is_at(r, '"');
 	if (p == GOES_ON && !is_at(r, '>'))
 		p = read_localpart(r, &localpart);
 	if (p == GOES_ON && is_at(r, '@'))
@@ -282,7 +288,7 @@ read_angle(struct reader *r)
 		return;
 	r->s++;
 	if (skip(r) != WRONG)
-		add(r, &localpart, &domain);
+		add(r, &localpart, &domain, is_quoted);
 }
 
 /* Reads an address without brackets; false if there is no "@". */
@@ -290,13 +296,14 @@ static bool
 read_spec(struct reader *r)
 {
 	struct str localpart = { "", 0 }, domain = { "", 0 };
+	bool is_quoted = is_at(r, '"');
 	enum piece p;
 
 	p = read_localpart(r, &localpart);
 	if (p == ENDS || !is_at(r, '@'))
 		return false;
 	if (read_domain(r, &domain) != WRONG && p != WRONG)
-		add(r, &localpart, &domain);
+		add(r, &localpart, &domain, is_quoted);
 	return true;
 }
 

@@ -11,7 +11,7 @@
 #define NESTED		100	/* multiparts that may be open */
 #define STEP		16	/* bytes for one step of the budget */
 
-enum encoding { PLAIN, BASE64, QUOTED_PRINTABLE };
+enum encoding { PLAIN, BASE64, QUOTED_PRINTABLE, UNKNOWN };
 
 /* What the header of a message or a part says of its body. */
 struct entity {
@@ -122,6 +122,7 @@ parse_type(struct arena *a, const struct str *value, struct entity *e)
 	bool ended;
 
 	e->type.len = e->boundary.len = e->charset.len = 0;
+	e->is_message = false;
 	s = header_skip(s, end, &ended);
 	type = token(&s, end);
 	if (s == end || *s != '/')
@@ -146,14 +147,27 @@ parse_type(struct arena *a, const struct str *value, struct entity *e)
 static void
 parse_encoding(const struct str *value, struct entity *e)
 {
+	static const struct {
+		const char	*name;
+		enum encoding	 encoding;
+	} names[] = {
+		{ "7bit", PLAIN }, { "8bit", PLAIN }, { "binary", PLAIN },
+		{ "base64", BASE64 },
+		{ "quoted-printable", QUOTED_PRINTABLE },
+	};
 	const char *s = value->s, *end = s + value->len;
 	struct str word;
+	size_t i;
 	bool ended;
 
 	s = header_skip(s, end, &ended);
 	word = token(&s, end);
-	e->encoding = is(&word, "base64") ? BASE64 :
-	    is(&word, "quoted-printable") ? QUOTED_PRINTABLE : PLAIN;
+	e->encoding = UNKNOWN;
+	if (s < end && *s != ';')
+		return;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (is(&word, names[i].name))
+			e->encoding = names[i].encoding;
 }
 
 /* The fields of a header that matter here. */
@@ -274,7 +288,8 @@ is_wanted(const struct walk *w, const struct str *type)
 	if (slash != NULL)
 		major.len = (size_t)(slash - type->s);
 	if (w->how == BODY_TEXT)
-		return is(&major, "text") || is(&whole, "application/xhtml+xml");
+		return is(&major, "text") ||
+		    is(&whole, "application/xhtml+xml");
 	for (i = 0; i < w->ntypes; i++) {
 		t = &w->types[i];
 		if (t->len == 0)
@@ -300,7 +315,7 @@ add(struct walk *w, const struct str *text)
 	return 0;
 }
 
-/* Undoes the transfer encoding. */
+/* Undoes the transfer encoding; nobody knows what is in an unknown one. */
 static int
 decode(struct walk *w, const struct entity *e, struct str *text)
 {
@@ -308,6 +323,10 @@ decode(struct walk *w, const struct entity *e, struct str *text)
 
 	if (e->encoding == PLAIN)
 		return 0;
+	if (e->encoding == UNKNOWN) {
+		text->len = 0;
+		return 0;
+	}
 	/* The line ends of quoted-printable become CRLF. */
 	if ((out = arena_take(w->arena, 2 * text->len + 1)) == NULL)
 		return -1;

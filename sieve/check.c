@@ -356,7 +356,7 @@ check_match(struct compiler *c, struct node *n)
 	if (!pattern)
 		return true;
 	if (n->match == MATCH_REGEX && (n->regexes = compiler_take(c,
-	    keys->n * sizeof(*n->regexes))) == NULL)
+	    keys->n * sizeof(struct regex *))) == NULL)
 		return false;
 	for (i = 0; i < keys->n; i++) {
 		if (!value_is_constant(&keys->values[i], &s))
@@ -439,14 +439,18 @@ check_node(struct compiler *c, struct node *n, bool is_test)
 	    (n->verb->check == NULL || n->verb->check(c, n));
 }
 
-/* Keeps the block, which is left alone where it cannot be reached. */
+/*
+ * Commands one behind the other.  elsif and else go from there to what they
+ * follow, unless they are never reached; nor is a block looked at that is not.
+ */
 bool
-check_commands(struct compiler *c, struct node **first)
+check_commands(struct compiler *c, struct node *first)
 {
-	struct node **at = first, *n, *chain = NULL;
+	struct node *n, *next, *last = NULL, *chain = NULL;
 	bool decided = false, follows;
 
-	for (at = first; (n = *at) != NULL;) {
+	for (n = first; n != NULL; n = next) {
+		next = n->next;
 		follows = str_is(&n->name, "elsif") ||
 		    str_is(&n->name, "else");
 		if (follows && chain == NULL)
@@ -461,20 +465,20 @@ check_commands(struct compiler *c, struct node **first)
 			return false;
 		if (n->truth == TRUTH_FALSE)
 			n->block = NULL;
-		if (!decided && !check_commands(c, &n->block))
+		if (!decided && !check_commands(c, n->block))
 			return false;
-		if (follows) {
-			*at = n->next;
+		if (follows && last != NULL) {
+			last->next = next;
 			if (!decided)
-				chain = chain->otherwise = n;
-		} else {
-			at = &n->next;
+				chain->otherwise = n;
+		} else
+			last = n;
+		if (!decided)
 			chain = n->verb->tests == TESTS_ONE ? n : NULL;
-		}
+		else if (str_is(&n->name, "else"))
+			chain = NULL;
 		if (n->truth == TRUTH_TRUE)
 			decided = true;
-		if (str_is(&n->name, "else"))
-			chain = NULL;
 	}
 	return true;
 }

@@ -72,7 +72,7 @@ compile_script(struct compiler *c, struct script *s, const char *text,
 	if (l.failed)
 		c->failed = true;
 	s->open = c->may_require = true;
-	if (c->failed || !check_commands(c, &s->commands))
+	if (c->failed || !check_commands(c, s->commands))
 		return false;
 	s->open = c->may_require = false;
 	c->script = outer;
@@ -151,7 +151,7 @@ sieve_compile(const char *text, size_t len,
     const struct sieve_library *library, struct sieve_error *e)
 {
 	static const struct str first = { "", 0 };
-	struct sieve_program *p = calloc(1, sizeof(*p));
+	struct sieve_program *p;
 	struct compiler c;
 	struct script none;
 
@@ -162,10 +162,11 @@ sieve_compile(const char *text, size_t len,
 	c.library = library;
 	c.error = e;
 	c.script = &none;
-	if ((c.program = p) == NULL) {
+	if ((p = calloc(1, sizeof(*p))) == NULL) {
 		compiler_fail(&c, 0, 0, "no memory");
 		return NULL;
 	}
+	c.program = p;
 	p->arena.limit = MEMORY;
 	if (add_script(&c, &first) == NULL ||
 	    !compile_script(&c, p->scripts, text, len)) {

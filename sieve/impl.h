@@ -62,7 +62,8 @@ const char *header_skip(const char *s, const char *end, bool *ended);
  * address.c: addresses of a field, RFC 5322 with its obsolete forms.
  */
 struct addr {
-	struct str	 all;		/* "user@domain" or what it is */
+	struct str	 all;		/* "user@domain" or what it is; or s is
+					   NULL: counted, equal to nothing */
 	struct str	 localpart;	/* unquoted; see has_parts */
 	struct str	 domain;
 	bool		 has_parts;	/* else only all is to be compared */
@@ -111,11 +112,14 @@ bool	 match_wildcard(enum comparator c, const struct str *value,
 	    const struct str *pattern, struct captures *cap, struct budget *b);
 
 /*
- * regex.c: POSIX extended regular expressions in linear time (a simulation of
- * an NFA, with captures; leftmost, longest as POSIX as far as a Pike machine
- * allows); no backreferences, bounded repetition at most 50, patterns at most 1 KiB.
+ * regex.c: POSIX extended regular expressions in linear time: leftmost, and
+ * longest; groups as the order of the pattern prefers them.  No backreferences,
+ * repetitions of at most 50, patterns of at most 1 KiB.
  */
-/* NULL and *wrong (a constant sentence) if it cannot be; or NULL and *wrong NULL: memory. */
+/*
+ * NULL and *wrong, a constant, if the pattern cannot be; NULL and *wrong NULL:
+ * memory.
+ */
 struct regex *regex_compile(struct arena *a, const struct str *pattern,
 	    bool fold, const char **wrong);
 /* Fills cap on a match; without cap only whether.  a is for its own use. */
@@ -158,7 +162,7 @@ int	 body_parts(struct arena *a, const struct str *msg,
  * mime.c: transfer encodings and charsets.  The decoders write at most len
  * bytes at out and return how many.
  */
-/* Up to the first byte that is not base64; blanks and line ends may be in it. */
+/* Up to the first byte that is no base64; blanks and line ends may be in it. */
 size_t	 mime_base64(const char *s, size_t len, char *out);
 /* The Q of RFC 2047. */
 size_t	 mime_q(const char *s, size_t len, char *out);

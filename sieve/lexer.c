@@ -327,8 +327,8 @@ lexer_next(struct lexer *l)
 		l->token = TOKEN_END;
 	} else if (is_letter(*l->at)) {
 		word(l, TOKEN_IDENTIFIER);
-		if (l->text.len == 4 && strncasecmp(l->text.s, "text", 4) == 0 &&
-		    l->at < l->end && *l->at == ':')
+		if (str_is(&l->text, "text") && l->at < l->end &&
+		    *l->at == ':')
 			multi_line(l);
 	} else if (is_digit(*l->at)) {
 		number(l);

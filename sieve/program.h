@@ -256,7 +256,7 @@ bool	 str_same(const struct str *a, const struct str *b);
 bool	 str_is(const struct str *s, const char *word);
 
 /* Makes what the nodes are to be of commands that were parsed. */
-bool	 check_commands(struct compiler *c, struct node **first);
+bool	 check_commands(struct compiler *c, struct node *first);
 
 /*
  * compile.c

@@ -384,6 +384,12 @@ parse_escape(struct compiler *c)
 	}
 	if (e >= '1' && e <= '9')
 		return fail(c, "backreferences are not known");
+	/*
+	 * glibc folds the value to upper case, and not what is escaped: "\d",
+	 * as it is often written for a digit, is then no character at all.
+	 */
+	if (c->fold && is_lower((unsigned char)e))
+		return emit_set(c, &set, false);
 	return emit_byte(c, e);
 }
 
@@ -933,7 +939,7 @@ regex_match(struct arena *a, const struct regex *r, const struct str *value,
 	for (i = 0; i < cap->n; i++) {
 		cap->text[i].s = "";
 		cap->text[i].len = 0;
-		if (run.best[2 * i] == NOWHERE || run.best[2 * i + 1] == NOWHERE)
+		if (run.best[2 * i + 1] == NOWHERE)
 			continue;
 		cap->text[i].s = value->s + run.best[2 * i];
 		cap->text[i].len = run.best[2 * i + 1] - run.best[2 * i];

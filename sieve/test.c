@@ -30,7 +30,7 @@ compile_regexes(struct matcher *m)
 	size_t i;
 
 	if ((m->regexes = run_take(r, &r->scratch,
-	    m->nkeys * sizeof(*m->regexes))) == NULL)
+	    m->nkeys * sizeof(struct regex *))) == NULL)
 		return false;
 	for (i = 0; i < m->nkeys; i++) {
 		key = &m->keys[i];
@@ -114,6 +114,9 @@ key_matches(struct matcher *m, const struct str *value, size_t i,
 	}
 	if (!run_step(r, 1 + key->len / 64))
 		return false;
+	/* As in Pigeonhole, or "" were "foo", since both are infinite. */
+	if (n->match == MATCH_IS && value->len == 0)
+		return key->len == 0;
 	compared = match_compare(n->comparator, value, key);
 	return n->match == MATCH_IS ? compared == 0 :
 	    relation_holds(n->relation, compared);
@@ -274,7 +277,7 @@ use_address(struct matcher *m, const struct addr *ad)
 
 	switch (m->node->part) {
 	case PART_ALL:
-		has = true;
+		has = ad->all.s != NULL;
 		break;
 	case PART_LOCALPART:
 		part = ad->localpart;
@@ -289,6 +292,9 @@ use_address(struct matcher *m, const struct addr *ad)
 		has = has && address_detail(ad, delimiters, &part);
 		break;
 	}
+	/* What has no such part is counted all the same, as in Pigeonhole. */
+	if (m->node->match == MATCH_COUNT)
+		has = true;
 	return has && matcher_value(m, &part);
 }
 

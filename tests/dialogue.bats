@@ -423,5 +423,7 @@ LIMITS\nPIPELINING\nSIZE\nSMTPUTF8\nXFORWARD\n'
     } | "$TESTS/client" $how "gone=$(wc -c <"$D/in")" "$LMTPD" -e \
       "${OPTIONS[@]}" 2>"$D/log"
     [[ ! -e $D/m/a/new || $(count a) == 0 ]] || fail "delivered: $how"
+    # With -s the log has no way out.
+    [[ $how == -s ]] || logged 'session="client gone"'
   done
 }

@@ -257,6 +257,7 @@ open(sys.argv[2], "wb").write(text)' "$n" "$D/text"
       552*) also -q "$size" -Q ;;
       esac
       STATUS=0
+      # shellcheck disable=SC2034 # exits looks at it
       "$LMTPD" -c "${OPTIONS[@]}" a >"$D/out" 2>"$D/log" || STATUS=$?
       if [[ $want == ok ]]; then
         exits 0

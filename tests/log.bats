@@ -5,7 +5,7 @@ load test_helper
 
 # stderr_is DESCRIPTOR: the next sessions have it as standard error.
 stderr_is() {
-  printf '#!/bin/bash\nexec "%s" "$@" 2>&%d\n' "$LMTPD" "$1" >"$D/lmtpd"
+  printf '#!/bin/bash\nexec timeout -s KILL 20 "%s" "$@" 2>&%d\n' "$LMTPD" "$1" >"$D/lmtpd"
   chmod 755 "$D/lmtpd"
   LMTPD=$D/lmtpd
 }

@@ -10,7 +10,7 @@ setup() {
 
 # body FILE: without its From_ lines' dates.
 body() {
-  sed -E 's/^(From [^ ]+) [A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9]{2} [0-9:]{8} 20[0-9]{2} \+0000$/\1 DATE/' "$1" \
+  sed -E 's/^(From [^ ]+) [A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9]{2} [0-9:]{8} 20[0-9]{2}$/\1 DATE/' "$1" \
     >"$D/body"
 }
 
@@ -196,4 +196,121 @@ for i in range(100):
   for i in 1 13 25; do
     (($(grep -cx "n$i" "$D/m/a") == 8))
   done
+}
+
+@test "blanks in the sender are no blanks in the From_ line" {
+  say 'LHLO c' 'MAIL FROM:<"a b  c"@x.example>' 'RCPT TO:<a>' DATA x . QUIT
+  body "$D/m/a"
+  same "$D/body" 'From "a_b__c"@x.example DATE\nx\n\n'
+}
+
+@test "the date of the From_ line is now, on a clock in TZ" {
+  local zone date
+  for zone in Asia/Tokyo America/Los_Angeles UTC+7 UTC; do
+    TZ=$zone send a x
+    date=$(sed -n '1s/^From [^ ]* //p' "$D/m/a")
+    (($(TZ=$zone date -d "$date" +%s) - $(date +%s) < 10)) || fail "$zone: $date"
+    (($(date +%s) - $(TZ=$zone date -d "$date" +%s) < 10)) || fail "$zone: $date"
+    # asctime(3) has a blank where the day has one digit.
+    [[ $date =~ ^[A-Z][a-z]{2}\ [A-Z][a-z]{2}\ [\ 1-3][0-9]\ [0-9:]{8}\ 20[0-9]{2}$ ]] ||
+      fail "$date"
+    rm "$D/m/a"
+  done
+}
+
+# ends_in WAS WANT: a mailbox that was WAS and gets a message begins so then.
+ends_in() {
+  printf %b "$1" >"$D/m/a"
+  send a late
+  codes 220 250 250 250 354 250 221
+  body "$D/m/a"
+  same "$D/body" "${2}From sender@from.example DATE\nlate\n\n"
+}
+
+@test "what is missing at the end: a line end, a blank line, or nothing" {
+  ends_in '' ''
+  ends_in 'x' 'x\n\n'
+  ends_in 'x\n' 'x\n\n'
+  ends_in 'x\n\n' 'x\n\n'
+  ends_in 'x\n\n\n' 'x\n\n\n'
+  ends_in '\n\n' '\n\n'
+  ends_in '\nx' '\nx\n\n'
+}
+
+@test "-f makes no difference to an mbox" {
+  also -f
+  send a+x y
+  [[ $(find "$D/m" -mindepth 1) == "$D/m/a" ]]
+}
+
+@test "a mailbox made for a delivery that fails stays, empty" {
+  also -q 20
+  send a "$(printf '%0100d' 0)"
+  codes 220 250 250 250 354 '452 4.2.2' 221
+  [[ -f $D/m/a && ! -s $D/m/a ]]
+}
+
+@test "a limit of messages does not count, nor is it said" {
+  also -q 0,1
+  send a x
+  send a y
+  codes 220 250 250 250 354 250 221
+  (($(grep -c '^From ' "$D/m/a") == 2))
+  [[ $("$LMTPD" -c "${OPTIONS[@]}" a | cut -f 5) == "$(stat -c %s "$D/m/a")/-" ]]
+}
+
+# said ADDRESS: what -c says in its second field.
+said() {
+  "$LMTPD" -c "${OPTIONS[@]}" "$1" 2>"$D/log" | cut -f 2
+}
+
+@test "-c takes no link, pipe or directory for a mailbox" {
+  local kind
+  echo untouched >"$D/other"
+  ln -s "$D/other" "$D/m/symlink"
+  ln -s "$D/nowhere" "$D/m/dangling"
+  ln "$D/other" "$D/m/hardlink"
+  mkfifo "$D/m/pipe"
+  mkdir "$D/m/directory"
+  for kind in symlink dangling hardlink pipe directory; do
+    [[ $(said "$kind") == '451 4.2.0 '* ]] || fail "$kind: $(said "$kind")"
+    logged "$D/m/$kind "
+    send "$kind" x
+    codes 220 250 250 250 354 '451 4.2.0' 221
+  done
+}
+
+@test "-c asks whether mailbox and dotlock can be made, and the mailbox written" {
+  local list
+  send a x
+  chmod 500 "$D/m"
+  for list in dotlock fcntl,dotlock dotlock,flock; do
+    with -U any -d "mbox:$D/m/%n" -k "$list"
+    [[ $(said a) == '451 4.3.0 '* ]] || fail "$list: $(said a)"
+    logged "$D/m"
+    send a x
+    codes 220 250 250 250 354 '451 4.3.0' 221
+  done
+  for list in fcntl flock,fcntl; do
+    with -U any -d "mbox:$D/m/%n" -k "$list"
+    [[ $(said a) == ok ]] || fail "$list: $(said a)"
+    [[ $(said new) == '451 4.3.0 '* ]] || fail "$list: $(said new)"
+    send a x
+    codes 220 250 250 250 354 250 221
+  done
+  chmod 400 "$D/m/a"
+  [[ $(said a) == '451 4.3.0 '* ]]
+  chmod 200 "$D/m/a"
+  [[ $(said a) == '451 4.3.0 '* ]]
+  chmod 700 "$D/m"
+}
+
+@test "-c leaves an mbox as it is, and no lock" {
+  send a x
+  touch -d '2020-01-01 00:00' "$D/m/a"
+  stat -c '%X %Y %s' "$D/m/a" >"$D/before"
+  [[ $(said a) == ok ]]
+  [[ $(said b) == ok ]]
+  stat -c '%X %Y %s' "$D/m/a" | cmp - "$D/before"
+  [[ $(ls -A "$D/m") == a ]]
 }

@@ -309,3 +309,89 @@ right() {
   exits 64
   codes '421 4.3.5'
 }
+
+@test "-H takes what can stand in a name: no blank, no byte that means something" {
+  local name
+  for name in '' 'a b' $'a\tb' $'a\x01' $'a\xe9' 'a;b' 'a"b' 'a,S=1' 'a(b' 'a/b' \
+    'a\b' 'a<b' '(none)'; do
+    wrong -H "$name" "${OPTIONS[@]}"
+  done
+  for name in a a.b a-b a_b '[::1]' 1; do
+    right -H "$name" -U any -d "maildir:$D/m/%n"
+    [[ ${REPLIES[0]} == "220 $name "* ]]
+  done
+}
+
+@test "-k takes each lock once" {
+  wrong -k fcntl,fcntl -U any -d "mbox:$D/m/%n"
+  wrong -k fcntl,dotlock,fcntl -U any -d "mbox:$D/m/%n"
+}
+
+@test "-m and -t have bounds" {
+  right -m 1 -U any -d "maildir:$D/m/%n"
+  right -m 1000000 -U any -d "maildir:$D/m/%n"
+  wrong -m 1000001 "${OPTIONS[@]}"
+  wrong -m 0 "${OPTIONS[@]}"
+  right -t 1 -U any -d "maildir:$D/m/%n"
+  right -t 86400 -U any -d "maildir:$D/m/%n"
+  wrong -t 86401 "${OPTIONS[@]}"
+  wrong -t 0 "${OPTIONS[@]}"
+}
+
+@test "-s counts a message as it comes, with CRLF at the ends of lines" {
+  local n
+  for n in 0 1 2; do
+    with -U any -d "maildir:$D/m/%n" -s $((8 + n))
+    send "a$n" 12 3 4
+    # Ten bytes, and seven as they are stored.
+    case $n in
+    2) codes 220 250 250 250 354 250 221 ;;
+    *) codes 220 250 250 250 354 '552 5.3.4' 221 ;;
+    esac
+    printf 'LHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<a>\r\nBDAT 10 LAST\r\n12\r\n3\r\n4\r\nQUIT\r\n' \
+      >"$D/in"
+    talk <"$D/in"
+    case $n in
+    2) codes 220 250 250 250 250 221 ;;
+    *) codes 220 250 250 250 '552 5.3.4' 221 ;;
+    esac
+  done
+}
+
+@test "-T is an absolute path, and used for what is larger than a mebibyte" {
+  wrong -T relative "${OPTIONS[@]}"
+  wrong -T '' "${OPTIONS[@]}"
+  also -T "$D/absent"
+  send a "$(head -c 1000000 /dev/zero | tr '\0' x | fold -w 900)"
+  codes 220 250 250 250 354 250 221
+}
+
+@test "what -c or -V print and cannot be written is exit status 71" {
+  STATUS=0
+  "$LMTPD" -V >/dev/full 2>/dev/null || STATUS=$?
+  exits 71
+  STATUS=0
+  "$LMTPD" -c "${OPTIONS[@]}" a >/dev/full 2>/dev/null || STATUS=$?
+  exits 71
+}
+
+@test "-c takes addresses in brackets, each gets a line" {
+  "$LMTPD" -c "${OPTIONS[@]}" '<a+x@y.example>' b@z >"$D/out"
+  [[ $(wc -l <"$D/out") == 2 ]]
+  [[ $(cut -f 2 "$D/out") == $'ok\nok' ]]
+  grep -q "a+x@y.example.*maildir:$D/m/a" "$D/out"
+  # shellcheck disable=SC2034 # exits looks at it
+  "$LMTPD" -c "${OPTIONS[@]}" 'a@y' 'bad address' >"$D/out" || STATUS=$?
+  exits 1
+  [[ $(cut -f 2 "$D/out") == $'ok\n501 5.1.3 '* ]]
+}
+
+@test "POSIXLY_CORRECT changes nothing" {
+  local status=0 correct=0
+  "$LMTPD" -c a "${OPTIONS[@]}" >"$D/out" 2>/dev/null || status=$?
+  POSIXLY_CORRECT=1 "$LMTPD" -c a "${OPTIONS[@]}" >"$D/correct" 2>/dev/null ||
+    correct=$?
+  cmp "$D/out" "$D/correct"
+  ((status == correct))
+  [[ $(cut -f 2,3 "$D/out") == "ok"$'\t'"maildir:$D/m/a" ]]
+}

@@ -159,3 +159,88 @@ maildir() {
   send a x
   codes 220 250 250 250 354 '451 4.2.0' 221
 }
+
+@test "a count that something changes meanwhile is not kept" {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  maildir a
+  touch -d '1 hour ago' "$D/m/a/new" "$D/m/a/cur"
+  echo 12345 >"$D/m/a/cur/1"
+  also -q 1K
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' QUIT >"$D/in"
+  # All has been counted when the sum gets its name.
+  strace -D -qq -o /dev/null \
+    -e inject=rename,renameat,renameat2:delay_enter=1000000:when=1 \
+    "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>"$D/log" 3>&- &
+  SESSION=$!
+  await eval 'ls "$D/m/a/tmp" | grep -q .'
+  echo 12345 >"$D/m/a/new/2"
+  wait "$SESSION"
+  SESSION=
+  hold "$D/out"
+  codes 220 250 250 250 221
+  [[ ! -e $D/m/a/maildirsize ]] || same "$D/m/a/maildirsize" '1024S\n12 2\n'
+}
+
+@test "a fresh sum of one line is believed, one of more is counted before it is full" {
+  maildir a
+  printf '20S\n20 1\n' >"$D/m/a/maildirsize"
+  send a 123456789
+  codes 220 250 250 '452 4.2.2' 503 500 500 221
+  printf '20S\n10 1\n10 1\n' >"$D/m/a/maildirsize"
+  send a 123456789
+  codes 220 250 250 250 354 250 221
+  same "$D/m/a/maildirsize" '20S\n0 0\n10 1\n'
+}
+
+@test "a sum of the last fifteen minutes is believed" {
+  maildir a
+  printf '20S\n20 1\n' >"$D/m/a/maildirsize"
+  touch -d '14 minutes ago' "$D/m/a/maildirsize"
+  send a x
+  codes 220 250 250 '452 4.2.2' 503 500 500 221
+}
+
+@test "-c says of an old sum what a delivery would" {
+  maildir a
+  printf '20S\n20 1\n' >"$D/m/a/maildirsize"
+  touch -d '20 minutes ago' "$D/m/a/maildirsize"
+  "$LMTPD" -c "${OPTIONS[@]}" a >"$D/out"
+  [[ $(cut -f 2,5 "$D/out") == $'ok\t0/20' ]] || fail "$(cat "$D/out")"
+  same "$D/m/a/maildirsize" '20S\n20 1\n'
+}
+
+@test "what goes to the Trash is not refused at RCPT, nor by -c" {
+  maildir a
+  maildir a/.Trash
+  printf '%01000d' 0 >"$D/m/a/cur/1"
+  also -f -q 1000
+  say 'LHLO c' 'MAIL FROM:<> SIZE=1500' 'RCPT TO:<a+Trash>' 'RCPT TO:<a>' QUIT
+  codes 220 250 250 250 '452 4.2.2' 221
+  [[ $("$LMTPD" -c "${OPTIONS[@]}" a+Trash | cut -f 2) == ok ]]
+}
+
+@test "messages are limited by maildirsize too, and -c says so" {
+  maildir a
+  printf '2C\n10 1\n' >"$D/m/a/maildirsize"
+  echo 123456789 >"$D/m/a/cur/1"
+  [[ $("$LMTPD" -c "${OPTIONS[@]}" a | cut -f 2,5) == $'ok\t10/-,1/2' ]]
+  send a x
+  codes 220 250 250 250 354 250 221
+  send a y
+  codes 220 250 250 '452 4.2.2' 503 500 500 221
+  (($(count a) == 1))
+}
+
+@test "a message taken away again is taken from the sum" {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  maildir a
+  printf '1000S\n0 0\n' >"$D/m/a/maildirsize"
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA 123456789 . QUIT >"$D/in"
+  strace -qq -o /dev/null -e inject=fsync,fdatasync:error=EIO \
+    "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>"$D/log"
+  hold "$D/out"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  (($(count a) == 0))
+  (($(awk 'NR > 1 { n += $1 } END { print n + 0 }' "$D/m/a/maildirsize") == 0))
+  (($(awk 'NR > 1 { n += $2 } END { print n + 0 }' "$D/m/a/maildirsize") == 0))
+}

@@ -90,8 +90,10 @@ static const struct {
 	    ":copy \"x\";", "into x" },
 	{ AT, "require [\"fileinto\", \"mailbox\"]; fileinto :create \"x\";",
 	    "create x" },
+	{ AT, "require [\"fileinto\", \"mailbox\"]; fileinto :create \"x\"; "
+	    "fileinto \"x\";", "create x" },
 	{ AT, "require [\"fileinto\", \"mailbox\"]; fileinto \"x\"; fileinto "
-	    ":create \"x\"; fileinto \"x\";", "create x" },
+	    ":create \"x\";", "into x" },
 	{ AT, "require \"reject\"; reject \"no\";", "reject no" },
 	{ AT, "require \"ereject\"; ereject \"no\";", "reject no" },
 	{ AT, "require \"reject\"; reject \"\";", "reject " },

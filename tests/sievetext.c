@@ -242,7 +242,7 @@ test_addresses(void)
 		{ AT, "a@b..c", "a@b..c;" },
 		{ AT, "a@", "a@;" },
 		{ AT, "@b", "@b;" },
-		{ AT, "\"\"@b", "\"\"@b;" },
+		{ AT, "\"\"@b", ";" },
 		{ AT, "\xc3\xb6@b", "\xc3\xb6@b;" },
 		{ AT, "\xc3\xb6@b, a@\xc3\xb6", "a@\xc3\xb6|a|\xc3\xb6;" },
 		{ AT, "\"a", "\"a;" },
@@ -519,6 +519,8 @@ test_regex(void)
 		{ AT, "\\bfoo\\b", "a foo.", "foo|" },
 		{ AT, "\\<b", "ab b", "b|" },
 		{ AT, "\\w+\\s\\S", "ab cd", "ab c|" },
+		{ AT, "\\d", "d1", "no" },
+		{ AT, "\\D", "d1", "d|" },
 		{ AT, "a)", "a)", "a)|" },
 		{ AT, "()", "a", "||" },
 		{ AT, "a||b", "b", "b|" },
@@ -768,6 +770,14 @@ test_body(void)
 		    "Content-Transfer-Encoding: base64\n\nYWJj\nZGVm\n",
 		    "[abcdef]" },
 		{ AT, BODY_TEXT, "",
+		    "Content-Transfer-Encoding: BASE64 (c);\n\nYWJj",
+		    "[abc]" },
+		{ AT, BODY_TEXT, "", "Content-Transfer-Encoding: 8bit\n\na",
+		    "[a]" },
+		{ AT, BODY_TEXT, "", "Content-Transfer-Encoding: foo\n\na",
+		    "[]" },
+		{ AT, BODY_TEXT, "", "Content-Transfer-Encoding:\n\na", "[]" },
+		{ AT, BODY_TEXT, "",
 		    "Content-Transfer-Encoding: quoted-printable\n"
 		    "Content-Type: text/plain; charset=iso-8859-1\n\n"
 		    "a=F6=\nb =20 \nc=zz", "[a\xc3\xb6" "b  \r\nc=zz]" },
@@ -802,6 +812,9 @@ test_body(void)
 		{ AT, BODY_TEXT, "",
 		    "Content-Type: multipart/digest; boundary=b\n\n--b\n\n"
 		    "S: q\n\nX\n--b--\n", "[][X]" },
+		{ AT, BODY_TEXT, "",
+		    "Content-Type: multipart/digest; boundary=b\n\n--b\n"
+		    "Content-Type:\n\nS: q\n\nX\n--b--\n", "" },
 	};
 	struct budget b = { MUCH };
 	struct body_part *p = NULL;

@@ -257,3 +257,133 @@ os.execv(sys.argv[1], sys.argv[1:])' "$LMTPD" -e "${OPTIONS[@]}" >"$D/out" \
   codes '421 4.3.5'
   logged 'Accept=yes'
 }
+
+@test "SIGINT ends it with 421 4.3.2 too" {
+  begin
+  hear 220
+  tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA half
+  hear 250 250 250 354
+  deaf
+  kill -INT "$SESSION"
+  hear '421 4.3.2'
+  finish
+  exits 0
+  (($(count a) == 0))
+}
+
+@test "signals that were blocked or ignored do what they must" {
+  local sig
+  for sig in TERM HUP INT; do
+    mkfifo "$D/fifo"
+    /usr/bin/python3 -c 'import os, signal, sys
+every = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+for s in every:
+    try:
+        signal.signal(s, signal.SIG_IGN)
+    except (OSError, ValueError):
+        pass
+signal.pthread_sigmask(signal.SIG_BLOCK, every)
+os.execv(sys.argv[1], sys.argv[1:])' "$LMTPD" "${OPTIONS[@]}" <"$D/fifo" \
+      >"$D/out" 2>/dev/null 3>&- &
+    SESSION=$!
+    exec {TO}>"$D/fifo"
+    await grep -q '^220' "$D/out"
+    kill -s "$sig" "$SESSION"
+    await grep -q '^421 4.3.2' "$D/out"
+    wait "$SESSION"
+    SESSION=
+    exec {TO}>&-
+    rm "$D/fifo"
+  done
+}
+
+@test "a client that does not read is waited for as long as one that does not speak" {
+  local begun=$SECONDS
+  also -t 1
+  mkfifo "$D/replies"
+  "$LMTPD" "${OPTIONS[@]}" < <(yes NOOP | head -c 2000000; sleep 30) \
+    >"$D/replies" 2>/dev/null 3>&- &
+  SESSION=$!
+  exec {FROM}<"$D/replies"
+  wait "$SESSION"
+  SESSION=
+  ((SECONDS - begun < 12)) || fail "$((SECONDS - begun)) seconds"
+  exec {FROM}<&-
+}
+
+@test "told to end while replies wait for a slow reader, it ends when they are read" {
+  local begun
+  [[ -z ${SANITIZED-} ]] || skip 'slow'
+  also -t 12
+  mkfifo "$D/replies"
+  "$LMTPD" "${OPTIONS[@]}" < <(yes NOOP | head -n 20000; sleep 30) \
+    >"$D/replies" 2>/dev/null 3>&- &
+  SESSION=$!
+  exec {FROM}<"$D/replies"
+  await asleep "$SESSION"
+  sleep 0.3
+  kill -TERM "$SESSION"
+  begun=$SECONDS
+  cat <&"$FROM" >"$D/out"
+  wait "$SESSION"
+  SESSION=
+  exec {FROM}<&-
+  ((SECONDS - begun < 4)) || fail "$((SECONDS - begun)) seconds"
+  (($(grep -c '^421 ' "$D/out") == 1)) || fail "$(tail -n 3 "$D/out")"
+}
+
+@test "TZ and other words of the environment are not looked at" {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  dialogue >"$D/in"
+  TZ=Antarctica/Troll TMPDIR=$D/none HOME=$D/none LANG=de_DE.UTF-8 \
+    LC_ALL=de_DE.UTF-8 MALLOC_PERTURB_=1 POSIXLY_CORRECT=1 \
+    strace -f -qq -o "$D/calls" -e trace=open,openat,execve -E TZ -E TZ=Antarctica/Troll \
+    "$LMTPD" "${OPTIONS[@]}" -T "$D" <"$D/in" >"$D/out" 2>/dev/null
+  hold "$D/out"
+  codes 220 250 250 250 354 250 221
+  ! grep -E 'Antarctica|de_DE|none' <(grep -v execve "$D/calls") || fail 'looked at'
+}
+
+@test "without an environment at all it serves" {
+  dialogue | env -i "$LMTPD" "${OPTIONS[@]}" >"$D/out" 2>/dev/null
+  hold "$D/out"
+  codes 220 250 250 250 354 250 221
+}
+
+# called ADDRESS: a session with one who calls at that address.
+called() {
+  /usr/bin/python3 - "$1" "$LMTPD" "${OPTIONS[@]}" <<'END'
+import os, socket, subprocess, sys
+
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+listener = socket.create_server((sys.argv[1], 0), family=family)
+client = socket.create_connection(listener.getsockname()[:2])
+served, _ = listener.accept()
+program = subprocess.Popen(sys.argv[2:], stdin=served, stdout=served,
+                           stderr=subprocess.DEVNULL)
+served.close()
+with open(os.environ["D"] + "/in", "rb") as dialogue:
+    client.sendall(dialogue.read())
+with open(os.environ["D"] + "/out", "wb") as out:
+    while data := client.recv(65536):
+        out.write(data)
+sys.exit(program.wait())
+END
+}
+
+@test "a client is named in Received by its IPv4 or IPv6 address, others are not" {
+  local pair
+  export D
+  dialogue >"$D/in"
+  talk <"$D/in"
+  grep -qx 'Received: from c' "$(only a)" || fail "$(text a)"
+  for pair in '127.0.0.1 [127.0.0.1]' '::1 [IPv6:::1]'; do
+    rm -r "$D/m/a"
+    # A machine may have no IPv6.
+    [[ $pair != ::1* || -e /proc/net/if_inet6 ]] || continue
+    called "${pair% *}"
+    hold "$D/out"
+    codes 220 250 250 250 354 250 221
+    grep -qxF "Received: from c (${pair#* })" "$(only a)" || fail "$(text a)"
+  done
+}

@@ -115,3 +115,20 @@ while True:
   [[ $(grep -n 'mkdirat(.*tmp' "$D/calls" | cut -d : -f 1) -gt \
     $(grep -n "fsync(.*<$D/m/one/box>" "$D/calls" | cut -d : -f 1) ]]
 }
+
+@test "a large message waits in /var/tmp, in a file without a name" {
+  local waits
+  with -u games -U any -d "maildir:$D/m/%n"
+  begin
+  hear 220
+  tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<b>' DATA
+  hear 250 250 250 250 354
+  yes "$(printf '%070d\r' 0)" | head -c 2160000 >&"$TO"
+  deaf
+  waits=$(find "/proc/$SESSION/fd" -lname '/var/tmp/*' -printf '%l\n')
+  [[ $waits == '/var/tmp/'*' (deleted)' ]] || fail "$(ls -l "/proc/$SESSION/fd")"
+  tell '' .
+  # The disk of the mailboxes is too small for it; that is not the question.
+  hear 452 452
+  finish
+}

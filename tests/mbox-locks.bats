@@ -1,0 +1,188 @@
+#!/usr/bin/env bats
+# The locks of an mbox, looked at while they are held: strace makes a call of
+# the program slow, and the test acts meanwhile.
+
+load test_helper
+
+setup() {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  base
+  with -U any -d "mbox:$D/m/%n" -x none
+}
+
+# slowly CALLS: a session with a message for a in the background, of which the
+# first of these system calls takes a second; done by finished.
+slowly() {
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<s@x>' 'RCPT TO:<a>' DATA late . QUIT >"$D/in"
+  # With -D the tracer is the child, so that we know the program's pid.
+  strace -D -qq -o /dev/null -e "inject=$1:delay_enter=1000000:when=1" \
+    "$LMTPD" -e -H test.example "${OPTIONS[@]}" <"$D/in" >"$D/out" \
+    2>"$D/log" 3>&- &
+  SESSION=$!
+}
+finished() {
+  wait "$SESSION"
+  SESSION=
+  hold "$D/out"
+}
+
+@test "a dotlock has the pid and the host, a line each" {
+  also -k dotlock
+  slowly fsync,fdatasync
+  await test -s "$D/m/a.lock"
+  [[ $(sed -n 1p "$D/m/a.lock") == "$SESSION" ]] || fail "$(cat "$D/m/a.lock")"
+  [[ $(sed -n 2p "$D/m/a.lock") == "$(uname -n)" ]] || fail "$(cat "$D/m/a.lock")"
+  [[ $(tail -c 1 "$D/m/a.lock" | od -An -c) == *'\n' ]]
+  finished
+  codes 220 250 250 250 354 250 221
+  [[ ! -e $D/m/a.lock ]]
+}
+
+@test "a dotlock that is another's by now stays" {
+  also -k dotlock
+  slowly fsync,fdatasync
+  await test -s "$D/m/a.lock"
+  rm "$D/m/a.lock"
+  printf '1\nanother.example\n' >"$D/m/a.lock"
+  finished
+  codes 220 250 250 250 354 250 221
+  same "$D/m/a.lock" '1\nanother.example\n'
+  rm "$D/m/a.lock"
+}
+
+# held_up: the call that is to be slow has been reached.
+held_up() {
+  grep -q '^State:.t' "/proc/$SESSION/status" && sleep 0.1 &&
+    grep -q '^State:.t' "/proc/$SESSION/status"
+}
+
+@test "a mailbox that is replaced while its lock is taken: the new one gets it" {
+  local kind
+  for kind in flock fcntl; do
+    printf 'From x Thu Jan  1 00:00:00 1970\n\nold\n\n' >"$D/m/a"
+    cp "$D/m/a" "$D/before"
+    with -U any -d "mbox:$D/m/%n" -x none -k "$kind"
+    # Slow before the lock is had: the file that was opened is not the mailbox
+    # any more when it is.
+    ln "$D/m/a" "$D/old"
+    rm "$D/old"
+    slowly "$kind"
+    await held_up
+    mv "$D/m/a" "$D/old"
+    cp "$D/before" "$D/m/a"
+    finished
+    codes 220 250 250 250 354 250 221
+    cmp "$D/old" "$D/before"
+    [[ $(grep -cx late "$D/m/a") == 1 ]]
+    rm "$D/m/a" "$D/old"
+  done
+}
+
+@test "a mailbox that becomes a link while its lock is taken is refused" {
+  printf 'From x Thu Jan  1 00:00:00 1970\n\nold\n\n' >"$D/m/a"
+  cp "$D/m/a" "$D/other"
+  with -U any -d "mbox:$D/m/%n" -x none -k flock
+  slowly flock
+  await held_up
+  rm "$D/m/a"
+  ln -s "$D/other" "$D/m/a"
+  cp "$D/other" "$D/before"
+  finished
+  codes 220 250 250 250 354 '451 4.2.0' 221
+  cmp "$D/other" "$D/before"
+}
+
+@test "the locks are taken in the order of -k" {
+  local list want
+  send a x
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA y . QUIT >"$D/in"
+  for list in fcntl,flock,dotlock dotlock,flock,fcntl flock,dotlock,fcntl \
+    fcntl,dotlock flock fcntl dotlock; do
+    strace -qq -o "$D/calls" -e trace=fcntl,flock,open,openat,link,linkat \
+      "$LMTPD" -U any -d "mbox:$D/m/%n" -k "$list" <"$D/in" >"$D/out" 2>&1
+    hold "$D/out"
+    codes 220 250 250 250 354 250 221
+    # The first that each of them does.  What is in its memory is not told:
+    # the process is not dumpable.
+    want=$(sed -nE -e 's/.*F_(OFD_)?SETLK.*/fcntl/p' -e 's/^flock\(.*/flock/p' \
+      -e 's/^linkat\(.*/dotlock/p' "$D/calls" | awk '!seen[$0]++' | paste -sd ,)
+    [[ $want == "$list" ]] || fail "$list: $want" "$(cat "$D/calls")"
+  done
+}
+
+@test "without -k: fcntl, then a dotlock" {
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA y . QUIT >"$D/in"
+  send a x
+  strace -qq -o "$D/calls" -e trace=fcntl,flock,open,openat,link,linkat \
+    "$LMTPD" "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>&1
+  want=$(sed -nE -e 's/.*F_(OFD_)?SETLK.*/fcntl/p' -e 's/^flock\(.*/flock/p' \
+    -e 's/^linkat\(.*/dotlock/p' "$D/calls" | awk '!seen[$0]++' | paste -sd ,)
+  [[ $want == fcntl,dotlock ]] || fail "$want"
+}
+
+# waits: a delivery to a does not get in, until the lock is taken away.
+waits() {
+  begin
+  hear 220
+  tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x .
+  hear 250 250 250 354
+  sleep "$1"
+  deaf
+  [[ -e $D/m/a.lock ]]
+  rm "$D/m/a.lock"
+  hear '250 2.1.5'
+  finish
+  unlogged 'stale lock'
+}
+
+@test "a dotlock that is not known to be left over is heeded" {
+  # Of a living process of this host, of a dead one of another, of nobody.
+  for lock in "$$\n$(uname -n)\n" '999999999\nanother.example\n' \
+    '999999999\n' '' '0\n' '-1\n' "x\n$(uname -n)\n" "999999999x\n$(uname -n)\n"; do
+    printf %b "$lock" >"$D/m/a.lock"
+    waits 0.2
+  done
+}
+
+@test "a dotlock that is not five minutes old is heeded" {
+  echo 1 >"$D/m/a.lock"
+  touch -d '4 minutes ago' "$D/m/a.lock"
+  waits 3
+}
+
+@test "a dotlock that is old but was touched meanwhile is heeded" {
+  echo 1 >"$D/m/a.lock"
+  touch -d '6 minutes ago' "$D/m/a.lock"
+  begin
+  hear 220
+  tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x .
+  hear 250 250 250 354
+  for _ in {1..8}; do
+    sleep 0.4
+    touch -d "$((360 + RANDOM % 100)) seconds ago" "$D/m/a.lock"
+  done
+  deaf
+  rm "$D/m/a.lock"
+  hear '250 2.1.5'
+  finish
+}
+
+@test "a dotlock alone holds back who knows no other lock, flock and fcntl too" {
+  # One kind of lock says nothing about another.
+  send a x
+  lock flock "$D/m/a"
+  with -U any -d "mbox:$D/m/%n" -k fcntl,dotlock
+  send a y
+  codes 220 250 250 250 354 250 221
+  unlock
+  lock fcntl "$D/m/a"
+  with -U any -d "mbox:$D/m/%n" -k flock,dotlock
+  send a y
+  codes 220 250 250 250 354 250 221
+  unlock
+  echo 1 >"$D/m/a.lock"
+  with -U any -d "mbox:$D/m/%n" -k flock,fcntl
+  send a y
+  codes 220 250 250 250 354 250 221
+  rm "$D/m/a.lock"
+}
