@@ -13,7 +13,8 @@
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
-#define PACKETS	64	/* that surely fit into the socket */
+#define PACKETS		128	/* that surely fit into the socket */
+#define BEFORE_LF	0	/* where a piece ends, instead of a size */
 
 static void
 need(bool good)
@@ -22,18 +23,31 @@ need(bool good)
 		abort();
 }
 
-/* Makes it what is read from now on, in pieces of so many bytes at most. */
+/* Bytes of the next piece. */
+static size_t
+piece_size(const uint8_t *data, size_t len, size_t piece)
+{
+	const uint8_t *lf;
+
+	if (piece != BEFORE_LF)
+		return len < piece ? len : piece;
+	lf = len > 1 ? memchr(data + 1, '\n', len - 1) : NULL;
+	return lf == NULL ? len : (size_t)(lf - data);
+}
+
+/* Makes it what is read from now on, in pieces as far as there is room. */
 static void
 send_input(const uint8_t *data, size_t len, size_t piece)
 {
-	size_t i, n;
+	size_t i, n, packets = 0;
 	int fds[2];
 
-	if (piece < len / PACKETS + 1)
+	if (piece != BEFORE_LF && piece < len / PACKETS + 1)
 		piece = len / PACKETS + 1;
 	need(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds) == 0);
 	for (i = 0; i < len; i += n) {
-		n = len - i < piece ? len - i : piece;
+		n = ++packets > PACKETS ? len - i :
+		    piece_size(data + i, len - i, piece);
 		need(send(fds[0], data + i, n, MSG_DONTWAIT) == (ssize_t)n);
 	}
 	need(dup2(fds[1], STDIN_FILENO) == STDIN_FILENO);
@@ -62,7 +76,7 @@ next_line(const char *data, size_t len, size_t *at, bool lf, size_t *n)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	static const size_t pieces[] = { SIZE_MAX, 1, 7, 100 };
+	static const size_t pieces[] = { SIZE_MAX, BEFORE_LF, 1, 7, 100 };
 	const struct config cfg = { .program = "f", .timeout = 1 };
 	const char *s = (const char *)data, *first = memchr(s, '\n', len);
 	bool lf = first != NULL && (first == s || first[-1] != '\r');

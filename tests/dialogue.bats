@@ -81,6 +81,10 @@ LIMITS\nPIPELINING\nSIZE\nSMTPUTF8\nXFORWARD\n'
     exits 0
     [[ ! -e $D/m/a ]]
   done
+  # A NUL hides nothing of what follows it.
+  printf 'NOOP a\0 HTTP/1.1\r\nQUIT\r\n' >"$D/in"
+  talk <"$D/in"
+  codes 220 '500 5.5.1'
   # Not even the end of a line comes from one who speaks TLS.
   begin
   hear 220
