@@ -82,7 +82,7 @@ line_is_foreign(const char *line, size_t len)
 	const char *space = memchr(line, ' ', len);
 	size_t i, word = space == NULL ? len : (size_t)(space - line);
 
-	/* There may be a NUL in it: no function of strings sees what follows. */
+	/* There may be a NUL in it, which would hide what follows. */
 	for (i = 0; i < word; i++)
 		if (line[i] == ':' || line[i] == 0x7f ||
 		    ((unsigned char)line[i] < ' ' && line[i] != '\t'))
