@@ -71,7 +71,7 @@ LIBS =		${LIBS_${KIND}}
 
 all: ${PROGRAMS}
 
-lmtpd tests/table tests/hole: ${ALL}
+lmtpd tests/table tests/hole tests/null: ${ALL}
 	${LINK} ${ALL} ${LIBS}
 
 starttls: ${TLS_OBJS} ${OBJS_${KIND}}

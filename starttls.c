@@ -41,10 +41,10 @@ static const struct command {
 	enum args		 args;
 	enum next		 next;
 } commands[] = {
-	{ "LHLO",	NULL,	ARGS_SOME,		NEXT_LINE },
-	{ "STARTTLS",	&ready,	ARGS_NONE,		NEXT_TLS },
-	{ "NOOP",	&ok,	ARGS_ANY,		NEXT_LINE },
-	{ "RSET",	&ok,	ARGS_NONE,		NEXT_LINE },
+	{ "LHLO",	NULL,		ARGS_SOME,	NEXT_LINE },
+	{ "STARTTLS",	&ready,		ARGS_NONE,	NEXT_TLS },
+	{ "NOOP",	&ok,		ARGS_ANY,	NEXT_LINE },
+	{ "RSET",	&ok,		ARGS_NONE,	NEXT_LINE },
 	{ "QUIT",	&closing,	ARGS_NONE,	NEXT_END },
 	{ "EHLO",	&say_lhlo,	ARGS_ANY,	NEXT_LINE },
 	{ "HELO",	&no_smtp,	ARGS_ANY,	NEXT_END },
@@ -62,6 +62,9 @@ greet(struct client *c)
 {
 	client_say(c, "250-", NULL, c->cfg->host, NULL);
 	client_say(c, "250-", NULL, "ENHANCEDSTATUSCODES", NULL);
+	/* Before it starts TLS, Postfix returns mail for want of these. */
+	client_say(c, "250-", NULL, "8BITMIME", NULL);
+	client_say(c, "250-", NULL, "SMTPUTF8", NULL);
 	client_say(c, "250 ", NULL, "STARTTLS", NULL);
 	return NEXT_LINE;
 }
