@@ -87,7 +87,12 @@ tests/table: tests/table.o ${ALL}
 tests/hole: tests/hole.o ${ALL}
 	${LINK} tests/hole.o ${ALL} ${LIBS_${KIND}}
 
-tests/table.o tests/hole.o: lmtpd.h
+# lmtpd with a format of mailboxes more.
+tests/null: tests/null.o ${ALL}
+	${LINK} tests/null.o ${ALL} ${LIBS_${KIND}}
+
+tests/null.o: lmtpd.c
+tests/table.o tests/hole.o tests/null.o: lmtpd.h
 
 ${SIEVE_OBJS}: sieve/sieve.h sieve/impl.h sieve/program.h
 
@@ -105,7 +110,8 @@ tests/sievetext: tests/sievetext.o ${SIEVE_OBJS}
 
 tests/sievetext.o: sieve/sieve.h sieve/impl.h
 
-check: lmtpd starttls tests/table tests/hole tests/sieve tests/sievetext
+check: lmtpd starttls tests/table tests/hole tests/null tests/sieve \
+		tests/sievetext
 	tests/table
 	tests/sievetext
 	tests/sieve
@@ -163,7 +169,7 @@ dist:
 	    >lmtpd-${VERSION}.tar.gz
 
 clean:
-	rm -f ${PROGRAMS} *.o sieve/*.o tests/table tests/hole tests/sieve \
+	rm -f ${PROGRAMS} *.o sieve/*.o tests/table tests/hole tests/null tests/sieve \
 	    tests/sievetext tests/sieve-try tests/*.o lmtpd-${VERSION}.tar.gz
 	rm -rf fuzz/build .mutants
 
