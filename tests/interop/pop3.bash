@@ -34,6 +34,28 @@ if len(seen) != wanted or len(set(seen)) != wanted:
 PY
 }
 
+# pop_one USER: takes the only message as soon as it gets at the mailbox.
+pop_one() {
+  python3 - "$1" <<'PY'
+import poplib, sys, time
+end = time.time() + 20
+while True:
+    try:
+        pop = poplib.POP3("127.0.0.1", 110, 20)
+        pop.user(sys.argv[1])
+        pop.pass_("secret")
+        break
+    except (poplib.error_proto, OSError):
+        if time.time() > end:
+            sys.exit("never let in")
+        time.sleep(0.3)
+if pop.stat()[0] != 1:
+    sys.exit("%d messages" % pop.stat()[0])
+pop.dele(1)
+pop.quit()
+PY
+}
+
 # many ADDRESS USER: thirty messages, each on a connection of its own.
 many() {
   local i
