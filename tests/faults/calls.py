@@ -4,6 +4,7 @@ process is killed at each, and gets SIGTERM at each."""
 import collections
 import itertools
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -109,12 +110,12 @@ class Trial:
 
     def run(self, *strace):
         # Standard output is a pipe, as an MTA's would be.
-        command = [] if self.s.root else [
-            'setpriv', '--reuid', str(UID), '--regid', str(UID),
-            '--clear-groups']
-        # With -y it says which file a descriptor is of.
-        command += ['strace', '-qq', '-y', '-o', self.dir + '/trace', *strace,
-                    LMTPD, '-e', '-t', '5', '-H', 'h', '-T',
+        # Only root may look into a process that gives up its dumps; with -y
+        # it says which file a descriptor is of.
+        command = ['strace', '-qq', '-y', '-o', self.dir + '/trace', *strace]
+        if not self.s.root:
+            command += ['-u', pwd.getpwuid(UID).pw_name]
+        command += [LMTPD, '-e', '-t', '5', '-H', 'h', '-T',
                     self.dir + '/spool', '-d',
                     '%s:%s/m/%%n' % (self.s.format, self.dir), '-U',
                     'file:%s/users' % self.dir if self.s.root else 'any']
@@ -264,9 +265,10 @@ def judge_injected(trial, call, error=''):
                                 trial.dir + '/spool' in line)
     if good < len(trial.accepted) - 1 and not dialogue and not shared:
         return 'more than one recipient suffered'
-    # An unlink that fails is what leaves a file; nothing else may, but the
-    # end of a process that cannot be root again, which is as a kill.
-    if trial.left_over() and call not in ('unlink', 'unlinkat', 'setresuid'):
+    # An unlink that fails is what leaves a file; nothing else may, but that a
+    # process cannot be root again, or whose the file is: that is as a kill.
+    if trial.left_over() and call not in ('unlink', 'unlinkat', 'setresuid',
+                                         'setresgid'):
         return 'left over: %s' % trial.left_over()
     return None
 
