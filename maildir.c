@@ -176,8 +176,13 @@ is_directory(int at, const char *path)
 
 	if (fstatat(at, path, &st, 0) == 0)
 		return S_ISDIR(st.st_mode);
-	return errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG ||
-	    errno == ELOOP ? 0 : -1;
+	if (errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG ||
+	    errno == ELOOP)
+		return 0;
+	/* That would be said of a name which no folder can have. */
+	if (errno == EINVAL)
+		errno = EIO;
+	return -1;
 }
 
 /* An address alone is no reason to fail for what its user shut. */
@@ -532,8 +537,9 @@ maildir_sync(struct delivery *d, const struct step_args *a)
 	char path[FOLDER_PATH];
 	int r = 0;
 
+	/* Where that cannot be had, each has its own sync from here on. */
 	if (a->carries && os_touch(d->fd) == -1)
-		return maildir_fail(d, "futimens", m->new);
+		d->volume->policy = SYNC_AGAIN;
 	if (d->volume->policy != SYNC_JOURNAL) {
 		part_path(m->folder, final_part(m), path);
 		if ((r = os_sync_dir(m->dir, path, false)) == -1)

@@ -24,7 +24,7 @@ def write(path, text):
 def file_systems(where):
     """One with a journal at where/mnt, and at where/disk one without."""
     for name in ('/mnt', '/disk'):
-        os.makedirs(where + name)
+        os.makedirs(where + name, exist_ok=True)
     image = where + '/disk/image'
     for command in (
             ['mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs',
