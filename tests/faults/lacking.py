@@ -10,7 +10,7 @@ import sys
 import time
 
 from calls import Scenario, Trial, calls, injected, judge_injected, scenarios
-from common import BODY, END, HERE, LMTPD, QUICK, UID, file_systems, own
+from common import BODY, END, HERE, LMTPD, QUICK, UID, file_systems, own, write
 from power import found
 
 ERRORS = ['EPERM', 'EINVAL', 'ENOSYS', 'EOPNOTSUPP']
@@ -110,10 +110,10 @@ def by_injection(where):
             yield from once(where, s, points)
 
 
-def deliver(fmt, at, rcpts, text, *options, before=()):
+def deliver(fmt, at, rcpts, text, *options, under=()):
     """As the user, with the mailboxes in at/m.  The log, and who got 250."""
-    argv = [*before, 'setpriv', '--reuid', str(UID), '--regid', str(UID),
-            '--clear-groups', LMTPD, '-e', '-H', 'h', '-U', 'any', '-d',
+    argv = ['setpriv', '--reuid', str(UID), '--regid', str(UID),
+            '--clear-groups', *under, LMTPD, '-e', '-H', 'h', '-U', 'any', '-d',
             '%s:%s/m/%%n' % (fmt, at), '-T', '/tmp', *options]
     text = b'LHLO c\r\nMAIL FROM:<a@x>\r\n' + b''.join(
         b'RCPT TO:<%s>\r\n' % r.encode() for r in rcpts) + b'DATA\r\n' + \
@@ -130,10 +130,10 @@ BIG = BODY.replace(END.replace(b'\n', b'\r\n'), b'x' * 70 + b'\r\n') + \
     (b'x' * 70 + b'\r\n') * 20000 + END.replace(b'\n', b'\r\n')
 
 
-def twice(fmt, at, rcpts, text, *options, before=()):
+def twice(fmt, at, rcpts, text, *options, under=()):
     """First mail, and then more: all must be there, and nothing else."""
     for n in (1, 2):
-        log, got = deliver(fmt, at, rcpts, text, *options, before=before)
+        log, got = deliver(fmt, at, rcpts, text, *options, under=under)
         if got != rcpts:
             return log
         for r in rcpts:
@@ -144,7 +144,7 @@ def twice(fmt, at, rcpts, text, *options, before=()):
     return 'left over: %s' % left if left else None
 
 
-def everything(name, at, before=()):
+def everything(name, at, under=()):
     """Both formats, all locks, one and several, small and large."""
     kinds = [('maildir', [])] + [('mbox', ['-k', k]) for k in (
         'fcntl,dotlock', 'dotlock', 'flock')]
@@ -158,7 +158,7 @@ def everything(name, at, before=()):
                     own(at + '/m')
                 yield '%s, %s to %d, %d bytes' % (
                     name, ' '.join([fmt, *options]), len(rcpts), len(text)), \
-                    twice(fmt, at, rcpts, text, *options, before=before)
+                    twice(fmt, at, rcpts, text, *options, under=under)
 
 
 @contextlib.contextmanager
@@ -226,7 +226,7 @@ def real(where):
     refuse = compile_c(where, 'refuse')
     for error in ('EPERM', 'ENOSYS'):
         yield from everything('a container that says ' + error, where,
-                              [refuse, number(error), '/usr/bin/env'])
+                              [refuse, number(error)])
     with ssh(where):
         yield from everything('sshfs', where + '/mnt')
     for error in ERRORS:
@@ -234,6 +234,71 @@ def real(where):
             yield from everything('FUSE that says ' + error, where + '/mnt')
     with fat(where):
         yield from everything('vfat', where + '/mnt')
+
+
+OLD = 'From old@x Thu Jan  1 00:00:00 1970\nSubject: old\n\nold\n\n'
+OTHER = 'From other@x Thu Jan  1 00:00:00 1970\nSubject: other\n\n%s\n\n'
+
+
+def undone(where, before, meanwhile):
+    """Another host appends to an mbox, before and while ours is being made
+    safe, which fails; what we know of the file's size may be old."""
+    box, seen = where + '/under/m/box', where + '/mnt/m/box'
+    shutil.rmtree(where + '/under/m', ignore_errors=True)
+    os.mkdir(where + '/under/m')
+    write(box, OLD)
+    own(where + '/under/m')
+    own(box)
+    with open(seen, encoding='latin-1') as f:
+        f.read()
+    want = OLD
+    if before:
+        want += append(box, 'before')
+    # pylint: disable=consider-using-with
+    ours = subprocess.Popen(
+        ['strace', '-qq', '-o', '/dev/null', '-e', 'inject=fsync:error=EIO:'
+         'when=1:delay_enter=400000', '-u', 'nobody', LMTPD, '-e', '-H', 'h',
+         '-U', 'any', '-d', 'mbox:%s/mnt/m/%%n' % where],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    ours.stdin.write(b'LHLO c\r\nMAIL FROM:<a@x>\r\nRCPT TO:<box>\r\n'
+                     b'DATA\r\n' + BODY + b'.\r\n')
+    ours.stdin.flush()
+    while os.path.getsize(box) <= len(want) and ours.poll() is None:
+        time.sleep(0.002)
+    time.sleep(0.1)
+    if meanwhile:
+        append(box, 'meanwhile')
+    out, log = ours.communicate(b'QUIT\r\n')
+    with open(box, encoding='latin-1') as f:
+        text = f.read()
+    if b'451 4.3.0' not in out:
+        return 'it was answered %s' % out.decode()
+    if meanwhile:
+        if not text.startswith(want) or not text.endswith(OTHER % 'meanwhile'):
+            return 'what another host wrote was cut'
+        if b'may hold a message that was refused' not in log:
+            return 'the log does not say that the message stays'
+    elif text != want:
+        return 'it was not taken away: %d bytes, not %d' % (
+            len(text), len(want))
+    return None
+
+
+def append(box, what):
+    with open(box, 'a', encoding='latin-1') as f:
+        f.write(OTHER % what)
+    return OTHER % what
+
+
+def shared(where):
+    """A store of several hosts, each of which remembers sizes for a while."""
+    os.makedirs(where + '/mnt')
+    with passing(where, 3600, 'EPERM'):
+        for n in range(3 if QUICK else 20):
+            for before in (False, True):
+                for meanwhile in (False, True):
+                    yield 'another host appends, %s%s, %d' % (
+                        before, meanwhile, n), undone(where, before, meanwhile)
 
 
 def lacking(where):

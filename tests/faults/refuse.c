@@ -22,7 +22,7 @@ main(int argc, char *argv[])
 		REFUSE(faccessat2), REFUSE(clone3), REFUSE(close_range),
 		REFUSE(openat2), REFUSE(sync_file_range), REFUSE(seccomp),
 		REFUSE(landlock_create_ruleset), REFUSE(rseq),
-		REFUSE(getrandom), REFUSE(capset),
+		REFUSE(capset),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 	};
 	struct sock_fprog prog = { sizeof(filter) / sizeof(*filter), filter };
