@@ -172,6 +172,26 @@ LIMITS\nPIPELINING\nSIZE\nSMTPUTF8\nXFORWARD\n'
   done
 }
 
+@test "ORCPT goes to the log of its recipient, decoded" {
+  with -U dir -d "maildir:$D/m/%n"
+  mkdir -p "$D/m/"{a,b}/cur
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a> ORCPT=rfc822;x+2By@c.example' \
+    'RCPT TO:<b>' 'RCPT TO:<ghost> ORCPT=rfc822;z@c' DATA x . QUIT
+  codes 220 250 250 250 250 '550 5.1.1' 354 250 250 221
+  logged ' to=<a> .* orcpt=rfc822;x\+y@c\.example '
+  logged ' to=<ghost> status=refused .* orcpt=rfc822;z@c '
+  unlogged ' to=<b> .* orcpt='
+}
+
+@test "a recipient who is refused at once has a line in the log too" {
+  also -m 1
+  say 'LHLO c' 'MAIL FROM:<s@x>' 'RCPT TO:<a@@x>' 'RCPT TO:<a>' 'RCPT TO:<b>' \
+    QUIT
+  codes 220 250 250 '501 5.1.3' 250 '452 4.5.3' 221
+  logged ' ?to=.*a@@x.* status=refused dsn=5\.1\.3 .* from=<s@x> '
+  logged ' ?to=<b> status=deferred dsn=4\.5\.3 .* from=<s@x> '
+}
+
 @test "IGNOREQUOTA has no value and comes once" {
   say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a> IGNOREQUOTA=1' \
     'RCPT TO:<a> IGNOREQUOTA IGNOREQUOTA' QUIT
