@@ -379,21 +379,6 @@ rcpt_add(struct envelope *env, const char *address, const char *orcpt)
 	return NULL;
 }
 
-/* Refused before it is known who that is: for the log as it came. */
-static const struct reply *
-rcpt_reject(struct session *s, char *args, const struct reply *reply)
-{
-	struct rcpt r;
-
-	memset(&r, 0, sizeof(r));
-	r.address = args;
-	r.reply = reply;
-	trace_log(s->cfg, &s->env, &r, NULL, 0, reply->text);
-	count_result(s, reply);
-	s->refused++;
-	return reply;
-}
-
 /* Refused at once: the log is told why, the recipient forgotten. */
 static const struct reply *
 rcpt_refuse(struct session *s, struct rcpt *r, const struct failure *f)
@@ -419,15 +404,18 @@ cmd_rcpt(struct session *s, char *args)
 
 	if (strncasecmp(args, "TO:", 3) != 0)
 		return &bad_args;
-	if (parse_forward_path(&path, &a) == -1)
-		return rcpt_reject(s, args + 3, &reply_malformed);
+	if (parse_forward_path(&path, &a) == -1) {
+		s->refused++;
+		return &reply_malformed;
+	}
 	if ((error = parse_params(path, true, &p)) != PARAM_OK)
 		return param_reply(error);
 	if (env->nrcpt >= s->cfg->maxrcpt)
-		return rcpt_reject(s, a.raw, &too_many_rcpts);
+		return &too_many_rcpts;
 	if ((r = rcpt_add(env, a.raw, p.orcpt)) == NULL) {
 		failure_log(s->cfg, "malloc", "recipient");
-		return rcpt_reject(s, a.raw, &reply_trouble);
+		s->refused++;
+		return &reply_trouble;
 	}
 	r->ignorequota = p.ignorequota;
 	identity_resume(&s->cred);

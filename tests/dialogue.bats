@@ -183,15 +183,6 @@ LIMITS\nPIPELINING\nSIZE\nSMTPUTF8\nXFORWARD\n'
   unlogged ' to=<b> .* orcpt='
 }
 
-@test "a recipient who is refused at once has a line in the log too" {
-  also -m 1
-  say 'LHLO c' 'MAIL FROM:<s@x>' 'RCPT TO:<a@@x>' 'RCPT TO:<a>' 'RCPT TO:<b>' \
-    QUIT
-  codes 220 250 250 '501 5.1.3' 250 '452 4.5.3' 221
-  logged ' ?to=.*a@@x.* status=refused dsn=5\.1\.3 .* from=<s@x> '
-  logged ' ?to=<b> status=deferred dsn=4\.5\.3 .* from=<s@x> '
-}
-
 @test "IGNOREQUOTA has no value and comes once" {
   say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a> IGNOREQUOTA=1' \
     'RCPT TO:<a> IGNOREQUOTA IGNOREQUOTA' QUIT
