@@ -243,8 +243,9 @@ trace_log(const struct config *cfg, const struct envelope *env,
 	if (env->msgid[0] != '\0')
 		log_add(&l, "msgid", env->msgid);
 	if (d != NULL) {
-		log_number(&l, "size", reason == NULL ? d->size :
-		    d->message->size);
+		/* Where nothing is stored it is that of what came. */
+		log_number(&l, "size", reason == NULL && d->size > 0 ?
+		    d->size : d->message->size);
 		log_quota(&l, &d->usage);
 	}
 	log_delay(&l, &env->begun);

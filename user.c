@@ -222,6 +222,26 @@ try_passwd(struct lookup *l, size_t i, const char *name, struct mailbox *mb,
 	return r;
 }
 
+/*
+ * Where /etc/passwd cannot be opened glibc asks the next source, which may
+ * know nobody: that is no answer.  0, or -1 and the failure.
+ */
+static int
+passwd_is_there(struct failure *f)
+{
+	static const char path[] = "/etc/passwd";
+	int fd, r = 0;
+	char c;
+
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
+		r = errno == ENOENT ? 0 : directory_failed(f, "open", path);
+	else if (read(fd, &c, 1) == -1)
+		r = directory_failed(f, "read", path);
+	if (fd != -1)
+		close(fd);
+	return r;
+}
+
 /* The names, and then as directories have them that qualify theirs. */
 static int
 find_passwd(struct lookup *l, struct mailbox *mb, struct failure *f)
@@ -242,7 +262,7 @@ find_passwd(struct lookup *l, struct mailbox *mb, struct failure *f)
 			if (r == 1)
 				l->domain = l->domains[k];
 		}
-	return r;
+	return r == 0 ? passwd_is_there(f) : r;
 }
 
 static int

@@ -331,6 +331,15 @@ directory() {
   refused Bob+x '550 5.1.1'
 }
 
+@test "passwd: who is not found while /etc/passwd cannot be opened is 451 4.3.0" {
+  with -U passwd -d "maildir:$D/m/%n"
+  directory NSS_KNOWS=alice NSS_FULL=1
+  refused bob '451 4.3.0'
+  logged 'open /etc/passwd: Too many open files'
+  directory NSS_KNOWS=alice
+  refused bob '550 5.1.1'
+}
+
 @test "passwd: an account whose name no path may hold is 451 4.3.5" {
   directory NSS_KNOWS=al NSS_CALLS=corp/al
   with -U passwd -d "maildir:$D/m/%n"
