@@ -50,7 +50,7 @@ Scenario = collections.namedtuple(
 
 
 def scenarios():
-    # A Maildir is made, as it takes many calls; a mbox is appended to.
+    # A Maildir is made, as it takes many calls; an mbox is appended to.
     every = [Scenario(f, *s, f == 'mbox') for f, *s in itertools.product(
         ('maildir', 'mbox'), (1, 3), (False, True), (False, True))]
     # One recipient is the first of three.
@@ -365,7 +365,7 @@ def judge_killed(trial, again):
         if pieces is None:
             return 'u%d has lost what was there' % k
         whole = [again.is_whole(piece) for piece in pieces]
-        # A mbox may have a torn end; what comes next is whole.
+        # An mbox may have a torn end; what comes next is whole.
         torn = trial.s.format == 'mbox' and whole.count(False) == 1 and \
             whole[-1]
         if not all(whole) and not torn:
