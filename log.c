@@ -92,7 +92,7 @@ log_open(struct log *log, struct config *cfg, bool stderr_is_ours)
 	log->fd = -1;
 	log->left = PATIENCE_MS;
 	cfg->log = log;
-	/* At once: later on we may be somebody who must not. */
+	/* At once: later on we may be a user who may not connect to it. */
 	if (!cfg->log_stderr && log_connect(log) == -1 && errno != EAGAIN)
 		cfg->log_stderr = stderr_is_ours;
 	if (cfg->log_stderr)
