@@ -433,7 +433,7 @@ extern const struct reply reply_delivered, reply_discarded, reply_busy,
     reply_full_for_good, reply_no_space, reply_trouble, reply_no_user,
     reply_bad_name, reply_malformed;
 
-/* Every errno has one; what is not known can perhaps be mended. */
+/* Every errno has a reply; one that is not known has a temporary one. */
 const struct reply *reply_errno(int err);
 /* What the client is told of it; -Q makes the difference. */
 const struct reply *failure_reply(const struct failure *f,

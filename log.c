@@ -142,7 +142,7 @@ log_try(const struct log *log, const char *line, size_t len)
 		errno = EAGAIN;
 		return -1;
 	}
-	/* For as much as this there is room where poll says that there is. */
+	/* Where poll(2) says that there is room, there is for this much. */
 	return write(log->fd, line, len < PIPE_BUF ? len : PIPE_BUF);
 }
 

@@ -396,7 +396,7 @@ is_orphan(const char *path, const struct config *cfg)
 static bool
 lock_is(const struct dotlock *lock, const struct stat *st)
 {
-	/* An inode that is freed is the next lock's: it is too little. */
+	/* The next lock may get the number of an inode that was freed. */
 	return lock->ino == st->st_ino &&
 	    timespeccmp(&lock->mtime, &st->st_mtim, ==);
 }

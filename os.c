@@ -198,7 +198,7 @@ sync_policy(int fd, dev_t dev)
 #endif
 }
 
-/* Where the kernel cannot do it for a part of a file, it syncs all of it. */
+/* Where the kernel cannot wait for a write-out, the whole file is synced. */
 int
 os_write_out(int fd, bool wait)
 {

@@ -87,7 +87,7 @@ lookup_names(struct lookup *l)
 	lookup_add(l, local, l->user, true, l->user < all);
 }
 
-/* Those that a path may hold, if it holds any. */
+/* The domain's forms; for a path only those that may be a part of one. */
 static void
 lookup_domains(struct lookup *l, bool in_path,
     char forms[2][COMMAND_MAX + 1])
@@ -933,7 +933,7 @@ mailbox_set(struct lookup *l, struct mailbox *mb, struct failure *f)
 		return -1;
 	mb->name = l->name;
 	l->name = NULL;
-	/* A thousand long ones would be much to keep for nothing. */
+	/* One too long for a folder is not kept: there may be a thousand. */
 	split = l->name_split && l->cfg->folders &&
 	    strlen(local + l->user + 1) < FOLDER_BYTES;
 	if (split && (mb->detail = strdup(local + l->user + 1)) == NULL)
