@@ -56,7 +56,7 @@ client_shield(bool *shielded)
 	struct stat err;
 	int fd, r;
 
-	/* One that cannot be told, as AppArmor may have it, may be it too. */
+	/* Where AppArmor denies fstat(2) it may be the client's, too. */
 	*shielded = fstat(STDERR_FILENO, &err) == -1 ||
 	    (!S_ISCHR(err.st_mode) &&
 	    (is_same_file(&err, STDIN_FILENO) ||
@@ -86,12 +86,12 @@ client_listens(void)
 
 static const int ends[] = { SIGTERM, SIGHUP, SIGINT };
 /*
- * A client that has gone is EPIPE, a file too large EFBIG; an alarm is one of
- * who started us.
+ * The system calls say EPIPE of a client that has gone, and EFBIG of a file
+ * that is too large; an alarm can only be one that who started us has left.
  */
 static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGALRM };
 
-/* Its return from ppoll(2) is what counts. */
+/* Does nothing: what counts is that ppoll(2) returns. */
 static void
 interrupt(int sig)
 {
@@ -129,7 +129,7 @@ client_signals_default(void)
 	int sig;
 
 	sigemptyset(&none);
-	/* Some of the numbers are none, or may not be touched. */
+	/* Some of the numbers are no signals, or cannot be changed. */
 	for (sig = 1; sig < NSIG; sig++)
 		(void)sigaction(sig, &sa, NULL);
 	return sigprocmask(SIG_SETMASK, &none, NULL);
@@ -140,7 +140,7 @@ client_init(struct client *c, const struct config *cfg)
 {
 	memset(c, 0, sizeof(*c));
 	c->cfg = cfg;
-	/* Of a large input buffer a small session touches little. */
+	/* A small session touches only the first pages of a large buffer. */
 	c->in = malloc(INPUT_BYTES);
 	c->out = malloc(OUTPUT_BYTES);
 	return c->in == NULL || c->out == NULL ? -1 : 0;
@@ -221,7 +221,7 @@ client_pause(void *arg, int fd, long us)
 	struct timespec timeout = { .tv_sec = us / 1000000,
 	    .tv_nsec = us % 1000000 * 1000 };
 
-	/* No events were asked for: an answer is bad news. */
+	/* No events were asked for: what is reported is that it has gone. */
 	if (client_over(c) == NULL &&
 	    client_wait(c, pfd, fd == -1 ? 1 : 2, &timeout) > 0 &&
 	    pfd[0].revents != 0)
@@ -397,7 +397,7 @@ client_fill(struct client *c)
 	ssize_t n;
 
 	client_flush(c);
-	/* A flood never lets ppoll wait for a signal. */
+	/* While input never ends ppoll need not wait, and sees no signal. */
 	if (++c->fills % FLOOD == 0)
 		(void)client_pause(c, -1, 0);
 	if (client_over(c) == NULL) {

@@ -56,9 +56,9 @@ deliver_free(struct deliverer *dv)
 	free(dv->states);
 }
 
-/* Is it over?  Then nothing more is begun. */
+/* Was the session told to end, or has the client gone?  Waits us for it. */
 static bool
-is_over(struct deliverer *dv, long us)
+deliver_is_over(struct deliverer *dv, long us)
 {
 	dv->over = dv->watch.pause(dv->watch.arg, -1, us);
 	return dv->over != NULL;
@@ -183,7 +183,7 @@ begin_waiting(struct deliverer *dv, struct delivery *d,
 		waited = ms_since(&begun);
 		if (waited + us / 1000 >= LOCK_MS ||
 		    dv->waited + waited + us / 1000 >= LOCK_ALL_MS ||
-		    is_over(dv, us))
+		    deliver_is_over(dv, us))
 			break;
 		if (waited >= LOCK_SOON_MS && us < LOCK_RETRY_US)
 			us *= 2;
@@ -415,7 +415,7 @@ group_begin(struct deliverer *dv, struct envelope *env,
 		if (!begin_rcpt(dv, env, m, &env->rcpts[first + dv->nrcpt]))
 			break;
 		last = &dv->group[dv->n - 1];
-		/* It was waited for in vain. */
+		/* Its lock was waited for in vain: it is a group by itself. */
 		if (last->busy)
 			max = 1;
 		if (last->ok && last->volume->policy != SYNC_JOURNAL &&
@@ -625,7 +625,7 @@ deliver_group(struct deliverer *dv, struct envelope *env,
 	else
 		group_begin(dv, env, m, first);
 	group_write_out(dv);
-	if (dv->over == NULL && !is_over(dv, 0)) {
+	if (dv->over == NULL && !deliver_is_over(dv, 0)) {
 		group_commit(dv);
 		group_sync(dv);
 	} else
@@ -665,7 +665,7 @@ deliver_room(struct deliverer *dv, struct rcpt *r, uint64_t bytes,
 	const struct format *format = dv->cfg->format;
 	struct delivery *d;
 
-	/* Then it need not be looked at, nor the folder be found yet. */
+	/* Without a limit nothing need be looked at, nor the folder found. */
 	if (!format->keeps_quota && !quota_is_set(dv->cfg, &r->mailbox))
 		return 0;
 	d = delivery_prepare(dv, 0, &none, r);
@@ -700,7 +700,7 @@ deliver_check(struct deliverer *dv, struct rcpt *r, struct usage *u,
 	struct delivery *d = delivery_prepare(dv, 0, &none, r);
 	int result;
 
-	/* How full it is is said in any case. */
+	/* The caller is told how full it is whatever else is wrong. */
 	result = step_run(d, dv->cfg->format->room, &a);
 	*u = d->usage;
 	*f = d->failure;

@@ -311,7 +311,7 @@ child_answer(const struct child *c, const struct sieve_result *result)
 	(void)c;
 }
 
-/* Ends as the process: there is nobody to return to. */
+/* Does not return: the child ends here. */
 static void
 child_run(struct child *c, int fd, bool check)
 {
@@ -427,7 +427,7 @@ verdict_file(struct verdict *v, const struct delivery *d,
 	v->filings[v->n++] = *f;
 }
 
-/* One record that the child wrote, and its text.  0, or -1 for a failure. */
+/* Heeds one record that the child wrote.  0, or -1 and d's failure. */
 static int
 verdict_take(struct delivery *d, struct verdict *v, const struct record *r,
     const char *text)
@@ -524,7 +524,7 @@ filter_ask(struct delivery *d, struct child *c, bool check,
 		r = verdict_read(d, v, buf, (size_t)n);
 	close(fds[0]);
 	free(buf);
-	/* One that hangs ends by itself, and is waited for by nobody. */
+	/* One that hangs is ended by its limits, and collected later on. */
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		continue;
 	return r;

@@ -34,7 +34,7 @@ struct options {
 
 /* Notes what is wrong; the first is the one to mend. */
 static void __attribute__((__format__(printf, 2, 3)))
-option_bad(struct options *o, const char *fmt, ...)
+options_wrong(struct options *o, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -52,7 +52,7 @@ cannot_start(struct options *o, const char *call)
 {
 	if (o->status != 0)
 		return;
-	option_bad(o, "cannot start: %s: %s", call, strerror(errno));
+	options_wrong(o, "cannot start: %s: %s", call, strerror(errno));
 	o->status = EX_OSERR;
 }
 
@@ -75,7 +75,7 @@ set_mailbox(struct options *o, struct config *cfg, const char *arg)
 			cfg->template = arg + len + 1;
 			return;
 		}
-	option_bad(o, "-d takes mbox:TEMPLATE or maildir:TEMPLATE, "
+	options_wrong(o, "-d takes mbox:TEMPLATE or maildir:TEMPLATE, "
 	    "not %s", arg);
 }
 
@@ -83,7 +83,7 @@ static void
 set_host(struct options *o, struct config *cfg, const char *arg)
 {
 	if (!host_is_safe(arg))
-		option_bad(o, "-H takes a host name of at most %d letters, "
+		options_wrong(o, "-H takes a host name of at most %d letters, "
 		    "digits and . - _ : [ ], not \"%s\"", HOST_BYTES, arg);
 	cfg->host = arg;
 }
@@ -101,7 +101,7 @@ find_variable(char **environment, const char *name)
 	return NULL;
 }
 
-/* An address, and nothing else, is believed. */
+/* Of what -p's variable says only an address is believed. */
 static void
 set_peer(const struct options *o, struct config *cfg, const char *name)
 {
@@ -116,44 +116,55 @@ set_peer(const struct options *o, struct config *cfg, const char *name)
 		cfg->peer = value;
 }
 
+/* The number that an option takes, from 1 to max. */
 static long long
-number(struct options *o, int option, const char *arg, long long max)
+option_number(struct options *o, int option, const char *arg, long long max)
 {
 	const char *error;
 	long long n = strtonum(arg, 1, max, &error);
 
 	if (error != NULL)
-		option_bad(o, "-%c takes a number from 1 to %lld: %s is %s",
+		options_wrong(o, "-%c takes a number from 1 to %lld: %s is %s",
 		    option, max, arg, error);
 	return n;
 }
 
-/* The options that are words of their own.  False for one that is none. */
+/* An option that takes no argument.  False if it is none of these. */
 static bool
 set_flag(struct options *o, struct config *cfg, int option)
 {
 	switch (option) {
 	case 'c':
-		return o->check = true;
+		o->check = true;
+		break;
 	case 'e':
-		return o->log_stderr = true;
+		o->log_stderr = true;
+		break;
 	case 'F':
-		cfg->makes_folders = true;
-		/* FALLTHROUGH */
+		cfg->folders = cfg->makes_folders = true;
+		break;
 	case 'f':
-		return cfg->folders = true;
+		cfg->folders = true;
+		break;
 	case 'G':
-		return cfg->greeted = true;
+		cfg->greeted = true;
+		break;
 	case 'o':
-		return cfg->once = true;
+		cfg->once = true;
+		break;
 	case 'Q':
-		return cfg->full_is_permanent = true;
+		cfg->full_is_permanent = true;
+		break;
 	case 'V':
-		return o->version = true;
+		o->version = true;
+		break;
 	case 'v':
-		return cfg->verbose = true;
+		cfg->verbose = true;
+		break;
+	default:
+		return false;
 	}
-	return false;
+	return true;
 }
 
 static void
@@ -170,11 +181,11 @@ set_option(struct options *o, struct config *cfg, int option, char *arg)
 		break;
 	case 'k':
 		if (parse_locks(arg, cfg->locks, &cfg->nlocks) == -1)
-			option_bad(o, "-k takes a list of fcntl, flock, "
+			options_wrong(o, "-k takes a list of fcntl, flock, "
 			    "dotlock, each once, not \"%s\"", arg);
 		break;
 	case 'm':
-		cfg->maxrcpt = (size_t)number(o, option, arg, 1000000);
+		cfg->maxrcpt = (size_t)option_number(o, option, arg, 1000000);
 		break;
 	case 'p':
 		set_peer(o, cfg, arg);
@@ -182,7 +193,7 @@ set_option(struct options *o, struct config *cfg, int option, char *arg)
 	case 'q':
 		cfg->has_quota = true;
 		if (parse_quota(arg, &cfg->quota) == -1)
-			option_bad(o, "-q takes BYTES[KMGT][,MESSAGES], not "
+			options_wrong(o, "-q takes BYTES[KMGT][,MESSAGES], not "
 			    "\"%s\"", arg);
 		break;
 	case 'r':
@@ -193,30 +204,30 @@ set_option(struct options *o, struct config *cfg, int option, char *arg)
 		break;
 	case 's':
 		if (parse_size(arg, true, &cfg->maxsize) == -1)
-			option_bad(o, "-s takes a size such as 50M, not "
+			options_wrong(o, "-s takes a size such as 50M, not "
 			    "\"%s\"", arg);
 		break;
 	case 'T':
 		if (arg[0] != '/')
-			option_bad(o, "-T takes an absolute path, not \"%s\"",
-			    arg);
+			options_wrong(o, "-T takes an absolute path, not "
+			    "\"%s\"", arg);
 		cfg->spool = arg;
 		break;
 	case 't':
-		cfg->timeout = (int)number(o, option, arg, 86400);
+		cfg->timeout = (int)option_number(o, option, arg, 86400);
 		break;
 	case 'U':
 		if ((error = user_source(arg, cfg)) != NULL)
-			option_bad(o, "%s, not \"%s\"", error, arg);
+			options_wrong(o, "%s, not \"%s\"", error, arg);
 		break;
 	case 'u':
 		o->user = arg;
 		break;
 	case 'x':
 		if (parse_trace(arg, &cfg->trace) == -1)
-			option_bad(o, "-x takes none, or a list of "
-			    "return-path, delivered-to, received, not "
-			    "\"%s\"", arg);
+			options_wrong(o, "-x takes none, or a list of "
+			    "return-path, delivered-to, received, not \"%s\"",
+			    arg);
 		break;
 	}
 }
@@ -231,7 +242,7 @@ check_scripts(struct options *o, const struct config *cfg)
 	size_t len;
 
 	if (cfg->format->find_folder == NULL)
-		option_bad(o, "-S is for mailboxes with folders, and %s "
+		options_wrong(o, "-S is for mailboxes with folders, and %s "
 		    "has none", cfg->format->name);
 	for (; s != NULL; s = s[len] == ':' ? s + len + 1 : NULL) {
 		len = strcspn(s, ":");
@@ -239,7 +250,7 @@ check_scripts(struct options *o, const struct config *cfg)
 		text_bytes(&t, s, len);
 		if ((error = template_check(template,
 		    cfg->users->has_home)) != NULL)
-			option_bad(o, "-S: %s: \"%s\"", error, template);
+			options_wrong(o, "-S: %s: \"%s\"", error, template);
 	}
 }
 
@@ -257,9 +268,9 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 	while ((option = getopt_long(argc, argv, OPTIONS, &none,
 	    NULL)) != -1) {
 		if (option == ':')
-			option_bad(o, "-%c wants an argument", optopt);
+			options_wrong(o, "-%c wants an argument", optopt);
 		else if (option == '?')
-			option_bad(o, "there is no option -%c; see lmtpd(8)",
+			options_wrong(o, "there is no option -%c; see lmtpd(8)",
 			    optopt);
 		else if (!set_flag(o, cfg, option))
 			set_option(o, cfg, option, optarg);
@@ -269,21 +280,21 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 	    cfg->format->check_template != NULL)
 		error = cfg->format->check_template(cfg->template);
 	if (error != NULL)
-		option_bad(o, "%s: \"%s\"", error, cfg->template);
+		options_wrong(o, "%s: \"%s\"", error, cfg->template);
 	if (cfg->scripts != NULL)
 		check_scripts(o, cfg);
 	if (o->check && optind == argc)
-		option_bad(o, "-c wants an address");
+		options_wrong(o, "-c wants an address");
 	if (!o->check && optind < argc)
-		option_bad(o, "\"%s\" is no option, and there are "
-		    "operands only with -c", argv[optind]);
+		options_wrong(o, "\"%s\" is no option, and there are operands "
+		    "only with -c", argv[optind]);
 }
 
 /*
  * The process: nothing that it inherits is trusted.
  */
 
-/* By its name, and so no file of anybody's choice. */
+/* A zone's name or rule, but no path of a file that somebody chose. */
 static bool
 zone_is_safe(const char *zone)
 {
@@ -318,8 +329,8 @@ set_process(struct options *o)
 }
 
 /*
- * Our own ids.  False if they are borrowed: with the options that there are
- * anybody could write where another may.
+ * Our own ids.  False if they are borrowed, as with set-user-ID: who starts
+ * such a program chooses its options, and could write where another may.
  */
 static bool
 find_identity(struct options *o, struct config *cfg)
@@ -336,7 +347,7 @@ find_identity(struct options *o, struct config *cfg)
 	if (ruid == cfg->uid && suid == cfg->uid &&
 	    (cfg->uid == 0 || (rgid == cfg->gid && sgid == cfg->gid)))
 		return true;
-	option_bad(o, "lmtpd must not be set-user-ID or set-group-ID");
+	options_wrong(o, "lmtpd must not be set-user-ID or set-group-ID");
 	return false;
 }
 
@@ -365,13 +376,13 @@ set_identity(struct options *o, struct config *cfg)
 	if (r == -1)
 		cannot_start(o, "look-up of -u");
 	else if (r == 0)
-		option_bad(o, "-u: there is no user or group %s; a number "
+		options_wrong(o, "-u: there is no user or group %s; a number "
 		    "that passwd does not know wants a group", o->user);
 	else if (root && identity_become(name, cfg->uid, cfg->gid) == -1)
 		cannot_start(o, "setgroups and setresuid");
 	else if (!root && (cfg->uid != uid ||
 	    (strchr(o->user, ':') != NULL && cfg->gid != gid)))
-		option_bad(o, "only root can deliver as %s", o->user);
+		options_wrong(o, "only root can deliver as %s", o->user);
 	free(name);
 	if (!root)
 		cfg->gid = gid;
@@ -467,7 +478,7 @@ check_all(const struct config *cfg, char **addresses)
 		log_warn(cfg, "malloc and getentropy: %s", strerror(errno));
 		status = EX_OSERR;
 	}
-	/* Only a large message would show it. */
+	/* Deliveries would show that only when a large message comes. */
 	if (faccessat(AT_FDCWD, cfg->spool, W_OK | X_OK, AT_EACCESS) == -1)
 		failure_log(cfg, "access", "%s", cfg->spool);
 	for (; status != EX_OSERR && *addresses != NULL; addresses++)
@@ -492,19 +503,19 @@ set_node(struct config *cfg, char *node, size_t size)
 		cfg->host = node;
 }
 
-/* What only the process that it will be can find out. */
+/* As whom the process goes on, and what only that one can find out. */
 static void
 settle(struct options *o, struct config *cfg)
 {
 	if (!o->check && client_listens()) {
-		option_bad(o, "standard input is a socket that listens: "
+		options_wrong(o, "standard input is a socket that listens: "
 		    "systemd's socket unit wants Accept=yes, inetd nowait");
 		o->status = EX_OSERR;
 	}
 	if (o->status == 0)
 		set_identity(o, cfg);
 	if (cfg->switches && cfg->users->root_wants_u)
-		option_bad(o, "-U %s as root wants -u", cfg->users->name);
+		options_wrong(o, "-U %s as root wants -u", cfg->users->name);
 	if (o->status == 0 && cfg->format->settle != NULL &&
 	    cfg->format->settle(cfg) == -1)
 		cannot_start(o, "strdup and lstat");

@@ -113,7 +113,7 @@ maildir_open(const struct config *cfg, const struct mailbox *mb,
 {
 	int fd = open(mb->path, DIR_FLAGS);
 
-	/* A server that was restarted knows the name still. */
+	/* NFS: the server was restarted, and still knows the name. */
 	if (fd == -1 && errno == ESTALE)
 		fd = open(mb->path, DIR_FLAGS);
 	if (fd == -1 && errno == ENOENT && mailbox_may_be_made(cfg, mb)) {

@@ -102,7 +102,7 @@ byte_is_foreign(char c)
 	return c == 0x16 || is_utf8(c);
 }
 
-/* RFC 5321 4.1.2, and obs-domain's UTF-8.  Behind it, or NULL. */
+/* A domain of RFC 5321 4.1.2, or with UTF-8.  Its end, or NULL. */
 static const char *
 skip_domain(const char *s)
 {
@@ -143,7 +143,7 @@ skip_route(const char *s)
 
 /*
  * A local part, unquoted into local.  Words and dots may follow each other
- * in any way: such addresses exist.  Behind it, or NULL.
+ * in any way: such addresses exist.  Its end, or NULL.
  */
 static const char *
 parse_local(const char *s, char *local)
@@ -587,6 +587,7 @@ host_is_safe(const char *host)
 /*
  * The passwd-file, as Dovecot reads it.
  */
+
 /* The rank of a line that begins with names[i]; SIZE_MAX for none. */
 static size_t
 passwd_rank(const char *line, size_t len, const struct passwd_keys *k,
@@ -772,7 +773,7 @@ parse_passwd_line(char *line, struct passwd_line *p)
 	size_t n;
 
 	memset(p, 0, sizeof(*p));
-	/* Saved on another system. */
+	/* Its file was saved with CRLF. */
 	n = strlen(line);
 	if (n > 0 && line[n - 1] == '\r')
 		line[n - 1] = '\0';

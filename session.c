@@ -503,7 +503,7 @@ cmd_bdat(struct session *s, char *args)
 	}
 	if ((refusal = s->refusal.reply) == NULL)
 		return &ok;
-	/* It is not whole: what comes of it yet has no transaction. */
+	/* The message is not whole: further chunks have no transaction. */
 	refuse_all(s, 0, &s->refusal);
 	transaction_reset(s);
 	return refusal;
@@ -617,7 +617,10 @@ command_run(struct session *s, char *line, size_t len)
 	return c->run == NULL ? c->reply : c->run(s, args);
 }
 
-/* Refused recipients are none, nor is what was sent on with them. */
+/*
+ * Is it one of the errors of which too many end the session?  A refused
+ * recipient is none, nor is the message that was sent on to nobody.
+ */
 static bool
 is_error(const struct reply *r)
 {

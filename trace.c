@@ -18,8 +18,9 @@ trace_init(struct tracer *t)
 }
 
 /*
- * Only the file's name is in other people's hands, and has all of random:
- * what it is made of must not be guessed.
+ * A file's name has all of the random bits, as others must not guess it and
+ * put something in its way; an id, which the client and the log see, tells
+ * only half of them.
  */
 void
 trace_names(struct tracer *tr, const struct config *cfg, char *id,
@@ -172,7 +173,7 @@ log_mailbox(struct log_line *l, const struct config *cfg,
 	log_add(l, "mailbox", value);
 }
 
-/* "used/limit" in bytes, and in messages where those are limited. */
+/* Where there is a limit. */
 static void
 log_quota(struct log_line *l, const struct usage *u)
 {

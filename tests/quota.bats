@@ -153,7 +153,7 @@ maildir() {
   codes 220 250 250 250 354 '452 4.2.2' 221
 }
 
-@test "a mbox of the wrong kind is not called full" {
+@test "an mbox of the wrong kind is not called full" {
   with -Q -q 3000 -U any -d "mbox:$D/m/%n"
   mkdir "$D/m/a"
   send a x
