@@ -936,6 +936,7 @@ mbox_check(struct delivery *d, const struct step_args *a)
 {
 	const struct mailbox *mb = &d->rcpt->mailbox;
 	struct stat st;
+	int r;
 
 	(void)a;
 	if (lstat(mb->path, &st) == -1) {
@@ -948,9 +949,12 @@ mbox_check(struct delivery *d, const struct step_args *a)
 	}
 	if (examine(d, &st) == -1)
 		return -1;
-	if (faccessat(AT_FDCWD, mb->path, R_OK | W_OK, AT_EACCESS) == -1)
-		return mbox_fail(d, "access");
-	return check_dotlock(d);
+	if ((d->fd = open(mb->path, OPEN_FLAGS)) == -1)
+		return mbox_fail(d, "open");
+	r = examine_locked(d, &st);
+	close(d->fd);
+	d->fd = -1;
+	return r == -1 ? -1 : check_dotlock(d);
 }
 
 static const char *

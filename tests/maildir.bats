@@ -115,10 +115,11 @@ large() {
   also -T "$D/missing"
   { printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA 'Subject: x' ''
     large
-    printf '.\r\nQUIT\r\n'
+    printf '%s\r\n' . 'MAIL FROM:<>' 'RCPT TO:<c>' DATA small . QUIT
   } >"$D/in"
   talk <"$D/in"
-  codes 220 250 250 250 354 '250 2.1.5' 221
+  codes 220 250 250 250 354 '250 2.1.5' 250 250 354 '250 2.1.5' 221
+  [[ $(tail -n 1 "$(only c)") == small ]]
   [[ $(only a) =~ ,S=([0-9]+),W=([0-9]+)$ ]]
   ((BASH_REMATCH[1] == $(stat -c %s "$(only a)")))
   ((BASH_REMATCH[2] == $(sed 's/$/\r/' "$(only a)" | wc -c)))
@@ -126,7 +127,7 @@ large() {
   # Two cannot share the file of one.
   sed 's/^RCPT.*/&\nRCPT TO:<b>\r/' "$D/in" >"$D/two"
   talk <"$D/two"
-  codes 220 250 250 250 250 354 '451 4.3.0' '451 4.3.0' 221
+  codes 220 250 250 250 250 354 '451 4.3.0' '451 4.3.0' 250 250 250 354 250 250 221
   (($(count a) == 1))
 }
 

@@ -367,7 +367,7 @@ spoiled() {
     done
   } >"$D/s/a"
   send a 'Subject: x' '' "$(head -c 60000 /dev/zero | tr '\0' x | fold -w 900)"
-  spoiled 'a:[0-9:]*' .
+  spoiled 'a[0-9:]*' .
 }
 
 @test "-S with mbox, an empty one and one that is no path are wrong options" {
