@@ -80,6 +80,7 @@ delivery_prepare(struct deliverer *dv, size_t i, const struct message *m,
 	d->cfg = dv->cfg;
 	d->cred = dv->cred;
 	d->watch = &dv->watch;
+	d->volumes = &dv->volumes;
 	d->message = m;
 	d->rcpt = r;
 	d->group = dv->group;

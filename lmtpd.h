@@ -577,11 +577,12 @@ void	 os_shed(void);
 /* A file in dir that has no name. */
 int	 os_tmpfile(const char *dir);
 /*
- * Syncs the directory path, below the open one at; with made, which says
- * that something was made in it, only if no later sync is for that too.
- * 0, 1 if this file system cannot, or -1 and errno.
+ * Syncs the directory path, below the open one at.  With the file systems
+ * that are known, made, it is because something was made in it, and done
+ * only if no later sync is for that too.  0, 1 if this file system cannot,
+ * or -1 and errno.
  */
-int	 os_sync_dir(int at, const char *path, bool made);
+int	 os_sync_dir(int at, const char *path, struct volumes *made);
 /* Opens the directory path below the open one at. */
 DIR	*os_open_dir(int at, const char *path);
 /* The next name in it; NULL at its end, or if it cannot be read. */
@@ -594,7 +595,8 @@ int	 os_close_dir(DIR *dir);
  */
 int	 os_make_dirs(const char *path, size_t fixed, bool last);
 /* Makes the names of all these safe, whoever made them. */
-int	 os_sync_parents(const char *path, size_t fixed);
+int	 os_sync_parents(const char *path, size_t fixed,
+	    struct volumes *vs);
 /* Could they be made?  Writes nothing. */
 int	 os_may_make(const char *path, size_t fixed);
 /*
@@ -807,7 +809,8 @@ struct delivery {
 	dev_t			 dev;		/* of it, if fd is not -1 */
 	dev_t			 place_dev;	/* what all deliveries into */
 	ino_t			 place_ino;	/* one mailbox have in common */
-	struct volume		*volume;
+	struct volumes		*volumes;	/* that are known, */
+	struct volume		*volume;	/* and the one of fd */
 	const struct rcpt	*first;	/* -o: whose copy this is, or NULL */
 	bool			 settled;	/* no copy; it has its reply */
 	uint64_t		 size;		/* bytes written */

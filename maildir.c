@@ -75,21 +75,25 @@ make_part(const struct maildir *m, const char *part)
  * Maildir lived until the rest of it was safe.
  */
 static int
-make_parts(const struct maildir *m, const struct mailbox *mb)
+make_parts(const struct delivery *d)
 {
+	const struct mailbox *mb = &d->rcpt->mailbox;
+	const struct maildir *m = d->state;
 	bool inbox = m->folder[0] == '\0';
 
 	if (make_part(m, "cur") == -1 || make_part(m, "new") == -1 ||
-	    (inbox && os_sync_parents(mb->path, mb->fixed) == -1) ||
-	    os_sync_dir(m->dir, inbox ? "." : m->folder, true) == -1)
+	    (inbox && os_sync_parents(mb->path, mb->fixed,
+	    d->volumes) == -1) || os_sync_dir(m->dir, inbox ? "." : m->folder,
+	    d->volumes) == -1)
 		return -1;
 	return make_part(m, "tmp");
 }
 
 /* A folder that is missing, as Maildir++ has them. */
 static int
-make_folder(const struct maildir *m, const struct mailbox *mb)
+make_folder(const struct delivery *d)
 {
+	const struct maildir *m = d->state;
 	char path[FOLDER_PATH];
 	int fd;
 
@@ -101,9 +105,9 @@ make_folder(const struct maildir *m, const struct mailbox *mb)
 	    FILE_MODE);
 	if (fd == -1 || close(fd) == -1)
 		return -1;
-	if (os_sync_dir(m->dir, ".", true) == -1)
+	if (os_sync_dir(m->dir, ".", d->volumes) == -1)
 		return -1;
-	return make_parts(m, mb);
+	return make_parts(d);
 }
 
 /* Opens the Maildir, and makes it if it may be made.  Descriptor or -1. */
@@ -377,7 +381,6 @@ name_new(struct maildir *m, uint64_t size, uint64_t lines)
 static int
 create_tmp(struct delivery *d)
 {
-	const struct mailbox *mb = &d->rcpt->mailbox;
 	struct maildir *m = d->state;
 	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	struct stat st;
@@ -386,7 +389,7 @@ create_tmp(struct delivery *d)
 	d->fd = openat(m->dir, m->tmp, flags, FILE_MODE);
 	if (d->fd == -1 && (errno == ENOENT || errno == ESTALE)) {
 		r = m->folder[0] != '\0' && m->makes_folder ?
-		    make_folder(m, mb) : make_parts(m, mb);
+		    make_folder(d) : make_parts(d);
 		if (r == 0)
 			d->fd = openat(m->dir, m->tmp, flags, FILE_MODE);
 	}
@@ -508,7 +511,7 @@ maildir_commit(struct delivery *d, const struct step_args *a)
 	d->file = m->new;
 	r = os_rename(d->volume, m->dir, d->fd, m->tmp, m->new);
 	if (r == -1 && errno == ENOENT &&
-	    make_parts(m, &d->rcpt->mailbox) == 0)
+	    make_parts(d) == 0)
 		r = os_rename(d->volume, m->dir, d->fd, m->tmp, m->new);
 	if (r == -1)
 		return maildir_fail(d, "rename", m->new);
@@ -540,7 +543,7 @@ maildir_sync(struct delivery *d, const struct step_args *a)
 		d->volume->policy = SYNC_AGAIN;
 	if (d->volume->policy != SYNC_JOURNAL) {
 		part_path(m->folder, final_part(m), path);
-		if ((r = os_sync_dir(m->dir, path, false)) == -1)
+		if ((r = os_sync_dir(m->dir, path, NULL)) == -1)
 			return maildir_fail(d, "fsync", path);
 	}
 	if ((r == 1 || d->volume->policy != SYNC_EACH) && fsync(d->fd) == -1)

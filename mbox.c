@@ -854,7 +854,8 @@ mbox_sync(struct delivery *d, const struct step_args *a)
 		return mbox_fail(d, "fsync");
 	if (m->end > 0 || d->volume->policy == SYNC_JOURNAL)
 		return 0;
-	return os_sync_parents(mb->path, mb->fixed) == -1 ?
+	return os_sync_parents(mb->path, mb->fixed,
+	    d->volumes) == -1 ?
 	    mbox_fail(d, "fsync of the directories of") : 0;
 }
 

@@ -456,16 +456,16 @@ os_rename(struct volume *v, int dir, int fd, const char *from,
 }
 
 static bool
-is_journaled(int fd)
+is_journaled(struct volumes *vs, int fd)
 {
 	struct stat st;
 
 	return fstat(fd, &st) == 0 &&
-	    sync_policy(fd, st.st_dev) == SYNC_JOURNAL;
+	    os_volume(vs, fd, st.st_dev)->policy == SYNC_JOURNAL;
 }
 
 int
-os_sync_dir(int at, const char *path, bool made)
+os_sync_dir(int at, const char *path, struct volumes *made)
 {
 	int fd, r, save;
 
@@ -473,7 +473,7 @@ os_sync_dir(int at, const char *path, bool made)
 	if (fd == -1)
 		return -1;
 	/* Where a later sync is for all, it is for this one too. */
-	if (made && is_journaled(fd))
+	if (made != NULL && is_journaled(made, fd))
 		r = 0;
 	else if ((r = fsync(fd)) == -1 && is_lacking(errno))
 		r = 1;
@@ -521,7 +521,7 @@ os_close_dir(DIR *dir)
 }
 
 int
-os_sync_parents(const char *path, size_t fixed)
+os_sync_parents(const char *path, size_t fixed, struct volumes *vs)
 {
 	char copy[PATH_MAX];
 	const char *dir;
@@ -537,7 +537,7 @@ os_sync_parents(const char *path, size_t fixed)
 		copy[i] = '\0';
 		dir = i == 0 ? "/" : copy;
 		/* Where we may not write either, nothing of ours is new. */
-		if (os_sync_dir(AT_FDCWD, dir, true) == -1 &&
+		if (os_sync_dir(AT_FDCWD, dir, vs) == -1 &&
 		    (errno != EACCES ||
 		    faccessat(AT_FDCWD, dir, W_OK, AT_EACCESS) == 0))
 			return -1;
