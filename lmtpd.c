@@ -301,7 +301,7 @@ zone_is_safe(const char *zone)
 	size_t n = strspn(zone, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	    "abcdefghijklmnopqrstuvwxyz0123456789_-+/,.<>:");
 
-	return zone[n] == '\0' && n < 64 && zone[0] != '/' &&
+	return n < 64 && zone[n] == '\0' && zone[0] != '/' &&
 	    zone[0] != ':' && strstr(zone, "..") == NULL;
 }
 
