@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -152,30 +153,35 @@ client_free(struct client *c)
 	free(c->out);
 }
 
+/* RFC 5321 4.1.3.  One of IPv4 may have come to a socket for both. */
+static void
+add_peer(struct text *t, const char *host)
+{
+	if (strncasecmp(host, "::ffff:", 7) == 0 && strchr(host, '.') != NULL)
+		host += 7;
+	text_add(t, strchr(host, ':') == NULL ? "[" : "[IPv6:", host, "]",
+	    NULL);
+}
+
 void
 client_peer(const struct client *c, char *peer, size_t size)
 {
 	struct sockaddr_storage ss = { .ss_family = AF_UNSPEC };
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&ss;
-	struct sockaddr_in *in = (struct sockaddr_in *)&ss;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&ss;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)&ss;
 	socklen_t len = sizeof(ss);
 	char host[INET6_ADDRSTRLEN];
 	struct text t;
 
 	text_init(&t, peer, size);
-	if (c->cfg->peer != NULL) {
-		text_add(&t, strchr(c->cfg->peer, ':') == NULL ? "[" :
-		    "[IPv6:", c->cfg->peer, "]", NULL);
-		return;
-	}
-	if (getpeername(STDIN_FILENO, (struct sockaddr *)&ss, &len) == -1)
-		return;
-	if (ss.ss_family == AF_INET && inet_ntop(AF_INET, &in->sin_addr,
-	    host, sizeof(host)) != NULL)
-		text_add(&t, "[", host, "]", NULL);
-	else if (ss.ss_family == AF_INET6 && inet_ntop(AF_INET6,
-	    &in6->sin6_addr, host, sizeof(host)) != NULL)
-		text_add(&t, "[IPv6:", host, "]", NULL);
+	if (c->cfg->peer != NULL)
+		add_peer(&t, c->cfg->peer);
+	else if (getpeername(STDIN_FILENO, (struct sockaddr *)&ss,
+	    &len) == 0 && (ss.ss_family == AF_INET ||
+	    ss.ss_family == AF_INET6) && inet_ntop(ss.ss_family,
+	    ss.ss_family == AF_INET ? (const void *)&in->sin_addr :
+	    (const void *)&in6->sin6_addr, host, sizeof(host)) != NULL)
+		add_peer(&t, host);
 }
 
 const char *
@@ -375,7 +381,8 @@ client_reply(struct client *c, const struct reply *r, const char *id)
 		if (lf == NULL && id != NULL)
 			text_add(&t, ", id=", id, NULL);
 		client_say(c, code, r->esc, line, NULL);
-		text = lf + 1;
+		if (lf != NULL)
+			text = lf + 1;
 	} while (lf != NULL);
 }
 

@@ -166,6 +166,7 @@ drop_capabilities(const struct config *cfg, bool gives)
 			    (uint32_t)(bits), yes, no)
 #define ABOVE(n, yes, no) BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, \
 			    (uint32_t)(n), yes, no)
+#define ALLOW		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define FAIL(err)	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (err))
 #define OFTEN(call)	IS(SYS_##call, PASS, 0)
 #define NEVER(call)	IS(SYS_##call, DENY, 0)
@@ -294,8 +295,7 @@ forbid_calls(const struct config *cfg, bool gives)
 		OLD_CALLS(child)
 		/* Nobody is to call us. */
 		NEVER(listen),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-		FAIL(EPERM)
+		ALLOW, FAIL(EPERM)
 	};
 	struct sock_fprog prog = {
 		.len = nitems(filter),

@@ -220,20 +220,36 @@ draft_init(struct deliverer *dv, struct draft *draft,
 	draft->headlines = trace_headers(dv->cfg, env, r, &draft->head);
 }
 
+/*
+ * What the recipient's own script says: read as the recipient, and once more
+ * with the groups that it lacked.  0, or -1: d has failed.
+ */
+static int
+ask_script(struct delivery *d, const struct envelope *env,
+    const struct text *head, uint64_t headlines, bool check,
+    struct verdict *v)
+{
+	do {
+		if (identity_assume(d->cred, &d->id) == -1)
+			return failure_errno(&d->failure, "seteuid", "%s",
+			    d->rcpt->mailbox.path);
+		if (filter_run(d, env, head, headlines, check, v) == 0)
+			return 0;
+	} while (wants_groups(d));
+	return -1;
+}
+
 /* The recipient's own script, if there is one.  0, or -1: d has failed. */
 static int
 judge(struct delivery *d, const struct envelope *env,
-    const struct draft *draft, struct verdict *v)
+    const struct draft *draft, size_t room, struct verdict *v)
 {
 	struct rcpt *r = d->rcpt;
 
 	v->kind = VERDICT_NONE;
 	if (d->cfg->scripts == NULL)
 		return 0;
-	if (identity_assume(d->cred, &d->id) == -1)
-		return failure_errno(&d->failure, "seteuid", "%s",
-		    r->mailbox.path);
-	if (filter_run(d, env, &draft->head, draft->headlines, false,
+	if (ask_script(d, env, &draft->head, draft->headlines, false,
 	    v) == -1)
 		return -1;
 	if (v->kind == VERDICT_REFUSE) {
@@ -245,6 +261,9 @@ judge(struct delivery *d, const struct envelope *env,
 	} else if (v->kind == VERDICT_FILE && v->n == 0) {
 		r->discarded = d->settled = true;
 		r->reply = &reply_discarded;
+	} else if (v->kind == VERDICT_FILE && v->n > room) {
+		errno = ENOMEM;
+		return failure_errno(&d->failure, "malloc", "copies");
 	}
 	return 0;
 }
@@ -364,7 +383,7 @@ begin_rcpt(struct deliverer *dv, const struct envelope *env,
 	}
 	d->alone = env->nrcpt == 1;
 	draft_init(dv, &draft, env, r, &unique, head);
-	if (judge(d, env, &draft, &v) == -1 || d->settled)
+	if (judge(d, env, &draft, dv->room, &v) == -1 || d->settled)
 		dv->n++;
 	else if (v.kind == VERDICT_FILE) {
 		if (dv->n > 0 && dv->n + v.n > dv->room)
@@ -543,6 +562,7 @@ group_finish(struct deliverer *dv)
 		}
 		if (d->first != NULL) {
 			d->rcpt->reply = d->first->reply;
+			d->rcpt->discarded = d->first->discarded;
 			strlcpy(d->rcpt->id, d->first->id, ID_SIZE);
 		} else if (!d->settled)
 			d->rcpt->reply = d->ok ? &reply_delivered :
@@ -666,11 +686,8 @@ check_script(struct delivery *d)
 
 	if (d->cfg->scripts == NULL)
 		return 0;
-	if (identity_assume(d->cred, &d->id) == -1)
-		return failure_errno(&d->failure, "seteuid", "%s",
-		    d->rcpt->mailbox.path);
 	text_init(&head, none, sizeof(none));
-	return filter_run(d, &nobody, &head, 0, true, &v);
+	return ask_script(d, &nobody, &head, 0, true, &v);
 }
 
 int

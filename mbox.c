@@ -532,8 +532,10 @@ lock_create(struct delivery *d, const char *path)
 	save = errno;
 	(void)unlink(aside);
 	/* By its own name: some file systems number each name for itself. */
-	if (r == 0 && (r = lstat(path, &st)) == -1)
+	if (r == 0 && (r = lstat(path, &st)) == -1) {
 		save = errno;
+		(void)unlink(path);
+	}
 	if (r == 0) {
 		m->lock = (struct dotlock){ st.st_ino, st.st_mtim };
 		m->dotlocked = true;
@@ -586,9 +588,7 @@ lock_is_ours(const struct delivery *d, const char *path)
 	struct stat st;
 	struct text t;
 
-	if (lstat(path, &st) == -1)
-		return false;
-	if (lock_is(&m->lock, &st))
+	if (lstat(path, &st) == 0 && lock_is(&m->lock, &st))
 		return true;
 	text_init(&t, ours, sizeof(ours));
 	lock_text(d->cfg, &t);

@@ -224,9 +224,9 @@ stat_of_statx(struct stat *st, const struct statx *sx)
 	st->st_gid = sx->stx_gid;
 	st->st_size = (off_t)sx->stx_size;
 	st->st_atim.tv_sec = (time_t)sx->stx_atime.tv_sec;
-	st->st_atim.tv_nsec = sx->stx_atime.tv_nsec;
+	st->st_atim.tv_nsec = (long)sx->stx_atime.tv_nsec;
 	st->st_mtim.tv_sec = (time_t)sx->stx_mtime.tv_sec;
-	st->st_mtim.tv_nsec = sx->stx_mtime.tv_nsec;
+	st->st_mtim.tv_nsec = (long)sx->stx_mtime.tv_nsec;
 }
 #endif
 

@@ -79,13 +79,15 @@ line_is_foreign(const char *line, size_t len)
 		"GET", "POST", "PUT", "HEAD", "OPTIONS", "DELETE", "PATCH",
 		"TRACE", "CONNECT", "PRI", "PROXY"
 	};
-	size_t i, word = strcspn(line, " ");
+	const char *space = memchr(line, ' ', len);
+	size_t i, word = space == NULL ? len : (size_t)(space - line);
 
-	for (i = 0; i < word && i < len; i++)
-		if ((unsigned char)line[i] < ' ' && line[i] != '\t')
+	/* There may be a NUL in it, which would hide what follows. */
+	for (i = 0; i < word; i++)
+		if (line[i] == ':' || line[i] == 0x7f ||
+		    ((unsigned char)line[i] < ' ' && line[i] != '\t'))
 			return true;
-	if (len == 0 || memchr(line, ':', word) != NULL ||
-	    strstr(line, " HTTP/") != NULL)
+	if (len == 0 || memmem(line, len, " HTTP/", 6) != NULL)
 		return true;
 	for (i = 0; i < nitems(verbs); i++)
 		if (word_is(line, word, verbs[i]))

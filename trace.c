@@ -235,7 +235,7 @@ trace_log(const struct config *cfg, const struct envelope *env,
 		log_add(&l, "sieve", r->sieve);
 	if (r->mailbox.path != NULL)
 		log_mailbox(&l, cfg, &r->mailbox);
-	for (i = 0; i < n && reason == NULL; i++)
+	for (i = 0; d != NULL && i < n && reason == NULL; i++)
 		if (d[i].file != NULL)
 			log_add(&l, "file", d[i].file);
 	log_path(&l, "from", env->sender);
@@ -244,8 +244,9 @@ trace_log(const struct config *cfg, const struct envelope *env,
 	if (env->msgid[0] != '\0')
 		log_add(&l, "msgid", env->msgid);
 	if (d != NULL) {
-		log_number(&l, "size", reason == NULL ? d->size :
-		    d->message->size);
+		/* Where nothing is stored it is that of what came. */
+		log_number(&l, "size", reason == NULL && d->size > 0 ?
+		    d->size : d->message->size);
 		log_quota(&l, &d->usage);
 	}
 	log_delay(&l, &env->begun);

@@ -222,6 +222,26 @@ try_passwd(struct lookup *l, size_t i, const char *name, struct mailbox *mb,
 	return r;
 }
 
+/*
+ * Where /etc/passwd cannot be opened glibc asks the next source, which may
+ * know nobody: that is no answer.  0, or -1 and the failure.
+ */
+static int
+passwd_is_there(struct failure *f)
+{
+	static const char path[] = "/etc/passwd";
+	int fd, r = 0;
+	char c;
+
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
+		r = errno == ENOENT ? 0 : directory_failed(f, "open", path);
+	else if (read(fd, &c, 1) == -1)
+		r = directory_failed(f, "read", path);
+	if (fd != -1)
+		close(fd);
+	return r;
+}
+
 /* The names, and then as directories have them that qualify theirs. */
 static int
 find_passwd(struct lookup *l, struct mailbox *mb, struct failure *f)
@@ -242,7 +262,7 @@ find_passwd(struct lookup *l, struct mailbox *mb, struct failure *f)
 			if (r == 1)
 				l->domain = l->domains[k];
 		}
-	return r;
+	return r == 0 ? passwd_is_there(f) : r;
 }
 
 static int
@@ -578,13 +598,16 @@ scan_keep(struct scan *s, const char *wrong)
 
 	if (s->match.line == NULL)
 		return 0;
-	if ((copy = strndup(s->match.line, s->match.len)) == NULL)
+	copy = strndup(s->match.line, s->match.len);
+	/* It lies in a block that the next one overwrites. */
+	s->match.line = NULL;
+	if (copy == NULL)
 		return -1;
 	free(s->line);
 	s->line = copy;
 	s->number = s->match.lines;
 	s->wrong = wrong;
-	return 0;
+	return 1;
 }
 
 /* A line that has no LF within the block, or in the file. */
@@ -597,7 +620,7 @@ scan_part(struct scan *s, const char *line, size_t len, const char *wrong)
 	s->match.line = rank < s->match.best ? line : NULL;
 	s->match.len = len;
 	s->match.best = rank;
-	return scan_keep(s, wrong);
+	return scan_keep(s, wrong) == -1 ? -1 : 0;
 }
 
 /* The whole lines of a block.  How many bytes these are, or -1 and errno. */
@@ -605,13 +628,14 @@ static ssize_t
 scan_lines(struct scan *s, const char *buf, size_t len)
 {
 	size_t i = 0;
+	int r;
 
 	do {
 		i += parse_passwd_lines(buf + i, len - i, &s->keys,
 		    &s->match);
-		if (scan_keep(s, NULL) == -1)
+		if ((r = scan_keep(s, NULL)) == -1)
 			return -1;
-	} while (s->match.line != NULL && s->match.best > 0);
+	} while (r == 1 && s->match.best > 0);
 	return (ssize_t)i;
 }
 
