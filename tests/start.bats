@@ -39,7 +39,8 @@ dialogue() {
 @test "descriptors left open are closed" {
   local both from status=0
   mkfifo "$D/left"
-  exec {both}<>"$D/left" {from}<"$D/left"
+  exec {both}<>"$D/left"
+  exec {from}<"$D/left"
   exec 9>"$D/left" {both}>&-
   begin
   exec 9>&-
