@@ -16,7 +16,7 @@ SIEVE_OBJS =	sieve/action.o sieve/address.o sieve/arena.o sieve/body.o \
 		sieve/header.o sieve/html.o sieve/lexer.o sieve/match.o \
 		sieve/mime.o sieve/parser.o sieve/regex.o sieve/run.o \
 		sieve/test.o sieve/utf8.o sieve/value.o sieve/verb.o
-TESTS =		tests/table tests/hole tests/sieve tests/sievetext
+TESTS =		tests/table tests/hole tests/null tests/sieve tests/sievetext
 
 CFLAGS =	-O2 -g
 # NetBSD's make, where there is a DESTDIR, would look for headers in it.
@@ -71,7 +71,8 @@ LIBS =		${LIBS_${KIND}}
 
 all: ${PROGRAMS}
 
-lmtpd tests/table tests/hole: ${ALL}
+# tests/null: lmtpd with a format of mailboxes more.
+lmtpd tests/table tests/hole tests/null: ${ALL}
 	${LINK} ${ALL} ${LIBS}
 
 starttls: ${TLS_OBJS} ${OBJS_${KIND}}
@@ -85,12 +86,14 @@ lmtpd: lmtpd.o
 starttls: starttls.o
 tests/table: tests/table.o
 tests/hole: tests/hole.o
+tests/null: tests/null.o
 tests/sieve: tests/sieve.o
 tests/sievetext: tests/sievetext.o
 tests/sieve-try: tests/sieve-try.o
 
 lmtpd.o starttls.o ${OBJS} ${OBJS_${KIND}}: lmtpd.h
-tests/table.o tests/hole.o: lmtpd.h
+tests/table.o tests/hole.o tests/null.o: lmtpd.h
+tests/null.o: lmtpd.c
 client.o: wide.h
 filter.o tests/sieve.o tests/sieve-try.o: sieve/sieve.h
 tests/sievetext.o: sieve/sieve.h sieve/impl.h

@@ -227,10 +227,12 @@ const char *
 client_none(void *unused, int fd, long us)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	struct timespec timeout = { .tv_sec = us / 1000000,
+	    .tv_nsec = us % 1000000 * 1000 };
 
 	(void)unused;
 	if (us > 0)
-		(void)poll(&pfd, 1, (int)(us / 1000));
+		(void)ppoll(&pfd, 1, &timeout, NULL);
 	return NULL;
 }
 

@@ -86,8 +86,6 @@ delivery_prepare(struct deliverer *dv, size_t i, const struct message *m,
 	d->state = memset(dv->states + i * size, 0, size);
 	d->fd = -1;
 	d->id = r->mailbox.id;
-	/* Where the mailboxes lie is root's to look at. */
-	identity_resume(dv->cred);
 	if (dv->cfg->format->writer != NULL)
 		dv->cfg->format->writer(dv->cfg, &d->id);
 	return d;
@@ -203,7 +201,8 @@ begin_copy(struct deliverer *dv, struct delivery *d, struct draft *draft,
 	if (!d->ok)
 		return;
 	/* Let the disk work while the next one is written. */
-	(void)os_write_out(d->fd, false);
+	if (!d->alone)
+		(void)os_write_out(d->fd, false);
 	d->volume = os_volume(&dv->volumes, d->fd, d->dev);
 }
 
@@ -327,6 +326,7 @@ begin_copies(struct deliverer *dv, struct delivery *d, struct draft *draft,
 	size_t i;
 
 	for (i = 0; i < v->n; i++) {
+		d->alone = false;
 		if (i > 0) {
 			d = delivery_prepare(dv, dv->n, d->message, r);
 			text_init(&unique, buf, sizeof(buf));
@@ -362,6 +362,7 @@ begin_rcpt(struct deliverer *dv, const struct envelope *env,
 		dv->n++;
 		return true;
 	}
+	d->alone = env->nrcpt == 1;
 	draft_init(dv, &draft, env, r, &unique, head);
 	if (judge(d, env, &draft, &v) == -1 || d->settled)
 		dv->n++;
@@ -561,6 +562,7 @@ deliver_early(struct deliverer *dv, struct envelope *env, struct message *m)
 	    dv->cfg->scripts != NULL || !message_has_body(m))
 		goto ours;
 	d = delivery_prepare(dv, 0, m, env->rcpts);
+	d->alone = true;
 	text_init(&unique, buf, sizeof(buf));
 	draft_init(dv, &draft, env, d->rcpt, &unique, head);
 	begin_copy(dv, d, &draft, false);

@@ -56,11 +56,12 @@ identity_assume(struct credentials *c, const struct identity *id)
 			goto fail;
 		c->groups = id->ngroups > 0;
 	}
-	if (setresgid(KEEP, id->gid, KEEP) == -1 ||
-	    setresuid(KEEP, id->uid, KEEP) == -1)
+	if (c->gid != id->gid && setresgid(KEEP, id->gid, KEEP) == -1)
+		goto fail;
+	c->gid = id->gid;
+	if (setresuid(KEEP, id->uid, KEEP) == -1)
 		goto fail;
 	c->uid = id->uid;
-	c->gid = id->gid;
 	return 0;
 fail:
 	save = errno;

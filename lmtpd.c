@@ -27,6 +27,7 @@ struct options {
 	bool		 log_stderr;
 	bool		 version;
 	const char	*user;
+	char		**environment;	/* that was inherited */
 	int		 status;	/* to exit with, or 0 */
 	char		 wrong[256];
 };
@@ -58,8 +59,8 @@ cannot_start(struct options *o, const char *call)
 static const struct format *const formats[] = {
 	&mbox_format,
 	&maildir_format,
-#ifdef ANOTHER_FORMAT	/* tests have one of their own */
-	&ANOTHER_FORMAT,
+#ifdef FORMAT_OF_TESTS	/* tests/null.c */
+	&FORMAT_OF_TESTS,
 #endif
 };
 
@@ -87,12 +88,28 @@ set_host(struct options *o, struct config *cfg, const char *arg)
 	cfg->host = arg;
 }
 
-/* An address, and nothing else, is believed of the environment. */
-static void
-set_peer(struct config *cfg, const char *name)
+/* The inherited "NAME=value" of that name, or NULL. */
+static char *
+find_variable(char **environment, const char *name)
 {
-	const char *value = getenv(name);
+	size_t n = strlen(name);
+
+	for (; *environment != NULL; environment++)
+		if (strncmp(*environment, name, n) == 0 &&
+		    (*environment)[n] == '=')
+			return *environment;
+	return NULL;
+}
+
+/* An address, and nothing else, is believed. */
+static void
+set_peer(const struct options *o, struct config *cfg, const char *name)
+{
+	const char *value = find_variable(o->environment, name);
 	struct in6_addr any;
+
+	if (value != NULL)
+		value += strlen(name) + 1;
 
 	if (value != NULL && (inet_pton(AF_INET, value, &any) == 1 ||
 	    inet_pton(AF_INET6, value, &any) == 1))
@@ -150,7 +167,7 @@ set_option(struct options *o, struct config *cfg, int option, char *arg)
 		cfg->once = true;
 		break;
 	case 'p':
-		set_peer(cfg, arg);
+		set_peer(o, cfg, arg);
 		break;
 	case 'Q':
 		cfg->full_is_permanent = true;
@@ -233,10 +250,8 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 	int option;
 
 	opterr = 0;
-	/* Options behind operands are options, whoever's libc and shell. */
-	if (unsetenv("POSIXLY_CORRECT") == -1)
-		cannot_start(o, "unsetenv");
 	(void)user_source("passwd", cfg);
+	/* Options behind operands are options, with musl's getopt(3) too. */
 	while ((option = getopt_long(argc, argv, OPTIONS, &none,
 	    NULL)) != -1) {
 		if (option == ':')
@@ -265,6 +280,8 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 /*
  * The process: nothing that it inherits is trusted.
  */
+
+/* By its name, and so no file of anybody's choice. */
 static bool
 zone_is_safe(const char *zone)
 {
@@ -275,16 +292,20 @@ zone_is_safe(const char *zone)
 	    zone[0] != ':' && strstr(zone, "..") == NULL;
 }
 
+/* The environment from here on: the zone of From_ lines, or nothing. */
+static void
+keep_zone(char *kept[2])
+{
+	char *zone = find_variable(environ, "TZ");
+
+	if (zone != NULL && zone_is_safe(zone + strlen("TZ=")))
+		kept[0] = zone;
+	environ = kept;
+}
+
 static void
 set_process(struct options *o)
 {
-	static char *empty[] = { NULL };
-	const char *zone = getenv("TZ");
-
-	environ = empty;
-	/* The zone of From_ lines, by its name: no file of anybody's choice. */
-	if (zone != NULL && zone_is_safe(zone) && setenv("TZ", zone, 1) == -1)
-		cannot_start(o, "setenv");
 	umask(077);
 	closefrom(STDERR_FILENO + 1);
 	if (chdir("/") == -1)
@@ -451,15 +472,47 @@ check_all(const struct config *cfg, char **addresses)
 		if (!check(&dv, *addresses))
 			status = 1;
 	deliver_free(&dv);
-	if (fflush(stdout) == EOF)
+	if (fflush(stdout) == EOF || ferror(stdout))
 		status = EX_OSERR;
 	return status;
+}
+
+/* The name of this machine, in node of size bytes. */
+static void
+set_node(struct config *cfg, char *node, size_t size)
+{
+	/* The system's own may be anything. */
+	node[size - 1] = '\0';
+	if (gethostname(node, size - 1) == -1 || !host_is_safe(node))
+		strlcpy(node, "localhost", size);
+	cfg->node = node;
+	if (cfg->host == NULL)
+		cfg->host = node;
+}
+
+/* What only the process that it will be can find out. */
+static void
+settle(struct options *o, struct config *cfg)
+{
+	if (!o->check && client_listens()) {
+		options_wrong(o, "standard input is a socket that listens: "
+		    "systemd's socket unit wants Accept=yes, inetd nowait");
+		o->status = EX_OSERR;
+	}
+	if (o->status == 0)
+		set_identity(o, cfg);
+	if (cfg->switches && cfg->users->root_wants_u)
+		options_wrong(o, "-U %s as root wants -u", cfg->users->name);
+	if (o->status == 0 && cfg->format->settle != NULL &&
+	    cfg->format->settle(cfg) == -1)
+		cannot_start(o, "strdup and lstat");
 }
 
 int
 main(int argc, char *argv[])
 {
-	struct options o = { .check = false };
+	char *kept[2] = { NULL };
+	struct options o = { .environment = environ };
 	struct config cfg = {
 		.program = "lmtpd",
 		.template = "/var/mail/%n",
@@ -473,19 +526,20 @@ main(int argc, char *argv[])
 		.maxrcpt = 1000,
 		.timeout = 300
 	};
-	char node[256] = "";
+	char node[256];
 	bool shielded = false;
 	struct log log;
 
 	if (client_open() == -1)
 		cannot_start(&o, "open /dev/null");
+	keep_zone(kept);
 	read_options(&o, &cfg, argc, argv);
 	/* With -c or -V there is none. */
 	if (!o.check && !o.version && client_shield(&shielded) == -1)
 		cannot_start(&o, "open /dev/null");
 	if (o.version && o.status == 0) {
 		printf("lmtpd %s\n", VERSION);
-		return fflush(stdout) == EOF ? EX_OSERR : 0;
+		return fflush(stdout) == EOF || ferror(stdout) ? EX_OSERR : 0;
 	}
 	cfg.log_stderr = (o.log_stderr || o.check) && !shielded;
 	set_process(&o);
@@ -493,24 +547,8 @@ main(int argc, char *argv[])
 	log_open(&log, &cfg, !shielded);
 	if (o.log_stderr && shielded)
 		log_warn(&cfg, "-e: standard error is the client's");
-	/* The system's own name may be anything. */
-	if (gethostname(node, sizeof(node) - 1) == -1 || !host_is_safe(node))
-		strlcpy(node, "localhost", sizeof(node));
-	cfg.node = node;
-	if (cfg.host == NULL)
-		cfg.host = node;
-	if (!o.check && client_listens()) {
-		options_wrong(&o, "standard input is a socket that listens: "
-		    "systemd's socket unit wants Accept=yes, inetd nowait");
-		o.status = EX_OSERR;
-	}
-	if (o.status == 0)
-		set_identity(&o, &cfg);
-	if (cfg.switches && cfg.users->root_wants_u)
-		options_wrong(&o, "-U %s as root wants -u", cfg.users->name);
-	if (o.status == 0 && cfg.format->settle != NULL &&
-	    cfg.format->settle(&cfg) == -1)
-		cannot_start(&o, "strdup and lstat");
+	set_node(&cfg, node, sizeof(node));
+	settle(&o, &cfg);
 	if (o.status == 0) {
 		confine(&cfg);
 		if (o.check)

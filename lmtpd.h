@@ -470,7 +470,7 @@ struct credentials {
 	bool			 assumed;
 	bool			 groups;	/* supplementary ones too */
 	uid_t			 uid;
-	gid_t			 gid;
+	gid_t			 gid;		/* stays when root is resumed */
 };
 
 /*
@@ -800,6 +800,7 @@ struct delivery {
 	struct usage		 usage;		/* if it was asked for */
 	bool			 ok;
 	bool			 busy;		/* failed, but wait and retry */
+	bool			 alone;		/* the only one of its message */
 	int			 fd;		/* what is written, or -1 */
 	dev_t			 dev;		/* of it, if fd is not -1 */
 	dev_t			 place_dev;	/* what all deliveries into */

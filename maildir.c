@@ -20,8 +20,6 @@
 #define FOLDER_PATH	(FOLDER_BYTES + 16)	/* ".name/tmp", its NUL */
 #define FILE_PATH	512	/* of a message, below the Maildir */
 #define SCRIPT_FOLDER	200	/* bytes of a name that a script may give */
-#define CONTROLS	"\1\2\3\4\5\6\a\b\t\n\v\f\r\16\17\20\21\22\23" \
-			"\24\25\26\27\30\31\32\33\34\35\36\37\177"
 
 struct maildir {
 	int	 dir;			/* the Maildir's, 0 for none */
@@ -280,8 +278,7 @@ find_script_folder(const char *path, const char *name, char *folder)
 		folder[0] = '\0';
 		return 1;
 	}
-	if (strlcpy(utf8, name, sizeof(utf8)) >= sizeof(utf8) ||
-	    strpbrk(name, CONTROLS) != NULL)
+	if (strlcpy(utf8, name, sizeof(utf8)) >= sizeof(utf8))
 		goto bad;
 	for (s = utf8; *s != '\0'; s++)
 		if (*s == '/')
@@ -456,7 +453,7 @@ maildir_try_begin(struct delivery *d, const struct draft *draft)
 
 	if ((m->dir = maildir_open(d->cfg, mb, &d->failure)) == -1)
 		return -1;
-	if (check_place(d, m->dir) == -1 ||
+	if ((!d->alone && check_place(d, m->dir) == -1) ||
 	    settle_folder(d->cfg, mb, m->dir, &d->failure) == -1)
 		return -1;
 	choose_folder(d, draft->filing);

@@ -34,6 +34,7 @@ struct dotlock {
 };
 
 struct mbox {
+	bool		 waits;		/* a dotlock was in the way */
 	/* Our dotlock, */
 	bool		 dotlocked;
 	struct dotlock	 lock;
@@ -291,14 +292,13 @@ open_mailbox(struct delivery *d)
 	if (is_open_in_group(d, &st))
 		return mbox_busy(d, "is in this group already");
 	/* It may have been changed for something else meanwhile. */
-	if ((d->fd = open(path, OPEN_FLAGS)) == -1) {
-		if (errno == ELOOP)
-			return mbox_wrong(d, "is a symbolic link");
-		if (errno == ENOENT || errno == ESTALE)
-			return mbox_busy(d, "was replaced");
-		return mbox_fail(d, "open");
-	}
-	return 0;
+	if ((d->fd = open(path, OPEN_FLAGS)) != -1)
+		return 0;
+	if (errno == ELOOP)
+		return mbox_wrong(d, "is a symbolic link");
+	if (errno == ENOENT || errno == ESTALE)
+		return mbox_busy(d, "was replaced");
+	return mbox_fail(d, "open");
 }
 
 /*
@@ -469,7 +469,8 @@ break_lock(struct delivery *d, const char *path)
 	if (lstat(path, &st) == -1)
 		return;
 	if (!S_ISREG(st.st_mode))
-		r = S_ISDIR(st.st_mode) ? rmdir(path) : unlink(path);
+		r = unlinkat(AT_FDCWD, path,
+		    S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0);
 	else if ((r = renameat(AT_FDCWD, path, AT_FDCWD, aside)) == 0) {
 		if (!is_stale(d, aside)) {
 			if (linkat(AT_FDCWD, aside, AT_FDCWD, path, 0) == -1)
@@ -545,6 +546,7 @@ static int
 dotlock(struct delivery *d)
 {
 	const struct mailbox *mb = &d->rcpt->mailbox;
+	struct mbox *m = d->state;
 	char path[PATH_MAX];
 	struct stat st;
 	int r;
@@ -552,8 +554,8 @@ dotlock(struct delivery *d)
 	if (assume_directory(d) == -1)
 		return mbox_fail(d, "dotlock");
 	lock_path(d, "", path);
-	/* Nothing is made as long as another's is there. */
-	if (lstat(path, &st) == 0) {
+	/* Nothing more is made as long as another's is there. */
+	if (m->waits && lstat(path, &st) == 0) {
 		if (!is_stale(d, path))
 			return mbox_busy(d, "is locked by a file");
 		break_lock(d, path);
@@ -566,9 +568,10 @@ dotlock(struct delivery *d)
 	if (r == 0)
 		return identity_assume(d->cred, &d->id) == -1 ?
 		    mbox_fail(d, "dotlock") : 0;
-	if (errno == EEXIST)
-		return mbox_busy(d, "is locked by a file");
-	return failure_errno(&d->failure, "create", "%s", path);
+	if (errno != EEXIST)
+		return failure_errno(&d->failure, "create", "%s", path);
+	m->waits = true;
+	return mbox_busy(d, "is locked by a file");
 }
 
 /*

@@ -65,7 +65,12 @@ message_room(const struct message *m)
 bool
 message_has_body(const struct message *m)
 {
-	return memmem(m->mem, m->len, "\n\n", 2) != NULL;
+	const char *p = m->mem, *end = m->mem + m->len;
+
+	while ((p = memchr(p, '\n', (size_t)(end - p))) != NULL)
+		if (++p == end || *p == '\n')
+			return p < end;
+	return false;
 }
 
 void

@@ -72,31 +72,41 @@ add_client(struct text *t, const char *s)
 	}
 }
 
-/* RFC 5322 3.3; strftime would ask the locale. */
+/*
+ * RFC 5322 3.3, in UTC.  gmtime(3) would read the system's zone for it, and
+ * strftime(3) ask the locale.  Days are counted in years that begin with
+ * March: so the day that some years have more is their last.
+ */
 static void
 add_date(struct text *t)
 {
 	static const char days[][4] = {
-		"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"
+		"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"
 	};
 	static const char months[][4] = {
-		"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
-		"Oct", "Nov", "Dec"
+		"Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
+		"Nov", "Dec", "Jan", "Feb"
 	};
-	time_t now = time(NULL);
-	struct tm tm;
+	uint64_t now = (uint64_t)time(NULL), day = now / 86400;
+	/* Since 1 March of the year 0; 1 January 1970 is day 719468. */
+	uint64_t n = day + 719468, era = n / 146097, year, month;
 
-	gmtime_r(&now, &tm);
-	text_add(t, days[tm.tm_wday], ", ", NULL);
-	text_number(t, (uint64_t)tm.tm_mday, 10, 2);
-	text_add(t, " ", months[tm.tm_mon], " ", NULL);
-	text_number(t, (uint64_t)tm.tm_year + 1900, 10, 4);
+	n %= 146097;
+	year = (n - n / 1460 + n / 36524 - n / 146096) / 365;
+	n -= 365 * year + year / 4 - year / 100;
+	month = (5 * n + 2) / 153;
+	n -= (153 * month + 2) / 5;
+	year += 400 * era + (month >= 10 ? 1 : 0);
+	text_add(t, days[day % 7], ", ", NULL);
+	text_number(t, n + 1, 10, 2);
+	text_add(t, " ", months[month], " ", NULL);
+	text_number(t, year, 10, 4);
 	text_add(t, " ", NULL);
-	text_number(t, (uint64_t)tm.tm_hour, 10, 2);
+	text_number(t, now / 3600 % 24, 10, 2);
 	text_add(t, ":", NULL);
-	text_number(t, (uint64_t)tm.tm_min, 10, 2);
+	text_number(t, now / 60 % 60, 10, 2);
 	text_add(t, ":", NULL);
-	text_number(t, (uint64_t)tm.tm_sec, 10, 2);
+	text_number(t, now % 60, 10, 2);
 	text_add(t, " +0000", NULL);
 }
 

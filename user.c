@@ -136,7 +136,7 @@ grow(char **buf, size_t *size, int err)
 		errno = ERANGE;
 		return -1;
 	}
-	if ((p = realloc(*buf, *size)) == NULL)
+	if ((p = reallocarray(*buf, *size, 1)) == NULL)
 		return -1;
 	*buf = p;
 	return 0;

@@ -316,19 +316,34 @@ open(sys.argv[2], "wb").write(text)' "$n" "$D/text"
   done
 }
 
-@test "both formats: a sync that fails is 451, and nothing stays" {
+@test "both formats: whichever sync fails, it is 451, and nothing stays" {
+  local n
   [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA y . QUIT >"$D/in"
   for format in maildir mbox; do
     each "$format"
     send a x
     sums >"$D/before"
-    printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA y . QUIT >"$D/in"
-    strace -qq -o /dev/null -e inject=fsync,fdatasync:error=EIO:when=1..100 \
-      "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>"$D/log"
-    hold "$D/out"
-    codes 220 250 250 250 354 '451 4.3.0' 221
-    logged 'reason=".*fsync.*(Input/output|I/O) error'
-    sums | cmp - "$D/before"
+    for n in 1 2 3 4 5; do
+      strace -qq -o "$D/calls" -e trace=fsync,fdatasync,sync_file_range \
+        -e "inject=fsync,fdatasync,sync_file_range:error=EIO:when=$n" \
+        "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>"$D/log"
+      hold "$D/out"
+      if ! grep -q INJECTED "$D/calls"; then
+        codes 220 250 250 250 354 250 221
+        break
+      fi
+      # The write-out may be begun with no look at what it answers.
+      if grep -q '^sync_file_range.*INJECTED' "$D/calls" &&
+        grep -q '^250 2\.1\.5' "$D/out"; then
+        sums >"$D/before"
+        continue
+      fi
+      codes 220 250 250 250 354 '451 4.3.0' 221
+      logged 'reason=".*(Input/output|I/O) error'
+      sums | cmp - "$D/before"
+    done
+    ((n > 1)) || fail 'nothing is synced'
   done
 }
 

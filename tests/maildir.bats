@@ -68,6 +68,7 @@ load test_helper
   send a x
   chmod 700 "$D/m/a/tmp"
   codes 220 250 250 250 354 '451 4.3.0' 221
+  logged "reason=.*$D/m/a/tmp.*Permission denied .euid"
 }
 
 @test "a Maildir may be reached through a link" {

@@ -244,3 +244,18 @@ maildir() {
   (($(awk 'NR > 1 { n += $1 } END { print n + 0 }' "$D/m/a/maildirsize") == 0))
   (($(awk 'NR > 1 { n += $2 } END { print n + 0 }' "$D/m/a/maildirsize") == 0))
 }
+
+@test "a part that cannot be counted defers, and is not taken for empty" {
+  local part
+  also -q 1K
+  maildir a
+  maildir a/.x
+  for part in new cur .x/new .x/cur; do
+    chmod 0 "$D/m/a/$part"
+    send a x
+    chmod 700 "$D/m/a/$part"
+    codes 220 250 250 '451 4.3.0' 503 500 500 221
+    logged "reason=.*$part.*Permission denied"
+    [[ ! -e $D/m/a/maildirsize ]]
+  done
+}

@@ -10,7 +10,6 @@ load ../test_helper
     send "$user" x
     lines+=("RCPT TO:<$user>")
     lock fcntl "$D/m/$user"
-    HOLDERS+=("$HOLDER")
   done
   begun=$SECONDS
   say 'LHLO c' 'MAIL FROM:<>' "${lines[@]}" 'RCPT TO:<free>' DATA x . QUIT
