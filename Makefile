@@ -71,6 +71,7 @@ LIBS =		${LIBS_${KIND}}
 
 all: ${PROGRAMS}
 
+# tests/null: lmtpd with a format of mailboxes more.
 lmtpd tests/table tests/hole tests/null: ${ALL}
 	${LINK} ${ALL} ${LIBS}
 
@@ -91,8 +92,8 @@ tests/sievetext: tests/sievetext.o
 tests/sieve-try: tests/sieve-try.o
 
 lmtpd.o starttls.o ${OBJS} ${OBJS_${KIND}}: lmtpd.h
-tests/null.o: lmtpd.c
 tests/table.o tests/hole.o tests/null.o: lmtpd.h
+tests/null.o: lmtpd.c
 client.o: wide.h
 filter.o tests/sieve.o tests/sieve-try.o: sieve/sieve.h
 tests/sievetext.o: sieve/sieve.h sieve/impl.h

@@ -49,7 +49,7 @@
 
 #if defined(__linux__) || defined(__OpenBSD__)
 
-/* Can this build load modules of NSS, which want sockets? */
+/* Are there modules of NSS, and may they be called, which want sockets? */
 #ifdef STATIC
 #define HAS_MODULES	false
 #else
@@ -96,8 +96,8 @@ no_dump(void)
 /*
  * What root needs, and no more: to become each recipient, to give a mailbox
  * away where it does so, and to look and write where a directory is
- * another's: a passwd-file, -T, a mailbox with -U dir.  contrib's unit leaves
- * only the right to look of these two.  NIS asks from a reserved port.
+ * another's: a passwd-file, -T, a mailbox with -U dir.  contrib's unit lends
+ * the power to look without that to write.  NIS asks from a reserved port.
  * What is gone from the permitted set no seteuid brings back; nor does an
  * exec, as there are no new privileges, so the bounding set can stay as it
  * is.
@@ -172,7 +172,7 @@ drop_capabilities(const struct config *cfg, bool gives)
 #define NEVER(call)	IS(SYS_##call, DENY, 0)
 #define NONE_OF(first, last) BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, \
 			    SYS_##first, 0, 1), ABOVE(SYS_##last, 0, DENY)
-/* Where the call is wanted, this forbids execve once more instead. */
+/* Where it is wanted this is one more entry for another call. */
 #define UNLESS(wanted, call) IS((wanted) ? SYS_execve : SYS_##call, DENY, 0)
 
 /*
@@ -184,40 +184,6 @@ drop_capabilities(const struct config *cfg, bool gives)
 			IS(SYS_##call, 0, 4), LOAD(args[flags]), \
 			HAS(MAKES, 0, PASS), LOAD(args[mode]), \
 			HAS(S_ISUID | S_ISGID, DENY, PASS)
-
-/* Both kinds of queues, semaphores and memory for all. */
-#ifdef __x86_64__
-#define NO_QUEUES	NONE_OF(mq_open, mq_unlink), \
-			NONE_OF(shmget, shmctl), NONE_OF(semget, msgctl), \
-			NEVER(semtimedop)
-#else
-#define NO_QUEUES	NONE_OF(mq_open, mq_unlink), NONE_OF(msgget, shmdt)
-#endif
-
-/*
- * Large parts of the kernel, and ways around this filter: from
- * pidfd_send_signal to pidfd_open are io_uring's and the newer ones for
- * mounts, from bpf to userfaultfd is execveat.
- */
-#define NO_LARGE_PARTS	NONE_OF(pidfd_send_signal, pidfd_open), \
-			NONE_OF(bpf, userfaultfd), NONE_OF(add_key, keyctl), \
-			NEVER(perf_event_open), NEVER(unshare), \
-			NEVER(setns), NEVER(personality), \
-			NEVER(open_by_handle_at), NEVER(fanotify_init), \
-			NEVER(mount)
-
-/* What newer architectures have no more; the comma is theirs. */
-#ifdef __x86_64__
-#define OLD_OPEN	NO_SETID(open, 1, 2),
-#define OLD_CALLS(child) \
-			NEVER(creat), NEVER(mknod), NEVER(symlink), \
-			NEVER(chmod), NEVER(chown), NEVER(lchown), \
-			NEVER(modify_ldt), UNLESS(child, fork), \
-			UNLESS(child, vfork),
-#else
-#define OLD_OPEN
-#define OLD_CALLS(child)
-#endif
 
 /*
  * For its cache of what is always allowed the kernel puts each of its calls
@@ -243,6 +209,44 @@ link_jumps(struct sock_filter *filter, size_t len)
 	}
 }
 
+/* For whomever it is, and behind what by_argument says. */
+static const struct sock_filter forbidden[] = {
+	/* Other programs, and what is in other processes. */
+	NEVER(execve), NEVER(ptrace),
+	NONE_OF(process_vm_readv, process_vm_writev),
+	NEVER(process_madvise), NEVER(pidfd_getfd), NEVER(tkill),
+	NEVER(rt_sigqueueinfo), NEVER(rt_tgsigqueueinfo),
+	/* Both kinds of queues, semaphores and memory for all. */
+	NONE_OF(mq_open, mq_unlink),
+#ifdef __x86_64__
+	NONE_OF(shmget, shmctl), NONE_OF(semget, msgctl),
+	NEVER(semtimedop),
+#else
+	NONE_OF(msgget, shmdt),
+#endif
+	/*
+	 * Large parts of the kernel, and ways around this filter:
+	 * pidfd_send_signal, io_uring's, the newer ones for mounts,
+	 * pidfd_open; bpf, execveat, userfaultfd.
+	 */
+	NONE_OF(pidfd_send_signal, pidfd_open),
+	NONE_OF(bpf, userfaultfd), NONE_OF(add_key, keyctl),
+	NEVER(perf_event_open), NEVER(unshare), NEVER(setns),
+	NEVER(personality), NEVER(open_by_handle_at),
+	NEVER(fanotify_init), NEVER(mount),
+	/* What mail is not, and modes and owners it never gets. */
+	NEVER(mknodat), NEVER(symlinkat), NEVER(fchmod),
+	NEVER(fchmodat), NEVER(fchownat),
+	NONE_OF(setxattr, fsetxattr),
+#ifdef __x86_64__
+	NEVER(creat), NEVER(mknod), NEVER(symlink), NEVER(chmod),
+	NEVER(chown), NEVER(lchown), NEVER(modify_ldt),
+#endif
+	/* Nobody is to call us. */
+	NEVER(listen),
+	ALLOW, FAIL(EPERM)
+};
+
 static bool
 forbid_calls(const struct config *cfg, bool gives)
 {
@@ -250,13 +254,15 @@ forbid_calls(const struct config *cfg, bool gives)
 	bool child = cfg->scripts != NULL;
 	/* AF_UNSPEC: there is no such socket. */
 	uint32_t local = nss || !cfg->log_stderr ? AF_UNIX : AF_UNSPEC;
-	struct sock_filter filter[] = {
+	const struct sock_filter by_argument[] = {
 		LOAD(arch), IS(ARCH, 1, 0), FAIL(EPERM),
 		LOAD(nr), NO_CACHE,
 		OFTEN(close), OFTEN(read), OFTEN(write), OFTEN(newfstatat),
 		/* A file that is made is nobody's program. */
 		NO_SETID(openat, 2, 3),
-		OLD_OPEN
+#ifdef __x86_64__
+		NO_SETID(open, 1, 2),
+#endif
 		ABOVE(NEWEST, 0, 1), FAIL(ENOSYS),
 		/* These hide their arguments behind a pointer. */
 		IS(SYS_openat2, 1, 0), IS(SYS_clone3, 0, 1), FAIL(ENOSYS),
@@ -282,27 +288,20 @@ forbid_calls(const struct config *cfg, bool gives)
 		HAS(child ? UINT32_MAX : CLONE_THREAD, PASS, DENY),
 		/* One's own limits alone. */
 		IS(SYS_prlimit64, 0, 2), LOAD(args[0]), IS(0, PASS, DENY),
-		/* Other programs, and what is in other processes. */
-		NEVER(execve), NEVER(ptrace),
-		NONE_OF(process_vm_readv, process_vm_writev),
-		NEVER(process_madvise), NEVER(pidfd_getfd), NEVER(tkill),
-		NEVER(rt_sigqueueinfo), NEVER(rt_tgsigqueueinfo),
-		NO_QUEUES, NO_LARGE_PARTS,
-		/* What mail is not, and modes and owners it never gets. */
-		NEVER(mknodat), NEVER(symlinkat), NEVER(fchmod),
-		NEVER(fchmodat), UNLESS(gives, fchown), NEVER(fchownat),
-		NONE_OF(setxattr, fsetxattr),
-		OLD_CALLS(child)
-		/* Nobody is to call us. */
-		NEVER(listen),
-		ALLOW, FAIL(EPERM)
+		UNLESS(gives, fchown),
+#ifdef __x86_64__
+		UNLESS(child, fork), UNLESS(child, vfork)
+#endif
 	};
+	struct sock_filter filter[nitems(by_argument) + nitems(forbidden)];
 	struct sock_fprog prog = {
 		.len = nitems(filter),
 		.filter = filter
 	};
 
 	_Static_assert(nitems(filter) <= PASS, "too far to jump");
+	memcpy(filter, by_argument, sizeof(by_argument));
+	memcpy(filter + nitems(by_argument), forbidden, sizeof(forbidden));
 	link_jumps(filter, nitems(filter));
 	/* Nothing here is worth the cost of the mitigations it may bring. */
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
@@ -471,7 +470,7 @@ obtain(const struct config *cfg, struct text *got)
 {
 	bool gives = cfg->lend == LEND_ROOT;
 
-	/* First: without it who is not root gets no Landlock and no seccomp. */
+	/* First: without it an ordinary user gets neither of the next two. */
 	note(got, no_new_privs(), "no-new-privs");
 	note(got, no_dump(), "no-dump");
 	note(got, restrict_files(cfg), "landlock");

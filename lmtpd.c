@@ -485,7 +485,7 @@ check_all(const struct config *cfg, char **addresses)
 		if (!check(&dv, *addresses))
 			status = 1;
 	deliver_free(&dv);
-	if (fflush(stdout) == EOF)
+	if (fflush(stdout) == EOF || ferror(stdout))
 		status = EX_OSERR;
 	return status;
 }
@@ -552,7 +552,7 @@ main(int argc, char *argv[])
 		cannot_start(&o, "open /dev/null");
 	if (o.version && o.status == 0) {
 		printf("lmtpd %s\n", VERSION);
-		return fflush(stdout) == EOF ? EX_OSERR : 0;
+		return fflush(stdout) == EOF || ferror(stdout) ? EX_OSERR : 0;
 	}
 	cfg.log_stderr = (o.log_stderr || o.check) && !shielded;
 	set_process(&o);

@@ -81,8 +81,8 @@ copy_by_hand(int from, off_t offset, int to, uint64_t len, uint64_t *written)
 	ssize_t n;
 
 	while (len > 0) {
-		n = pread(from, buf, len < sizeof(buf) ? (size_t)len :
-		    sizeof(buf), offset);
+		n = pread(from, buf,
+		    len < sizeof(buf) ? (size_t)len : sizeof(buf), offset);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == 0)

@@ -340,7 +340,7 @@ open(sys.argv[2], "wb").write(text)' "$n" "$D/text"
         continue
       fi
       codes 220 250 250 250 354 '451 4.3.0' 221
-      logged 'reason=".*Input/output error'
+      logged 'reason=".*(Input/output|I/O) error'
       sums | cmp - "$D/before"
     done
     ((n > 1)) || fail 'nothing is synced'

@@ -15,7 +15,7 @@ setup() {
 slowly() {
   printf '%s\r\n' 'LHLO c' 'MAIL FROM:<s@x>' 'RCPT TO:<a>' DATA late . QUIT >"$D/in"
   # With -D the tracer is the child, so that we know the program's pid.
-  strace -D -qq -o /dev/null -e "inject=$1:delay_enter=1000000:when=1" \
+  strace -D -qq -o /dev/null -e "inject=${1/fcntl/fcntl,fcntl64}:delay_enter=1000000:when=1" \
     "$LMTPD" -e -H test.example "${OPTIONS[@]}" <"$D/in" >"$D/out" \
     2>"$D/log" 3>&- &
   SESSION=$!
@@ -98,7 +98,7 @@ held_up() {
   printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA y . QUIT >"$D/in"
   for list in fcntl,flock,dotlock dotlock,flock,fcntl flock,dotlock,fcntl \
     fcntl,dotlock flock fcntl dotlock; do
-    strace -qq -o "$D/calls" -e trace=fcntl,flock,open,openat,link,linkat \
+    strace -qq -o "$D/calls" -e trace=fcntl,fcntl64,flock,open,openat,link,linkat \
       "$LMTPD" -U any -d "mbox:$D/m/%n" -k "$list" <"$D/in" >"$D/out" 2>&1
     hold "$D/out"
     codes 220 250 250 250 354 250 221
@@ -113,7 +113,7 @@ held_up() {
 @test "without -k: fcntl, then a dotlock" {
   printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA y . QUIT >"$D/in"
   send a x
-  strace -qq -o "$D/calls" -e trace=fcntl,flock,open,openat,link,linkat \
+  strace -qq -o "$D/calls" -e trace=fcntl,fcntl64,flock,open,openat,link,linkat \
     "$LMTPD" "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>&1
   want=$(sed -nE -e 's/.*F_(OFD_)?SETLK.*/fcntl/p' -e 's/^flock\(.*/flock/p' \
     -e 's/^linkat\(.*/dotlock/p' "$D/calls" | awk '!seen[$0]++' | paste -sd ,)

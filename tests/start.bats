@@ -39,8 +39,8 @@ dialogue() {
 @test "descriptors left open are closed" {
   local both from status=0
   mkfifo "$D/left"
-  # shellcheck disable=SC2094 # a pipe, open in both ways
-  exec {both}<>"$D/left" {from}<"$D/left"
+  exec {both}<>"$D/left"
+  exec {from}<"$D/left"
   exec 9>"$D/left" {both}>&-
   begin
   exec 9>&-
