@@ -49,7 +49,7 @@
 
 #if defined(__linux__) || defined(__OpenBSD__)
 
-/* Are there modules of NSS, and may they be called, which want sockets? */
+/* Can this build load modules of NSS, which want sockets? */
 #ifdef STATIC
 #define HAS_MODULES	false
 #else
@@ -96,8 +96,8 @@ no_dump(void)
 /*
  * What root needs, and no more: to become each recipient, to give a mailbox
  * away where it does so, and to look and write where a directory is
- * another's: a passwd-file, -T, a mailbox with -U dir.  contrib's unit lends
- * the power to look without that to write.  NIS asks from a reserved port.
+ * another's: a passwd-file, -T, a mailbox with -U dir.  contrib's unit leaves
+ * only the right to look of these two.  NIS asks from a reserved port.
  * What is gone from the permitted set no seteuid brings back; nor does an
  * exec, as there are no new privileges, so the bounding set can stay as it
  * is.
@@ -166,12 +166,13 @@ drop_capabilities(const struct config *cfg, bool gives)
 			    (uint32_t)(bits), yes, no)
 #define ABOVE(n, yes, no) BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, \
 			    (uint32_t)(n), yes, no)
+#define ALLOW		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define FAIL(err)	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (err))
 #define OFTEN(call)	IS(SYS_##call, PASS, 0)
 #define NEVER(call)	IS(SYS_##call, DENY, 0)
 #define NONE_OF(first, last) BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, \
 			    SYS_##first, 0, 1), ABOVE(SYS_##last, 0, DENY)
-/* Where it is wanted this is one more entry for another call. */
+/* Where the call is wanted, this forbids execve once more instead. */
 #define UNLESS(wanted, call) IS((wanted) ? SYS_execve : SYS_##call, DENY, 0)
 
 /*
@@ -183,6 +184,40 @@ drop_capabilities(const struct config *cfg, bool gives)
 			IS(SYS_##call, 0, 4), LOAD(args[flags]), \
 			HAS(MAKES, 0, PASS), LOAD(args[mode]), \
 			HAS(S_ISUID | S_ISGID, DENY, PASS)
+
+/* Both kinds of queues, semaphores and memory for all. */
+#ifdef __x86_64__
+#define NO_QUEUES	NONE_OF(mq_open, mq_unlink), \
+			NONE_OF(shmget, shmctl), NONE_OF(semget, msgctl), \
+			NEVER(semtimedop)
+#else
+#define NO_QUEUES	NONE_OF(mq_open, mq_unlink), NONE_OF(msgget, shmdt)
+#endif
+
+/*
+ * Large parts of the kernel, and ways around this filter: from
+ * pidfd_send_signal to pidfd_open are io_uring's and the newer ones for
+ * mounts, from bpf to userfaultfd is execveat.
+ */
+#define NO_LARGE_PARTS	NONE_OF(pidfd_send_signal, pidfd_open), \
+			NONE_OF(bpf, userfaultfd), NONE_OF(add_key, keyctl), \
+			NEVER(perf_event_open), NEVER(unshare), \
+			NEVER(setns), NEVER(personality), \
+			NEVER(open_by_handle_at), NEVER(fanotify_init), \
+			NEVER(mount)
+
+/* What newer architectures have no more; the comma is theirs. */
+#ifdef __x86_64__
+#define OLD_OPEN	NO_SETID(open, 1, 2),
+#define OLD_CALLS(child) \
+			NEVER(creat), NEVER(mknod), NEVER(symlink), \
+			NEVER(chmod), NEVER(chown), NEVER(lchown), \
+			NEVER(modify_ldt), UNLESS(child, fork), \
+			UNLESS(child, vfork),
+#else
+#define OLD_OPEN
+#define OLD_CALLS(child)
+#endif
 
 /*
  * For its cache of what is always allowed the kernel puts each of its calls
@@ -221,9 +256,7 @@ forbid_calls(const struct config *cfg, bool gives)
 		OFTEN(close), OFTEN(read), OFTEN(write), OFTEN(newfstatat),
 		/* A file that is made is nobody's program. */
 		NO_SETID(openat, 2, 3),
-#ifdef __x86_64__
-		NO_SETID(open, 1, 2),
-#endif
+		OLD_OPEN
 		ABOVE(NEWEST, 0, 1), FAIL(ENOSYS),
 		/* These hide their arguments behind a pointer. */
 		IS(SYS_openat2, 1, 0), IS(SYS_clone3, 0, 1), FAIL(ENOSYS),
@@ -254,37 +287,15 @@ forbid_calls(const struct config *cfg, bool gives)
 		NONE_OF(process_vm_readv, process_vm_writev),
 		NEVER(process_madvise), NEVER(pidfd_getfd), NEVER(tkill),
 		NEVER(rt_sigqueueinfo), NEVER(rt_tgsigqueueinfo),
-		/* Both kinds of queues, semaphores and memory for all. */
-		NONE_OF(mq_open, mq_unlink),
-#ifdef __x86_64__
-		NONE_OF(shmget, shmctl), NONE_OF(semget, msgctl),
-		NEVER(semtimedop),
-#else
-		NONE_OF(msgget, shmdt),
-#endif
-		/*
-		 * Large parts of the kernel, and ways around this filter:
-		 * pidfd_send_signal, io_uring's, the newer ones for mounts,
-		 * pidfd_open; bpf, execveat, userfaultfd.
-		 */
-		NONE_OF(pidfd_send_signal, pidfd_open),
-		NONE_OF(bpf, userfaultfd), NONE_OF(add_key, keyctl),
-		NEVER(perf_event_open), NEVER(unshare), NEVER(setns),
-		NEVER(personality), NEVER(open_by_handle_at),
-		NEVER(fanotify_init), NEVER(mount),
+		NO_QUEUES, NO_LARGE_PARTS,
 		/* What mail is not, and modes and owners it never gets. */
 		NEVER(mknodat), NEVER(symlinkat), NEVER(fchmod),
 		NEVER(fchmodat), UNLESS(gives, fchown), NEVER(fchownat),
 		NONE_OF(setxattr, fsetxattr),
-#ifdef __x86_64__
-		NEVER(creat), NEVER(mknod), NEVER(symlink), NEVER(chmod),
-		NEVER(chown), NEVER(lchown), NEVER(modify_ldt),
-		UNLESS(child, fork), UNLESS(child, vfork),
-#endif
+		OLD_CALLS(child)
 		/* Nobody is to call us. */
 		NEVER(listen),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-		FAIL(EPERM)
+		ALLOW, FAIL(EPERM)
 	};
 	struct sock_fprog prog = {
 		.len = nitems(filter),
@@ -460,7 +471,7 @@ obtain(const struct config *cfg, struct text *got)
 {
 	bool gives = cfg->lend == LEND_ROOT;
 
-	/* First: without it an ordinary user gets neither of the next two. */
+	/* First: without it who is not root gets no Landlock and no seccomp. */
 	note(got, no_new_privs(), "no-new-privs");
 	note(got, no_dump(), "no-dump");
 	note(got, restrict_files(cfg), "landlock");

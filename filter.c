@@ -28,7 +28,7 @@
 /* What the child writes: records, each with len bytes of text behind it. */
 struct record {
 	enum { RECORD_KEEP, RECORD_FILE, RECORD_REFUSE, RECORD_ERROR,
-	    RECORD_END } kind;
+	    RECORD_TROUBLE, RECORD_END } kind;
 	bool		 create;
 	unsigned int	 line;
 	char		 flags[sizeof(((struct filing *)0)->flags)];
@@ -224,11 +224,19 @@ child_find_directory(struct child *c)
 static bool
 child_has_folder(void *arg, const char *name)
 {
+	static const struct record trouble = { .kind = RECORD_TROUBLE };
 	const struct child *c = arg;
 	char folder[FOLDER_BYTES];
+	int r;
 
-	return c->d->cfg->format->find_folder(c->d->rcpt->mailbox.path, name,
-	    folder) == 1;
+	r = c->d->cfg->format->find_folder(c->d->rcpt->mailbox.path, name,
+	    folder);
+	/* A disk that fails is no answer, and no error of the script's. */
+	if (r == -1 && errno != EINVAL) {
+		child_write(&trouble, "");
+		_exit(0);
+	}
+	return r == 1;
 }
 
 /* Minutes that local time is ahead of UTC. */
@@ -303,7 +311,7 @@ child_answer(const struct child *c, const struct sieve_result *result)
 	(void)c;
 }
 
-/* Ends as the process: there is nobody to return to. */
+/* Does not return: the child ends here. */
 static void
 child_run(struct child *c, int fd, bool check)
 {
@@ -419,7 +427,7 @@ verdict_file(struct verdict *v, const struct delivery *d,
 	v->filings[v->n++] = *f;
 }
 
-/* One record that the child wrote, and its text.  0, or -1 for a failure. */
+/* Heeds one record that the child wrote.  0, or -1 and d's failure. */
 static int
 verdict_take(struct delivery *d, struct verdict *v, const struct record *r,
     const char *text)
@@ -434,6 +442,9 @@ verdict_take(struct delivery *d, struct verdict *v, const struct record *r,
 		d->rcpt->sieve = strdup(text);
 		return 0;
 	}
+	if (r->kind == RECORD_TROUBLE)
+		return failure_set(&d->failure, &reply_trouble,
+		    "cannot look for a folder of %s", d->rcpt->mailbox.path);
 	if (r->kind == RECORD_REFUSE) {
 		v->kind = VERDICT_REFUSE;
 		strlcpy(v->text, text, sizeof(v->text));
@@ -513,7 +524,7 @@ filter_ask(struct delivery *d, struct child *c, bool check,
 		r = verdict_read(d, v, buf, (size_t)n);
 	close(fds[0]);
 	free(buf);
-	/* One that hangs ends by itself, and is waited for by nobody. */
+	/* One that hangs is ended by its limits, and collected later on. */
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		continue;
 	return r;

@@ -14,7 +14,7 @@
 
 #define KEEP	((uid_t)-1)	/* to setresuid(2): as it is */
 
-/* If it is to be for good, nobody may become root again. */
+/* What is to be for good must not let us become root again.  0 or -1. */
 static int
 shut_way_back(void)
 {
@@ -50,7 +50,7 @@ identity_assume(struct credentials *c, const struct identity *id)
 		return -1;
 	}
 	c->assumed = true;
-	/* Groups and gid while still root: the uid alone allows it. */
+	/* Groups and gid first: only root's uid may change them. */
 	if (c->groups || id->ngroups > 0) {
 		if (set_groups((size_t)id->ngroups, id->groups) == -1)
 			goto fail;

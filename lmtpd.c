@@ -101,7 +101,7 @@ find_variable(char **environment, const char *name)
 	return NULL;
 }
 
-/* An address, and nothing else, is believed. */
+/* Of what -p's variable says only an address is believed. */
 static void
 set_peer(const struct options *o, struct config *cfg, const char *name)
 {
@@ -116,8 +116,9 @@ set_peer(const struct options *o, struct config *cfg, const char *name)
 		cfg->peer = value;
 }
 
+/* The number that an option takes, from 1 to max. */
 static long long
-number(struct options *o, int option, const char *arg, long long max)
+option_number(struct options *o, int option, const char *arg, long long max)
 {
 	const char *error;
 	long long n = strtonum(arg, 1, max, &error);
@@ -128,17 +129,13 @@ number(struct options *o, int option, const char *arg, long long max)
 	return n;
 }
 
-static void
-set_option(struct options *o, struct config *cfg, int option, char *arg)
+/* An option that takes no argument.  False if it is none of these. */
+static bool
+set_flag(struct options *o, struct config *cfg, int option)
 {
-	const char *error;
-
 	switch (option) {
 	case 'c':
 		o->check = true;
-		break;
-	case 'd':
-		set_mailbox(o, cfg, arg);
 		break;
 	case 'e':
 		o->log_stderr = true;
@@ -152,25 +149,46 @@ set_option(struct options *o, struct config *cfg, int option, char *arg)
 	case 'G':
 		cfg->greeted = true;
 		break;
+	case 'o':
+		cfg->once = true;
+		break;
+	case 'Q':
+		cfg->full_is_permanent = true;
+		break;
+	case 'V':
+		o->version = true;
+		break;
+	case 'v':
+		cfg->verbose = true;
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
+static void
+set_option(struct options *o, struct config *cfg, int option, char *arg)
+{
+	const char *error;
+
+	switch (option) {
+	case 'd':
+		set_mailbox(o, cfg, arg);
+		break;
 	case 'H':
 		set_host(o, cfg, arg);
 		break;
 	case 'k':
 		if (parse_locks(arg, cfg->locks, &cfg->nlocks) == -1)
-			options_wrong(o, "-k takes a list of fcntl, flock, dotlock, "
-			    "each once, not \"%s\"", arg);
+			options_wrong(o, "-k takes a list of fcntl, flock, "
+			    "dotlock, each once, not \"%s\"", arg);
 		break;
 	case 'm':
-		cfg->maxrcpt = (size_t)number(o, option, arg, 1000000);
-		break;
-	case 'o':
-		cfg->once = true;
+		cfg->maxrcpt = (size_t)option_number(o, option, arg, 1000000);
 		break;
 	case 'p':
 		set_peer(o, cfg, arg);
-		break;
-	case 'Q':
-		cfg->full_is_permanent = true;
 		break;
 	case 'q':
 		cfg->has_quota = true;
@@ -186,17 +204,17 @@ set_option(struct options *o, struct config *cfg, int option, char *arg)
 		break;
 	case 's':
 		if (parse_size(arg, true, &cfg->maxsize) == -1)
-			options_wrong(o, "-s takes a size such as 50M, not \"%s\"",
-			    arg);
+			options_wrong(o, "-s takes a size such as 50M, not "
+			    "\"%s\"", arg);
 		break;
 	case 'T':
 		if (arg[0] != '/')
-			options_wrong(o, "-T takes an absolute path, not \"%s\"",
-			    arg);
+			options_wrong(o, "-T takes an absolute path, not "
+			    "\"%s\"", arg);
 		cfg->spool = arg;
 		break;
 	case 't':
-		cfg->timeout = (int)number(o, option, arg, 86400);
+		cfg->timeout = (int)option_number(o, option, arg, 86400);
 		break;
 	case 'U':
 		if ((error = user_source(arg, cfg)) != NULL)
@@ -205,16 +223,11 @@ set_option(struct options *o, struct config *cfg, int option, char *arg)
 	case 'u':
 		o->user = arg;
 		break;
-	case 'V':
-		o->version = true;
-		break;
-	case 'v':
-		cfg->verbose = true;
-		break;
 	case 'x':
 		if (parse_trace(arg, &cfg->trace) == -1)
-			options_wrong(o, "-x takes none, or a list of return-path, "
-			    "delivered-to, received, not \"%s\"", arg);
+			options_wrong(o, "-x takes none, or a list of "
+			    "return-path, delivered-to, received, not \"%s\"",
+			    arg);
 		break;
 	}
 }
@@ -259,7 +272,7 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 		else if (option == '?')
 			options_wrong(o, "there is no option -%c; see lmtpd(8)",
 			    optopt);
-		else
+		else if (!set_flag(o, cfg, option))
 			set_option(o, cfg, option, optarg);
 	}
 	if ((error = template_check(cfg->template,
@@ -273,22 +286,22 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 	if (o->check && optind == argc)
 		options_wrong(o, "-c wants an address");
 	if (!o->check && optind < argc)
-		options_wrong(o, "\"%s\" is no option, and there are operands only "
-		    "with -c", argv[optind]);
+		options_wrong(o, "\"%s\" is no option, and there are operands "
+		    "only with -c", argv[optind]);
 }
 
 /*
  * The process: nothing that it inherits is trusted.
  */
 
-/* By its name, and so no file of anybody's choice. */
+/* A zone's name or rule, but no path of a file that somebody chose. */
 static bool
 zone_is_safe(const char *zone)
 {
 	size_t n = strspn(zone, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	    "abcdefghijklmnopqrstuvwxyz0123456789_-+/,.<>:");
 
-	return zone[n] == '\0' && n < 64 && zone[0] != '/' &&
+	return n < 64 && zone[n] == '\0' && zone[0] != '/' &&
 	    zone[0] != ':' && strstr(zone, "..") == NULL;
 }
 
@@ -316,8 +329,8 @@ set_process(struct options *o)
 }
 
 /*
- * Our own ids.  False if they are borrowed: with the options that there are
- * anybody could write where another may.
+ * Our own ids.  False if they are borrowed, as with set-user-ID: who starts
+ * such a program chooses its options, and could write where another may.
  */
 static bool
 find_identity(struct options *o, struct config *cfg)
@@ -363,8 +376,8 @@ set_identity(struct options *o, struct config *cfg)
 	if (r == -1)
 		cannot_start(o, "look-up of -u");
 	else if (r == 0)
-		options_wrong(o, "-u: there is no user or group %s; a number that "
-		    "passwd does not know wants a group", o->user);
+		options_wrong(o, "-u: there is no user or group %s; a number "
+		    "that passwd does not know wants a group", o->user);
 	else if (root && identity_become(name, cfg->uid, cfg->gid) == -1)
 		cannot_start(o, "setgroups and setresuid");
 	else if (!root && (cfg->uid != uid ||
@@ -465,7 +478,7 @@ check_all(const struct config *cfg, char **addresses)
 		log_warn(cfg, "malloc and getentropy: %s", strerror(errno));
 		status = EX_OSERR;
 	}
-	/* Only a large message would show it. */
+	/* Deliveries would show that only when a large message comes. */
 	if (faccessat(AT_FDCWD, cfg->spool, W_OK | X_OK, AT_EACCESS) == -1)
 		failure_log(cfg, "access", "%s", cfg->spool);
 	for (; status != EX_OSERR && *addresses != NULL; addresses++)
@@ -490,7 +503,7 @@ set_node(struct config *cfg, char *node, size_t size)
 		cfg->host = node;
 }
 
-/* What only the process that it will be can find out. */
+/* As whom the process goes on, and what only that one can find out. */
 static void
 settle(struct options *o, struct config *cfg)
 {

@@ -62,7 +62,7 @@ struct config {
 	const char	*delimiters;
 	const char	*spool;		/* a directory: -T */
 	const char	*scripts;	/* templates of -S, or NULL */
-	const char	*peer;		/* the client's address, of -p, or NULL */
+	const char	*peer;		/* the client's address (-p) or NULL */
 	struct log	*log;
 	const struct format *format;	/* of mailboxes */
 	const struct source *users;	/* of -U, a row of user.c */
@@ -428,11 +428,12 @@ struct failure {
 	char			 reason[768];
 };
 
-extern const struct reply reply_delivered, reply_discarded, reply_busy, reply_wrong_mailbox,
-    reply_wrong_setup, reply_full, reply_full_for_good, reply_no_space,
-    reply_trouble, reply_no_user, reply_bad_name, reply_malformed;
+extern const struct reply reply_delivered, reply_discarded, reply_busy,
+    reply_wrong_mailbox, reply_wrong_setup, reply_full,
+    reply_full_for_good, reply_no_space, reply_trouble, reply_no_user,
+    reply_bad_name, reply_malformed;
 
-/* Every errno has one; what is not known can perhaps be mended. */
+/* Every errno has a reply; one that is not known has a temporary one. */
 const struct reply *reply_errno(int err);
 /* What the client is told of it; -Q makes the difference. */
 const struct reply *failure_reply(const struct failure *f,
@@ -741,8 +742,9 @@ int	 quota_mbox(const struct config *cfg, const struct mailbox *mb,
 	    uint64_t used, const struct demand *need, struct usage *u,
 	    struct failure *f);
 /*
- * The same for the Maildir, open as dir or -1.  It is counted where its maildirsize
- * cannot be believed, or says full and is old; that takes seconds at most.
+ * The same for the Maildir, open as dir or -1.  It is counted where its
+ * maildirsize cannot be believed, or says full and is old; that takes seconds
+ * at most.
  */
 int	 quota_maildir(const struct config *cfg, const struct mailbox *mb,
 	    int dir, const struct demand *need, const struct watch *watch,
@@ -800,7 +802,7 @@ struct delivery {
 	struct usage		 usage;		/* if it was asked for */
 	bool			 ok;
 	bool			 busy;		/* failed, but wait and retry */
-	bool			 alone;		/* the only one of its message */
+	bool			 alone;		/* its message has no other */
 	int			 fd;		/* what is written, or -1 */
 	dev_t			 dev;		/* of it, if fd is not -1 */
 	dev_t			 place_dev;	/* what all deliveries into */

@@ -92,7 +92,7 @@ log_open(struct log *log, struct config *cfg, bool stderr_is_ours)
 	log->fd = -1;
 	log->left = PATIENCE_MS;
 	cfg->log = log;
-	/* At once: later on we may be somebody who must not. */
+	/* At once: later on we may be a user who may not connect to it. */
 	if (!cfg->log_stderr && log_connect(log) == -1 && errno != EAGAIN)
 		cfg->log_stderr = stderr_is_ours;
 	if (cfg->log_stderr)
@@ -142,7 +142,7 @@ log_try(const struct log *log, const char *line, size_t len)
 		errno = EAGAIN;
 		return -1;
 	}
-	/* For as much as this there is room where poll says that there is. */
+	/* Where poll(2) says that there is room, there is for this much. */
 	return write(log->fd, line, len < PIPE_BUF ? len : PIPE_BUF);
 }
 

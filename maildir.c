@@ -66,7 +66,8 @@ make_part(const struct maildir *m, const char *part)
 	char path[FOLDER_PATH];
 
 	part_path(m->folder, part, path);
-	return mkdirat(m->dir, path, DIR_MODE) == -1 && errno != EEXIST ? -1 : 0;
+	return mkdirat(m->dir, path, DIR_MODE) == -1 && errno != EEXIST ?
+	    -1 : 0;
 }
 
 /*
@@ -112,7 +113,7 @@ maildir_open(const struct config *cfg, const struct mailbox *mb,
 {
 	int fd = open(mb->path, DIR_FLAGS);
 
-	/* A server that was restarted knows the name still. */
+	/* NFS: the server was restarted, and still knows the name. */
 	if (fd == -1 && errno == ESTALE)
 		fd = open(mb->path, DIR_FLAGS);
 	if (fd == -1 && errno == ENOENT && mailbox_may_be_made(cfg, mb)) {
@@ -166,29 +167,47 @@ is_folder_name(const char *name)
 	    strchr(name, '/') == NULL;
 }
 
-static bool
+/* 1, 0, or -1 and errno: where the disk fails nobody knows. */
+static int
+is_directory(int at, const char *path)
+{
+	struct stat st;
+
+	if (fstatat(at, path, &st, 0) == 0)
+		return S_ISDIR(st.st_mode);
+	if (errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG ||
+	    errno == ELOOP)
+		return 0;
+	/* That would be said of a name which no folder can have. */
+	if (errno == EINVAL)
+		errno = EIO;
+	return -1;
+}
+
+/* An address alone is no reason to fail for what its user shut. */
+static int
 is_folder(int dir, const char *name)
 {
 	char folder[FOLDER_PATH], path[FOLDER_PATH];
-	struct stat st;
 	struct text t;
+	int r;
 
 	text_init(&t, folder, sizeof(folder));
 	text_add(&t, ".", name, "/", NULL);
 	part_path(folder, "cur", path);
-	return fstatat(dir, path, &st, 0) == 0 && S_ISDIR(st.st_mode);
+	r = is_directory(dir, path);
+	return r == -1 && errno == EACCES ? 0 : r;
 }
 
-static bool
+static int
 has_folder(const char *maildir, const char *name)
 {
 	char path[PATH_MAX];
-	struct stat st;
 	struct text t;
 
 	text_init(&t, path, sizeof(path));
 	text_add(&t, maildir, "/.", name, "/cur", NULL);
-	return fstatat(AT_FDCWD, path, &st, 0) == 0 && S_ISDIR(st.st_mode);
+	return is_directory(AT_FDCWD, path);
 }
 
 /*
@@ -199,6 +218,7 @@ static int
 find_folder_by_case(int dir, const char *wanted, char *name)
 {
 	const char *entry;
+	int r = 0;
 	DIR *d;
 
 	/* Where nothing may be listed, only the exact name can be had. */
@@ -206,13 +226,12 @@ find_folder_by_case(int dir, const char *wanted, char *name)
 		return errno == EACCES ? 0 : -1;
 	while ((entry = os_read_dir(d)) != NULL) {
 		if (entry[0] != '.' || strcasecmp(entry + 1, wanted) != 0 ||
-		    !is_folder(dir, entry + 1))
+		    (r = is_folder(dir, entry + 1)) == 0)
 			continue;
 		strlcpy(name, entry + 1, FOLDER_BYTES);
-		closedir(d);
-		return 1;
+		break;
 	}
-	return os_close_dir(d);
+	return os_close_dir(d) == -1 ? -1 : r;
 }
 
 /*
@@ -232,15 +251,14 @@ find_folder(const struct config *cfg, int dir, const char *detail,
 		return 0;
 	if (name_folder(detail, imap, sizeof(imap)) == -1)
 		strlcpy(imap, detail, sizeof(imap));
-	if (is_folder(dir, detail))
+	if ((r = is_folder(dir, detail)) == 1)
 		strlcpy(name, detail, FOLDER_BYTES);
-	else if (is_folder(dir, imap))
+	else if (r == 0 && (r = is_folder(dir, imap)) == 1)
 		strlcpy(name, imap, FOLDER_BYTES);
-	else if ((r = find_folder_by_case(dir, imap, name)) != 0)
-		return r == -1 ? -1 : 0;
-	else if (cfg->makes_folders)
+	else if (r == 0 && (r = find_folder_by_case(dir, imap, name)) == 0 &&
+	    cfg->makes_folders)
 		strlcpy(name, imap, FOLDER_BYTES);
-	return 0;
+	return r == -1 ? -1 : 0;
 }
 
 /*
@@ -273,6 +291,7 @@ find_script_folder(const char *path, const char *name, char *folder)
 	char utf8[FOLDER_BYTES];
 	size_t prefix = strlen("INBOX.");
 	char *s;
+	int r;
 
 	if (strcasecmp(name, "INBOX") == 0) {
 		folder[0] = '\0';
@@ -286,10 +305,9 @@ find_script_folder(const char *path, const char *name, char *folder)
 	if (!is_folder_name(utf8) ||
 	    name_folder(utf8, folder, SCRIPT_FOLDER + 1) == -1)
 		goto bad;
-	if (has_folder(path, folder))
-		return 1;
-	if (strncasecmp(utf8, "INBOX.", prefix) != 0)
-		return 0;
+	if ((r = has_folder(path, folder)) != 0 ||
+	    strncasecmp(utf8, "INBOX.", prefix) != 0)
+		return r;
 	if (!is_folder_name(utf8 + prefix) || name_folder(utf8 + prefix,
 	    folder, SCRIPT_FOLDER + 1) == -1)
 		goto bad;
@@ -405,6 +423,9 @@ maildir_undo(struct delivery *d)
 	struct maildir *m = d->state;
 	const char *path = m->named ? m->new : m->tmp;
 
+	/* Another copy of this recipient's may fail when this one is done. */
+	if (m->named && m->dir == 0)
+		m->dir = open(d->rcpt->mailbox.path, DIR_FLAGS);
 	/* One that a reader has moved to cur/ already is out of reach. */
 	if (m->named || d->fd != -1) {
 		if (unlinkat(m->dir, path, 0) == 0) {
@@ -514,8 +535,9 @@ maildir_sync(struct delivery *d, const struct step_args *a)
 	char path[FOLDER_PATH];
 	int r = 0;
 
+	/* Where that cannot be had, each has its own sync from here on. */
 	if (a->carries && os_touch(d->fd) == -1)
-		return maildir_fail(d, "futimens", m->new);
+		d->volume->policy = SYNC_AGAIN;
 	if (d->volume->policy != SYNC_JOURNAL) {
 		part_path(m->folder, final_part(m), path);
 		if ((r = os_sync_dir(m->dir, path, false)) == -1)

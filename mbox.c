@@ -203,7 +203,7 @@ assume_directory(struct delivery *d)
  * The mailbox.
  */
 
-/* Is it a mailbox that may be written to?  The attacks: links, pipes. */
+/* May it be written to?  Others may have put a link or a pipe there. */
 static int
 examine(struct delivery *d, const struct stat *st)
 {
@@ -396,7 +396,7 @@ is_orphan(const char *path, const struct config *cfg)
 static bool
 lock_is(const struct dotlock *lock, const struct stat *st)
 {
-	/* An inode that is freed is the next lock's: it is too little. */
+	/* The next lock may get the number of an inode that was freed. */
 	return lock->ino == st->st_ino &&
 	    timespeccmp(&lock->mtime, &st->st_mtim, ==);
 }
@@ -532,8 +532,10 @@ lock_create(struct delivery *d, const char *path)
 	save = errno;
 	(void)unlink(aside);
 	/* By its own name: some file systems number each name for itself. */
-	if (r == 0 && (r = lstat(path, &st)) == -1)
+	if (r == 0 && (r = lstat(path, &st)) == -1) {
 		save = errno;
+		(void)unlink(path);
+	}
 	if (r == 0) {
 		m->lock = (struct dotlock){ st.st_ino, st.st_mtim };
 		m->dotlocked = true;
@@ -586,9 +588,7 @@ lock_is_ours(const struct delivery *d, const char *path)
 	struct stat st;
 	struct text t;
 
-	if (lstat(path, &st) == -1)
-		return false;
-	if (lock_is(&m->lock, &st))
+	if (lstat(path, &st) == 0 && lock_is(&m->lock, &st))
 		return true;
 	text_init(&t, ours, sizeof(ours));
 	lock_text(d->cfg, &t);
@@ -690,7 +690,7 @@ find_missing(const struct delivery *d, const char **missing)
 
 	if (m->end > 0 && (n = pread(d->fd, last + (m->end == 1),
 	    (size_t)(m->end - from), from)) != m->end - from) {
-		/* Somebody cuts it, and has no lock. */
+		/* Somebody who has no lock has cut it meanwhile. */
 		if (n != -1)
 			errno = EIO;
 		return -1;
@@ -914,7 +914,7 @@ mbox_room(struct delivery *d, const struct step_args *a)
 	    &d->failure);
 }
 
-/* May a dotlock be made, if there is to be one?  In a lock's own place. */
+/* May a dotlock be made beside the mailbox, if -k wants one? */
 static int
 check_dotlock(struct delivery *d)
 {
@@ -923,7 +923,7 @@ check_dotlock(struct delivery *d)
 	if (!uses_dotlocks(d->cfg))
 		return 0;
 	lock_path(d, "", path);
-	/* Every path is absolute. */
+	/* Its directory: the path is absolute, so there is a slash. */
 	path[strrchr(path, '/') - path + 1] = '\0';
 	if (assume_directory(d) == -1 || faccessat(AT_FDCWD, path,
 	    W_OK | X_OK, AT_EACCESS) == -1)

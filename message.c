@@ -40,7 +40,7 @@ message_free(struct message *m)
 }
 
 static int
-grow(struct message *m, size_t need)
+message_grow(struct message *m, size_t need)
 {
 	size_t room = m->room > 0 ? m->room : 16384;
 	char *mem;
@@ -111,7 +111,7 @@ message_append(struct message *m, const char *dir, const char *buf,
 	if (n > len)
 		n = len;
 	if (n > 0) {
-		if (grow(m, m->len + n) == -1)
+		if (message_grow(m, m->len + n) == -1)
 			return failure_errno(f, "reallocarray", "message");
 		memcpy(m->mem + m->len, buf, n);
 		m->len += n;

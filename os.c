@@ -81,8 +81,8 @@ copy_by_hand(int from, off_t offset, int to, uint64_t len, uint64_t *written)
 	ssize_t n;
 
 	while (len > 0) {
-		n = pread(from, buf, len < sizeof(buf) ? (size_t)len : sizeof(buf),
-		    offset);
+		n = pread(from, buf, len < sizeof(buf) ? (size_t)len :
+		    sizeof(buf), offset);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == 0)
@@ -198,7 +198,7 @@ sync_policy(int fd, dev_t dev)
 #endif
 }
 
-/* Where the kernel cannot do it for a part of a file, it syncs all of it. */
+/* Where the kernel cannot wait for a write-out, the whole file is synced. */
 int
 os_write_out(int fd, bool wait)
 {
@@ -224,9 +224,9 @@ stat_of_statx(struct stat *st, const struct statx *sx)
 	st->st_gid = sx->stx_gid;
 	st->st_size = (off_t)sx->stx_size;
 	st->st_atim.tv_sec = (time_t)sx->stx_atime.tv_sec;
-	st->st_atim.tv_nsec = sx->stx_atime.tv_nsec;
+	st->st_atim.tv_nsec = (long)sx->stx_atime.tv_nsec;
 	st->st_mtim.tv_sec = (time_t)sx->stx_mtime.tv_sec;
-	st->st_mtim.tv_nsec = sx->stx_mtime.tv_nsec;
+	st->st_mtim.tv_nsec = (long)sx->stx_mtime.tv_nsec;
 }
 #endif
 
@@ -354,7 +354,7 @@ os_volume(struct volumes *vs, int fd, dev_t dev)
 	for (v = vs->v; v < vs->v + vs->n; v++)
 		if (v->dev == dev)
 			return v;
-	/* More than anybody has: the last place is for all others. */
+	/* Of more than there is room for, all others share the last place. */
 	if (vs->n == VOLUMES) {
 		v--;
 		v->policy = SYNC_AGAIN;
@@ -557,7 +557,7 @@ os_make_dirs(const char *path, size_t fixed, bool last)
 		return -1;
 	}
 	for (i = fixed + 1; i <= len; i++) {
-		/* No name before a slash: it is what was before that. */
+		/* Of several slashes in a row only the first ends a name. */
 		if ((path[i] != '/' && (path[i] != '\0' || !last)) ||
 		    path[i - 1] == '/')
 			continue;
@@ -593,8 +593,8 @@ os_may_make(const char *path, size_t fixed)
 #ifdef __linux__
 
 /*
- * Root's, that a program which does TLS, and lmtpd behind it, may want: keys
- * and mailboxes that are others', becoming somebody, a jail, locked memory.
+ * Capabilities that a program which does TLS, and lmtpd behind it, may want:
+ * keys and mailboxes of others, becoming somebody, a jail, locked memory.
  */
 #define CAP_BIT(cap)	((uint64_t)1 << (cap))
 #define WANTED		(CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_DAC_OVERRIDE) | \

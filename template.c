@@ -140,7 +140,7 @@ template_expand(const char *template, const struct expansion *e, char *path,
 				return -1;
 			if (home || s[1] == 'h')
 				*fixed = len;
-			/* It counts bytes of the path, where %% is one. */
+			/* *fixed counts bytes of the path, where %% is one. */
 			else if (s[1] == '%' && s < template + own)
 				(*fixed)--;
 			continue;

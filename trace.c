@@ -18,8 +18,9 @@ trace_init(struct tracer *t)
 }
 
 /*
- * Only the file's name is in other people's hands, and has all of random:
- * what it is made of must not be guessed.
+ * A file's name has all of the random bits, as others must not guess it and
+ * put something in its way; an id, which the client and the log see, tells
+ * only half of them.
  */
 void
 trace_names(struct tracer *tr, const struct config *cfg, char *id,
@@ -172,7 +173,7 @@ log_mailbox(struct log_line *l, const struct config *cfg,
 	log_add(l, "mailbox", value);
 }
 
-/* "used/limit" in bytes, and in messages where those are limited. */
+/* Where there is a limit. */
 static void
 log_quota(struct log_line *l, const struct usage *u)
 {
@@ -234,7 +235,7 @@ trace_log(const struct config *cfg, const struct envelope *env,
 		log_add(&l, "sieve", r->sieve);
 	if (r->mailbox.path != NULL)
 		log_mailbox(&l, cfg, &r->mailbox);
-	for (i = 0; i < n && reason == NULL; i++)
+	for (i = 0; d != NULL && i < n && reason == NULL; i++)
 		if (d[i].file != NULL)
 			log_add(&l, "file", d[i].file);
 	log_path(&l, "from", env->sender);
@@ -243,8 +244,9 @@ trace_log(const struct config *cfg, const struct envelope *env,
 	if (env->msgid[0] != '\0')
 		log_add(&l, "msgid", env->msgid);
 	if (d != NULL) {
-		log_number(&l, "size", reason == NULL ? d->size :
-		    d->message->size);
+		/* Where nothing is stored it is that of what came. */
+		log_number(&l, "size", reason == NULL && d->size > 0 ?
+		    d->size : d->message->size);
 		log_quota(&l, &d->usage);
 	}
 	log_delay(&l, &env->begun);

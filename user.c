@@ -87,7 +87,7 @@ lookup_names(struct lookup *l)
 	lookup_add(l, local, l->user, true, l->user < all);
 }
 
-/* Those that a path may hold, if it holds any. */
+/* The domain's forms; for a path only those that may be a part of one. */
 static void
 lookup_domains(struct lookup *l, bool in_path,
     char forms[2][COMMAND_MAX + 1])
@@ -126,7 +126,7 @@ lookup_found(struct lookup *l, size_t i, const char *name, struct failure *f)
 
 /* A buffer, twice as large if err says that it was too small.  0 or -1. */
 static int
-grow(char **buf, size_t *size, int err)
+buffer_grow(char **buf, size_t *size, int err)
 {
 	char *p;
 
@@ -152,7 +152,7 @@ passwd_get(const char *name, uid_t uid, struct passwd *pw, char **buf)
 
 	*buf = NULL;
 	do {
-		if (grow(buf, &size, err) == -1)
+		if (buffer_grow(buf, &size, err) == -1)
 			return -1;
 		err = name != NULL ?
 		    getpwnam_r(name, pw, *buf, size, &found) :
@@ -171,7 +171,7 @@ group_get(const char *name, gid_t *gid)
 	int err = 0;
 
 	do {
-		if (grow(&buf, &size, err) == -1) {
+		if (buffer_grow(&buf, &size, err) == -1) {
 			free(buf);
 			return -1;
 		}
@@ -222,6 +222,26 @@ try_passwd(struct lookup *l, size_t i, const char *name, struct mailbox *mb,
 	return r;
 }
 
+/*
+ * Where /etc/passwd cannot be opened glibc asks the next source, which may
+ * know nobody: that is no answer.  0, or -1 and the failure.
+ */
+static int
+passwd_is_there(struct failure *f)
+{
+	static const char path[] = "/etc/passwd";
+	int fd, r = 0;
+	char c;
+
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
+		r = errno == ENOENT ? 0 : directory_failed(f, "open", path);
+	else if (read(fd, &c, 1) == -1)
+		r = directory_failed(f, "read", path);
+	if (fd != -1)
+		close(fd);
+	return r;
+}
+
 /* The names, and then as directories have them that qualify theirs. */
 static int
 find_passwd(struct lookup *l, struct mailbox *mb, struct failure *f)
@@ -242,7 +262,7 @@ find_passwd(struct lookup *l, struct mailbox *mb, struct failure *f)
 			if (r == 1)
 				l->domain = l->domains[k];
 		}
-	return r;
+	return r == 0 ? passwd_is_there(f) : r;
 }
 
 static int
@@ -267,7 +287,7 @@ path_check(const struct lookup *l, const char *name, const char *path,
 	const char *template = l->cfg->template;
 	bool u = template_has(template, 'u');
 
-	/* All are safe but those that the system or a line has otherwise. */
+	/* Names of the address were looked at; a directory may have others. */
 	if ((u || template_has(template, 'n')) && !name_is_safe(name))
 		return failure_set(f, &reply_wrong_setup,
 		    "user %s has a name that no mailbox can have", name);
@@ -485,8 +505,8 @@ dir_check_way(const char *path, size_t fixed, uid_t owner, struct failure *f)
 }
 
 /*
- * What a user's link leads to is not to be told from that there is nothing:
- * the eyes are root's.  Is there such a link before the way ends?
+ * Is there a link of a user's before the way ends?  Then nobody may learn
+ * whether there is anything behind it: root sees what that user may not.
  */
 static bool
 dir_has_link(const char *path, size_t fixed)
@@ -503,7 +523,7 @@ dir_has_link(const char *path, size_t fixed)
 	return false;
 }
 
-/* dir_owner, with the eyes of root or without. */
+/* Is there a mailbox, and whose?  1, 0 or -1, of which see dir_has_link. */
 static int
 dir_look(const struct lookup *l, const char *path, size_t fixed,
     struct identity *id, struct failure *f)
@@ -578,13 +598,16 @@ scan_keep(struct scan *s, const char *wrong)
 
 	if (s->match.line == NULL)
 		return 0;
-	if ((copy = strndup(s->match.line, s->match.len)) == NULL)
+	copy = strndup(s->match.line, s->match.len);
+	/* It lies in a block that the next one overwrites. */
+	s->match.line = NULL;
+	if (copy == NULL)
 		return -1;
 	free(s->line);
 	s->line = copy;
 	s->number = s->match.lines;
 	s->wrong = wrong;
-	return 0;
+	return 1;
 }
 
 /* A line that has no LF within the block, or in the file. */
@@ -597,7 +620,7 @@ scan_part(struct scan *s, const char *line, size_t len, const char *wrong)
 	s->match.line = rank < s->match.best ? line : NULL;
 	s->match.len = len;
 	s->match.best = rank;
-	return scan_keep(s, wrong);
+	return scan_keep(s, wrong) == -1 ? -1 : 0;
 }
 
 /* The whole lines of a block.  How many bytes these are, or -1 and errno. */
@@ -605,13 +628,14 @@ static ssize_t
 scan_lines(struct scan *s, const char *buf, size_t len)
 {
 	size_t i = 0;
+	int r;
 
 	do {
 		i += parse_passwd_lines(buf + i, len - i, &s->keys,
 		    &s->match);
-		if (scan_keep(s, NULL) == -1)
+		if ((r = scan_keep(s, NULL)) == -1)
 			return -1;
-	} while (s->match.line != NULL && s->match.best > 0);
+	} while (r == 1 && s->match.best > 0);
 	return (ssize_t)i;
 }
 
@@ -879,7 +903,7 @@ mailbox_set_identity(struct lookup *l, struct mailbox *mb, struct failure *f)
 		mb->id.gid = cfg->gid;
 		return 0;
 	}
-	/* To setresuid(2) it means «as it is»: root. */
+	/* To setresuid(2) it means «as it is», and that is root. */
 	if (mb->id.uid == (uid_t)-1 || mb->id.gid == (gid_t)-1)
 		return failure_set(f, &reply_wrong_setup,
 		    "user %s has an id that is none", name);
@@ -933,7 +957,7 @@ mailbox_set(struct lookup *l, struct mailbox *mb, struct failure *f)
 		return -1;
 	mb->name = l->name;
 	l->name = NULL;
-	/* A thousand long ones would be much to keep for nothing. */
+	/* One too long for a folder is not kept: there may be a thousand. */
 	split = l->name_split && l->cfg->folders &&
 	    strlen(local + l->user + 1) < FOLDER_BYTES;
 	if (split && (mb->detail = strdup(local + l->user + 1)) == NULL)

@@ -1,6 +1,6 @@
 /*
  * The bytes of a message: any split gives the same; what was stuffed comes
- * back; in a mbox no line is left that a reader would take for a From_ line.
+ * back; in an mbox no line is left that a reader would take for a From_ line.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -92,7 +92,8 @@ command(const char *in, size_t len)
 static void
 passwd(char *in, size_t len)
 {
-	char *file = memchr(in, '\n', len), *domain, *line, *lf, *end = in + len;
+	char *file = memchr(in, '\n', len), *end = in + len;
+	char *domain, *line, *lf;
 	char utf8[4096];
 	struct passwd_keys k = { .n = 1 };
 	struct passwd_match m = { .best = 2 };

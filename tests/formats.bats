@@ -367,3 +367,34 @@ open(sys.argv[2], "wb").write(text)' "$n" "$D/text"
     done
   done
 }
+
+@test "both formats: -o brings one copy, and the others are answered as it is" {
+  for format in maildir mbox; do
+    each "$format" -o
+    say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<b>' 'RCPT TO:<a+x@y>' \
+      'RCPT TO:<A>' DATA x . 'MAIL FROM:<>' 'RCPT TO:<a>' DATA y . QUIT
+    codes 220 250 250 250 250 250 250 354 250 250 250 250 250 250 354 250 221
+    (($(messages a) == 2))
+    (($(messages b) == 1))
+    (($(grep -c 'status=delivered' "$D/log") == 5))
+    # The id is that of the copy.
+    [[ $(printf '%s\n' "${REPLIES[@]}" | grep -o 'id=.*' | sort | uniq -c |
+      awk '{ print $1 }' | sort | paste -sd ' ') == '1 1 3' ]] || fail
+    each "$format" -o
+    mkfifo "$D/m/a"
+    say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<b>' 'RCPT TO:<a>' DATA x . QUIT
+    codes 220 250 250 250 250 250 354 '451 4.2.0' 250 '451 4.2.0' 221
+    logged 'to=<a> status=deferred .*reason="the copy of an earlier recipient failed"'
+  done
+}
+
+@test "-o: another folder is another copy, another's mailbox too" {
+  each maildir -o -f
+  mkdir -p "$D/m/a/"{cur,new,tmp} "$D/m/a/.f/"{cur,new,tmp}
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<a+f>' 'RCPT TO:<a+F>' \
+    'RCPT TO:<a+none>' 'RCPT TO:<b>' DATA x . QUIT
+  codes 220 250 250 250 250 250 250 250 354 250 250 250 250 250 221
+  (($(count a) == 1))
+  (($(count a/.f) == 1))
+  (($(count b) == 1))
+}

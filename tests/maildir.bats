@@ -148,3 +148,38 @@ large() {
   codes 220 250 250 250 354 '552 5.3.4' 221
   (($(count a) == 0))
 }
+
+@test "-F: a folder that is missing is made, as Maildir++ has them" {
+  also -F
+  send a+new.er x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  [[ $(stat -c %a "$D/m/a/.new.er" "$D/m/a/.new.er/"{cur,new,tmp}) == $'700\n700\n700\n700' ]]
+  [[ $(stat -c %a:%s "$D/m/a/.new.er/maildirfolder") == 600:0 ]]
+  (($(count a/.new.er) == 1))
+  # One that differs in case is that one; another's name is UTF-7 on the disk.
+  send a+NEW.er x
+  send a+grün x
+  (($(count a/.new.er) == 2))
+  (($(count 'a/.gr&APw-n') == 1))
+  # These cannot be a folder's: the inbox.
+  send a+.x y
+  send a+x..y y
+  send a+x. y
+  send "a+$(printf '%0220d' 0)" y
+  (($(count a) + $(find "$D/m/a" -path '*/.0*/new/*' | wc -l) == 4))
+  [[ $(cd "$D/m/a" && echo .[!.]* | tr ' ' '\n' | grep -v '^\.0' | paste -sd ' ') == '.gr&APw-n .new.er' ]] ||
+    fail "$(ls -A "$D/m/a")"
+}
+
+@test "-F: -c makes nothing; a folder that cannot be made is 451" {
+  also -F
+  send a x
+  [[ $("$LMTPD" -c "${OPTIONS[@]}" a+new | cut -f 2) == ok ]]
+  [[ ! -e $D/m/a/.new ]]
+  chmod 500 "$D/m/a"
+  [[ $("$LMTPD" -c "${OPTIONS[@]}" a+new 2>/dev/null | cut -f 2) == '451 4.3.0'* ]]
+  send a+new x
+  chmod 700 "$D/m/a"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  [[ ! -e $D/m/a/.new ]]
+}

@@ -186,3 +186,69 @@ waits() {
   codes 220 250 250 250 354 250 221
   rm "$D/m/a.lock"
 }
+
+# instance: this boot and pid namespace, as a dotlock's third line has it.
+instance() {
+  printf '%s %s' "$(</proc/sys/kernel/random/boot_id)" \
+    "$(stat -Lc %i /proc/self/ns/pid)"
+}
+
+@test "a dotlock's third line is our boot and pid namespace" {
+  also -k dotlock
+  slowly fsync,fdatasync
+  await test -s "$D/m/a.lock"
+  [[ $(sed -n 3p "$D/m/a.lock") == "$(instance)" ]] || fail "$(cat "$D/m/a.lock")"
+  (($(wc -l <"$D/m/a.lock") == 3))
+  finished
+}
+
+@test "a pid says nothing where boot or namespace is another" {
+  local dead=999999999
+  for lock in "$dead\n$(uname -n)\nanother 1\n" "$dead\n$(uname -n)\n" \
+    "$dead\nanother.example\n$(instance)\n" "$$\n$(uname -n)\n$(instance)\n"; do
+    printf %b "$lock" >"$D/m/a.lock"
+    waits 0.1
+  done
+}
+
+@test "a lock of our own pid was left by one that is dead" {
+  # shellcheck disable=SC2016 # it is for the inner shell
+  printf '#!/bin/sh\nprintf "%%s\\n%s\\n%s\\n" "$$" >%s\nexec %s "$@"\n' \
+    "$(uname -n)" "$(instance)" "$D/m/a.lock" "$LMTPD" >"$D/own"
+  chmod 755 "$D/own"
+  LMTPD=$D/own
+  send a x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  logged "broke the stale lock $D/m/a.lock"
+}
+
+@test "a stale lock that is a pipe, a link or a directory is broken too" {
+  local kind
+  mkfifo "$D/m/pipe.lock"
+  ln -s nowhere "$D/m/link.lock"
+  mkdir "$D/m/dir.lock"
+  touch -h -d '6 minutes ago' "$D/m/"{pipe,link,dir}.lock
+  for kind in pipe link dir; do
+    printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' "RCPT TO:<$kind>" DATA x . QUIT >"$D/in.$kind"
+    "$LMTPD" -e "${OPTIONS[@]}" <"$D/in.$kind" >"$D/out.$kind" 2>"$D/log.$kind" 3>&- &
+  done
+  wait
+  for kind in pipe link dir; do
+    hold "$D/out.$kind"
+    codes 220 250 250 250 354 '250 2.1.5' 221
+    grep -q "broke the stale lock $D/m/$kind.lock" "$D/log.$kind" ||
+      fail "$(cat "$D/log.$kind")"
+  done
+}
+
+@test "a name that would be the lock of another, and one as long as can be" {
+  local name
+  name=$(printf '%0200d' 0)
+  also -k dotlock
+  send "$name" x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  [[ $("$LMTPD" -c "${OPTIONS[@]}" "$name" | cut -f 2) == ok ]]
+  send a.lock x
+  codes 220 250 250 '550 5.1.3' 503 500 500 221
+  [[ $("$LMTPD" -c "${OPTIONS[@]}" a.lock 2>/dev/null | cut -f 2) == '550 5.1.3'* ]]
+}

@@ -153,7 +153,7 @@ maildir() {
   codes 220 250 250 250 354 '452 4.2.2' 221
 }
 
-@test "a mbox of the wrong kind is not called full" {
+@test "an mbox of the wrong kind is not called full" {
   with -Q -q 3000 -U any -d "mbox:$D/m/%n"
   mkdir "$D/m/a"
   send a x
@@ -258,4 +258,55 @@ maildir() {
     logged "reason=.*$part.*Permission denied"
     [[ ! -e $D/m/a/maildirsize ]]
   done
+}
+
+@test "folders that are links are not followed: the Maildir is counted once" {
+  maildir a
+  maildir other
+  maildir a/.real
+  printf 12345 >"$D/m/a/cur/1"
+  printf 12345 >"$D/m/a/.real/cur/1"
+  printf 12345 >"$D/m/other/cur/1"
+  ln -s . "$D/m/a/.self"
+  ln -s ../other "$D/m/a/.other"
+  also -q 1000
+  send a 123456789
+  same "$D/m/a/maildirsize" '1000S\n10 2\n10 1\n'
+}
+
+@test "a maildirsize whose last line is torn is counted anew" {
+  maildir a
+  printf 12345 >"$D/m/a/cur/1"
+  printf '10240S\n100 1' >"$D/m/a/maildirsize"
+  send a 123456789
+  codes 220 250 250 250 354 250 221
+  same "$D/m/a/maildirsize" '10240S\n5 1\n10 1\n'
+}
+
+@test "a maildirsize whose time is ahead of the clock is old" {
+  maildir a
+  printf '20S\n20 1\n' >"$D/m/a/maildirsize"
+  touch -d 2037-01-01 "$D/m/a/maildirsize"
+  send a 123456789
+  codes 220 250 250 250 354 250 221
+  same "$D/m/a/maildirsize" '20S\n0 0\n10 1\n'
+}
+
+@test "quota= in the log is what is used afterwards, and the limit" {
+  send a x
+  unlogged 'quota='
+  also -q 100
+  send a 123456789
+  logged ' size=10 quota=12/100 '
+  send a "$(printf '%0100d' 0)"
+  logged ' status=deferred .*quota=12/100 '
+  with -U any -d "maildir:$D/m/%n" -x none -q 100,5
+  send a x
+  logged ' quota=14/100,3/5 '
+  with -U any -d "maildir:$D/m/%n" -x none -q 0,5
+  send a x
+  logged ' quota=16/-,4/5 '
+  with -U any -d "mbox:$D/m/%n" -x none -q 1K
+  send b x
+  logged " quota=$(stat -c %s "$D/m/b")/1024 "
 }

@@ -101,7 +101,7 @@ static const struct {
 	    "reject one\n\ntwo" },
 	{ AT, "require [\"reject\", \"encoded-character\"]; reject "
 	    "\"a${hex:01 7f ff 09}b${unicode:e9}\";",
-	    "reject a???\011b\303\251" },
+	    "reject a??? b\303\251" },
 	{ AT, "require \"reject\"; discard; reject \"no\"; discard;",
 	    "reject no" },
 	{ AT, "require \"reject\"; reject \"no\"; reject \"yes\";",
