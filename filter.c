@@ -133,6 +133,7 @@ struct child {
 	struct script		*included;
 	size_t			 nincluded;
 	char			 directory[PATH_MAX];
+	char			 address[sizeof(((struct envelope *)0)->peer)];
 };
 
 static void
@@ -248,6 +249,20 @@ zone_minutes(time_t now)
 	return localtime_r(&now, &tm) == NULL ? 0 : (int)(tm.tm_gmtoff / 60);
 }
 
+/* The client's address, which Received has in brackets; NULL for none. */
+static const char *
+child_address(struct child *c)
+{
+	const char *peer = c->env->peer;
+
+	if (peer[0] == '\0')
+		return NULL;
+	peer += strncmp(peer, "[IPv6:", 6) == 0 ? 6 : 1;
+	strlcpy(c->address, peer, sizeof(c->address));
+	c->address[strcspn(c->address, "]")] = '\0';
+	return c->address;
+}
+
 /* The message as it will be stored, or as much as there is in memory. */
 static void
 child_view(struct child *c, struct sieve_view *v)
@@ -273,7 +288,7 @@ child_view(struct child *c, struct sieve_view *v)
 	v->recipient = c->d->rcpt->address;
 	v->delimiters = cfg->delimiters;
 	v->host = cfg->host;
-	v->remote_ip = c->env->peer[0] != '\0' ? c->env->peer : NULL;
+	v->remote_ip = child_address(c);
 	v->remote_host = c->env->lhlo;
 	v->version = VERSION;
 	clock_gettime(CLOCK_REALTIME, &v->now);

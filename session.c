@@ -343,7 +343,8 @@ cmd_mail(struct session *s, char *args)
 	if (p.has_size && (p.size == UINT64_MAX ||
 	    (s->cfg->maxsize > 0 && p.size > s->cfg->maxsize)))
 		return &too_large;
-	if (!env->knows_peer && (s->cfg->trace & TRACE_RECEIVED) != 0) {
+	if (!env->knows_peer && ((s->cfg->trace & TRACE_RECEIVED) != 0 ||
+	    s->cfg->scripts != NULL)) {
 		client_peer(&s->client, env->peer, sizeof(env->peer));
 		env->knows_peer = true;
 	}

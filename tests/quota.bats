@@ -310,3 +310,27 @@ maildir() {
   send b x
   logged " quota=$(stat -c %s "$D/m/b")/1024 "
 }
+
+@test "a maildirsize that cannot be written is none, and mail goes on" {
+  local n hit=0
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' QUIT >"$D/in"
+  also -q 1K
+  for n in 1 2 3; do
+    rm -rf "$D/m/a"
+    maildir a
+    strace -qq -o "$D/calls" -e "inject=write:error=ENOSPC:when=$n" \
+      "$LMTPD" "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>/dev/null
+    [[ -z $(ls -A "$D/m/a/tmp") ]]
+    # Another one failed.
+    ! grep -q '^write(1.*INJECTED' "$D/calls" || continue
+    if ! grep -q INJECTED "$D/calls" || [[ -e $D/m/a/maildirsize ]]; then
+      same "$D/m/a/maildirsize" '1024S\n0 0\n'
+      continue
+    fi
+    hold "$D/out"
+    codes 220 250 250 250 221
+    ((++hit))
+  done
+  ((hit == 1))
+}

@@ -553,3 +553,111 @@ spoiled() {
   (($(find "$D/m/a" -path '*/new/*' | wc -l) == 180))
   (($(count b) == 1))
 }
+
+@test "the size that a script sees is that of what is stored, with CRLF" {
+  local want
+  with -U any -d "maildir:$D/m/%n" -S "$D/s/%n"
+  # A field that is dropped, a line that is added, and the trace headers.
+  for text in 'Return-Path: <other>' 'no field'; do
+    script a 'keep;'
+    send a "$text" 'Subject: x' '' y
+    [[ $(only a) =~ ,W=([0-9]+)$ ]]
+    want=${BASH_REMATCH[1]}
+    rm "$(only a)"
+    script a 'require ["fileinto", "mailbox"];' \
+      "if allof(size :over $((want - 1)), not size :over $want) { fileinto :create \"exact\"; }"
+    send a "$text" 'Subject: x' '' y
+    stored
+    holds .exact/new
+    rm -r "$D/m/a/.exact"
+  done
+}
+
+@test "the environment: zone, address and version" {
+  script a 'require ["date", "environment", "imap4flags"];' \
+    'if currentdate :is "zone" "+0530" { addflag "\\Seen"; }' \
+    'if environment :is "remote-ip" "192.0.2.7" { addflag "\\Draft"; }' \
+    'if environment :is "remote-ip" "2001:db8::7" { addflag "\\Answered"; }' \
+    "if environment :is \"version\" \"$("$LMTPD" -V | cut -d ' ' -f 2-)\" { addflag \"\\\\Flagged\"; }"
+  also -p TCPREMOTEIP
+  TZ=XYZ-5:30 TCPREMOTEIP=192.0.2.7 send a x
+  stored
+  # With Received too.
+  with -U any -d "maildir:$D/m/%n" -S "$D/s/%n" -p TCPREMOTEIP
+  TZ=UTC TCPREMOTEIP=2001:db8::7 send a x
+  stored
+  TZ=UTC send a x
+  stored
+  holds cur:2,DFS cur:2,FR cur:2,F
+}
+
+@test "include: 64 scripts at most" {
+  local i
+  script a 'require "include";'
+  for i in {1..64}; do
+    echo '# nothing' >"$D/s/p$i.sieve"
+    echo "include \"p$i\";" >>"$D/s/a"
+  done
+  send a x
+  stored
+  cp "$D/s/p1.sieve" "$D/s/p65.sieve"
+  echo 'include "p65";' >>"$D/s/a"
+  send a x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  logged "sieve=\"$D/s/a:66:[0-9]+: error: "
+}
+
+# troubled INJECTION...: a message for a, whose script discards, while calls of
+# the process or its child fail so.
+troubled() {
+  local each=("${@/#/--inject=}")
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  script a 'discard;'
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x . QUIT >"$D/in"
+  strace -f -qq -o "$D/calls" "${each[@]}" "$LMTPD" -e -H test.example \
+    "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>"$D/log" 3>&-
+  hold "$D/out"
+  grep -Eq 'INJECTED|DELAYED|killed by SIGKILL' "$D/calls" || fail "$(cat "$D/calls")"
+}
+
+@test "a child that cannot be made is 451 4.3.0" {
+  troubled pipe2:error=EMFILE
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged "reason=\"pipe2 for $D/s/a: Too many open files"
+  troubled fork,clone,clone3,vfork:error=EAGAIN
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged "reason=\"fork for $D/s/a: Resource temporarily unavailable"
+  nothing
+}
+
+@test "a child that dies, fails or hangs is an error of the script" {
+  troubled dup2,dup3:signal=SIGKILL
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  logged "sieve=\"$D/s/a: error: its child died or took too long"
+  troubled dup2,dup3:error=EBADF
+  logged "sieve=\"$D/s/a: error: its child died or took too long"
+  troubled dup2,dup3:delay_enter=3000000
+  logged "sieve=\"$D/s/a: error: its child died or took too long"
+  logged ' delay=2\.'
+  holds new new new
+}
+
+@test "SIGTERM while a script runs: 451, and 421" {
+  local begun=$SECONDS
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  script a 'discard;'
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x . NOOP >"$D/in"
+  strace -D -f -qq -o "$D/calls" --inject=dup2,dup3:delay_enter=1500000 "$LMTPD" \
+    -e -H test.example "${OPTIONS[@]}" < <(cat "$D/in"; sleep 4) >"$D/out" 2>"$D/log" 3>&- &
+  SESSION=$!
+  await eval 'grep -q dup "$D/calls" || [[ -e /proc/$SESSION/task/$SESSION/children &&
+    -n $(cat /proc/$SESSION/task/$SESSION/children) ]]'
+  sleep 0.2
+  kill "$SESSION"
+  wait "$SESSION"
+  SESSION=
+  hold "$D/out"
+  codes 220 250 250 250 354 '451 4.3.0' '421 4.3.2'
+  ((SECONDS - begun < 3))
+  nothing
+}
