@@ -2,7 +2,6 @@
  * The bytes of a message: DATA and BDAT decoded, what is dropped and quoted
  * when it is stored, and what its header says.  Pure, as parse.c is.
  */
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -420,13 +419,15 @@ header_received_id(const char *msg, size_t len, char *id, size_t size)
 	size_t n;
 	const char *s = header_find(msg, len, "Received", &n), *end, *word;
 	bool next = false, name = false;
+	struct text t;
 
 	id[0] = '\0';
 	if (s == NULL)
 		return;
 	for (end = s + n; (word = field_word(&s, end, &n)) != NULL; ) {
 		if (next) {
-			snprintf(id, size, "%.*s", (int)n, word);
+			text_init(&t, id, size);
+			text_bytes(&t, word, n);
 			return;
 		}
 		/* A client may say that it is called id. */

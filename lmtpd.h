@@ -344,7 +344,9 @@ void	 header_received_id(const char *msg, size_t len, char *id,
 	    size_t size);
 
 /*
- * text.c: text in a buffer of fixed size, with its NUL; the rest is cut.
+ * text.c: text in a buffer of fixed size, with its NUL; the rest is cut.  A
+ * string alone is copied by strlcpy(3); where a caller says the format, as to
+ * the log, it is vsnprintf(3)'s.
  */
 struct text {
 	char	*buf;

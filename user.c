@@ -9,7 +9,6 @@
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -247,6 +246,7 @@ static int
 find_passwd(struct lookup *l, struct mailbox *mb, struct failure *f)
 {
 	char name[NAME_BYTES + 1 + NAME_BYTES + 1];
+	struct text t;
 	size_t i, k;
 	int r = 0;
 
@@ -256,8 +256,8 @@ find_passwd(struct lookup *l, struct mailbox *mb, struct failure *f)
 		for (k = 0; r == 0 && k < l->ndomains; k++) {
 			if (strlen(l->domains[k]) > NAME_BYTES)
 				continue;
-			snprintf(name, sizeof(name), "%s@%s", l->names[i],
-			    l->domains[k]);
+			text_init(&t, name, sizeof(name));
+			text_add(&t, l->names[i], "@", l->domains[k], NULL);
 			r = try_passwd(l, i, name, mb, f);
 			if (r == 1)
 				l->domain = l->domains[k];
