@@ -60,7 +60,7 @@ owned() {
     with -U passwd -d "mbox:$D/$path/%n"
     send games x
     codes 220 250 250 250 354 '250 2.1.5' 221
-    logged "mailbox=mbox:$D/(m|100%n)/games"
+    logged "mailbox=mbox:$D/(sub/../)?(m|100%n)/games"
     owned "$D/$path/games" "games:$(id -gn games):600"
     rm "$D/$path/games"
   done
