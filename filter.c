@@ -166,26 +166,6 @@ child_fail(const struct child *c, const struct sieve_error *e)
 	child_write(&r, buf);
 }
 
-/* Does the name lead to nothing but what is below the directory? */
-static bool
-include_is_safe(const char *name)
-{
-	char part[NAME_BYTES + 1];
-	size_t len;
-
-	for (;; name += len + 1) {
-		len = strcspn(name, "/");
-		if (len > NAME_BYTES)
-			return false;
-		memcpy(part, name, len);
-		part[len] = '\0';
-		if (!name_is_safe(part))
-			return false;
-		if (name[len] == '\0')
-			return true;
-	}
-}
-
 /* A script that another one includes, from the directory of that one. */
 static const char *
 child_include(void *arg, const char *name, size_t *len)
@@ -195,7 +175,7 @@ child_include(void *arg, const char *name, size_t *len)
 	const char *wrong;
 	struct text t;
 
-	if (!include_is_safe(name) || c->nincluded == INCLUDES)
+	if (!name_is_safe(name) || c->nincluded == INCLUDES)
 		return NULL;
 	if (c->included == NULL &&
 	    (c->included = calloc(INCLUDES, sizeof(*s))) == NULL)
@@ -298,7 +278,7 @@ child_view(struct child *c, struct sieve_view *v)
 }
 
 static void
-child_answer(const struct child *c, const struct sieve_result *result)
+child_answer(const struct sieve_result *result)
 {
 	const struct sieve_action *a;
 
@@ -323,7 +303,6 @@ child_answer(const struct child *c, const struct sieve_result *result)
 		r.len = strlen(text);
 		child_write(&r, text);
 	}
-	(void)c;
 }
 
 /* Does not return: the child ends here. */
@@ -355,7 +334,7 @@ child_run(struct child *c, int fd, bool check)
 		if (result->failed)
 			child_fail(c, &result->error);
 		else
-			child_answer(c, result);
+			child_answer(result);
 	}
 	child_write(&end, "");
 	_exit(0);

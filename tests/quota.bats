@@ -334,3 +334,54 @@ maildir() {
   done
   ((hit == 1))
 }
+
+@test "a size in a name counts if it is one, else the file says" {
+  maildir a
+  maildir a/.x
+  printf 12345 >"$D/m/a/cur/1,S="
+  printf 12345 >"$D/m/a/cur/2,S=x"
+  printf 12345 >"$D/m/a/cur/3,S=00000000000000000000007"
+  printf 12345 >"$D/m/a/cur/4,S=99999999999999999999999999"
+  printf 12345 >"$D/m/a/cur/5,S=100,W=101:2,S"
+  printf 12345 >"$D/m/a/cur/6,S=1K"
+  # What is no directory is no part of a folder, nor a link to itself.
+  rm -r "$D/m/a/.x/"*
+  touch "$D/m/a/.x/new"
+  ln -s cur "$D/m/a/.x/cur"
+  touch "$D/m/a/.file"
+  also -q 1000
+  send a 123456789
+  same "$D/m/a/maildirsize" '1000S\n123 6\n10 1\n'
+}
+
+# tedious MICROSECONDS LINE...: a session with one recipient and a quota, to
+# whose Maildir of 600 messages the first look takes so long; then these lines.
+tedious() {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  maildir a
+  (cd "$D/m/a/cur" && touch {1..600})
+  also -q 1K
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' "${@:2}" >"$D/in"
+  strace -D -qq -o "$D/calls" -e "inject=getdents64:delay_enter=$1:when=1" \
+    "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>"$D/log" 3>&- &
+  SESSION=$!
+}
+
+@test "a count that takes more than five seconds is 450 4.2.0" {
+  tedious 6100000 NOOP QUIT
+  wait "$SESSION"
+  SESSION=
+  hold "$D/out"
+  codes 220 250 250 '450 4.2.0' 250 221
+  logged "$D/m/a was not counted in 5 seconds"
+}
+
+@test "SIGTERM ends a count" {
+  tedious 1500000
+  sleep 0.5
+  kill "$SESSION"
+  wait "$SESSION"
+  SESSION=
+  hold "$D/out"
+  codes 220 250 250 '451 4.3.0' '421 4.3.2'
+}

@@ -156,6 +156,13 @@ static const struct {
 	    "\"${a}\" \"\" { discard; }", "discard" },
 	{ AT, "require [\"variables\"]; set \"a\" TEXT:\n...\n.\n; if string "
 	    "\"${a}\" \"..\n\" { discard; }", "discard" },
+	{ AT, "require \"reject\"; reject text:\nx\n.",
+	    "compile:3:2: expected ';' or '{' behind this "
+	    "command, but found the end of the script" },
+	{ AT, "require [\"variables\", \"fileinto\"]; set \"a_B\" \"x\"; "
+	    "fileinto \"${A_b}\";", "into x" },
+	{ AT, "require [\"variables\", \"fileinto\"]; set :length \"a\" "
+	    "\"0123456789ab\"; fileinto \"${a}\";", "into 12" },
 	{ AT, "if size :over 1K { discard; }", "implicit keep" },
 	{ AT, "if not size :over 0K { stop; } discard;", "discard" },
 	{ AT, "if size :over 18446744073709551615 { discard; }",

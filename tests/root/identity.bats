@@ -46,6 +46,35 @@ owned() {
   (($(grep -c '^From ' "$D/m/games") == 2))
 }
 
+@test "links of root's own lead to a directory of mail, others' do not" {
+  local path
+  ln -s m "$D/link"
+  ln -s link "$D/chain"
+  ln -s "$D" "$D/all"
+  mkdir "$D/sub"
+  ln -s ../m "$D/sub/up"
+  # A per cent sign in what a link leads to is none of the template's.
+  mkdir "$D/100%n"
+  ln -s 100%n "$D/percent"
+  for path in link chain all/m all/all/link sub/up percent; do
+    with -U passwd -d "mbox:$D/$path/%n"
+    send games x
+    codes 220 250 250 250 354 '250 2.1.5' 221
+    logged "mailbox=mbox:$D/(sub/../)?(m|100%n)/games"
+    owned "$D/$path/games" "games:$(id -gn games):600"
+    rm "$D/$path/games"
+  done
+  ln -s loop "$D/loop"
+  ln -s m "$D/theirs"
+  chown -h games "$D/theirs"
+  for path in loop theirs; do
+    with -U passwd -d "mbox:$D/$path/%n"
+    send games x
+    codes 220 250 250 250 354 '451 4.3.0' 221
+  done
+  [[ -z $(ls -A "$D/m") ]]
+}
+
 @test "world-writable with the sticky bit: the recipient alone" {
   chmod 1777 "$D/m"
   send games x
