@@ -116,7 +116,7 @@ drop_capabilities(const struct config *cfg, bool gives)
 
 	if (cfg->uid != 0)
 		return false;
-	if (cfg->switches)
+	if (cfg->each_as_itself)
 		keep |= CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID);
 	if (gives)
 		keep |= CAP_BIT(CAP_CHOWN);
@@ -468,7 +468,7 @@ confine_child(void)
 static void
 obtain(const struct config *cfg, struct text *got)
 {
-	bool gives = cfg->lend == LEND_ROOT;
+	bool gives = cfg->root_lends == LEND_ROOT;
 
 	/* First: without it an ordinary user gets neither of the next two. */
 	note(got, no_new_privs(), "no-new-privs");
@@ -501,7 +501,7 @@ forbid_calls(const struct config *cfg)
 	snprintf(promises, sizeof(promises),
 	    "stdio rpath wpath cpath fattr inet%s%s%s",
 	    cfg->format == &mbox_format ? " flock proc" : "",
-	    cfg->switches ? " id chown" : "",
+	    cfg->each_as_itself ? " id chown" : "",
 	    user_asks_nss(cfg) ? " getpw" : "");
 	return pledge(promises, NULL) == 0;
 }

@@ -48,7 +48,7 @@ data_text(struct data_parser *p, const char *in, size_t inlen, char *out,
 		if (lf == NULL)
 			break;
 		if (!last_is_cr(p, out, o))
-			p->lines++;
+			p->bare_lfs++;
 		*o++ = '\n';
 		s++;
 	} while (s < end && (!ends || *s != '.' || p->chunks));
@@ -82,7 +82,7 @@ data_feed(struct data_parser *p, const char *in, size_t inlen, char *out,
 		case DATA_CR:
 			if (c == '\n') {
 				if (!last_is_cr(p, out, o))
-					p->lines++;
+					p->bare_lfs++;
 				p->crlfs++;
 				*o++ = '\n';
 				p->state = DATA_BOL;
@@ -292,7 +292,7 @@ filter_drop(struct filter *f, const char *in, size_t inlen)
 	f->dropped += n;
 	if (lf != NULL) {
 		if (n > 1 ? lf[-1] != '\r' : !f->cr)
-			f->lines++;
+			f->dropped_lfs++;
 		f->state = FILTER_BOL;
 	}
 	f->cr = in[n - 1] == '\r';

@@ -107,7 +107,7 @@ wants_groups(struct delivery *d)
 {
 	struct identity *id = &d->rcpt->mailbox.id;
 
-	if (!d->cfg->switches || d->failure.err != EACCES ||
+	if (!d->cfg->each_as_itself || d->failure.err != EACCES ||
 	    id->name == NULL || id->groups != NULL)
 		return false;
 	identity_resume(d->cred);

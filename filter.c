@@ -263,7 +263,8 @@ child_view(struct child *c, struct sieve_view *v)
 	v->message = buf;
 	/* Every LF is to be counted as the CRLF that it was. */
 	v->size = c->head->len + c->headlines + m->size - filter.dropped +
-	    filter.quoted + m->data.lines - filter.lines + filter.blanks;
+	    filter.quoted + filter.blanks + m->data.bare_lfs -
+	    filter.dropped_lfs;
 	v->sender = c->env->sender;
 	v->recipient = c->d->rcpt->address;
 	v->delimiters = cfg->delimiters;

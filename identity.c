@@ -41,7 +41,7 @@ identity_assume(struct credentials *c, const struct identity *id)
 {
 	int save;
 
-	if (!c->cfg->switches || (c->assumed && c->uid == id->uid &&
+	if (!c->cfg->each_as_itself || (c->assumed && c->uid == id->uid &&
 	    c->gid == id->gid && !c->groups && id->ngroups == 0))
 		return 0;
 	identity_resume(c);
@@ -73,11 +73,11 @@ fail:
 int
 identity_shed(struct credentials *c, const struct identity *id)
 {
-	uid_t uid = c->cfg->switches ? id->uid : c->cfg->uid;
-	gid_t gid = c->cfg->switches ? id->gid : c->cfg->gid;
+	uid_t uid = c->cfg->each_as_itself ? id->uid : c->cfg->uid;
+	gid_t gid = c->cfg->each_as_itself ? id->gid : c->cfg->gid;
 
 	identity_resume(c);
-	if (c->cfg->switches &&
+	if (c->cfg->each_as_itself &&
 	    set_groups((size_t)id->ngroups, id->groups) == -1)
 		return -1;
 	if (setresgid(gid, gid, gid) == -1 || setresuid(uid, uid, uid) == -1)

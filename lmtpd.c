@@ -366,12 +366,12 @@ set_identity(struct options *o, struct config *cfg)
 	uid = cfg->uid;
 	gid = cfg->gid;
 	root = uid == 0;
-	cfg->switches = root && o->user == NULL;
-	if (cfg->switches && identity_drop_groups() == -1)
+	cfg->each_as_itself = root && o->user == NULL;
+	if (cfg->each_as_itself && identity_drop_groups() == -1)
 		cannot_start(o, "setgroups and setresgid");
 	if (o->user == NULL)
 		return;
-	cfg->has_user = true;
+	cfg->one_user = true;
 	r = user_option(o->user, cfg, &name);
 	if (r == -1)
 		cannot_start(o, "look-up of -u");
@@ -514,7 +514,7 @@ settle(struct options *o, struct config *cfg)
 	}
 	if (o->status == 0)
 		set_identity(o, cfg);
-	if (cfg->switches && cfg->users->root_wants_u)
+	if (cfg->each_as_itself && cfg->users->root_wants_u)
 		options_wrong(o, "-U %s as root wants -u", cfg->users->name);
 	if (o->status == 0 && cfg->format->settle != NULL &&
 	    cfg->format->settle(cfg) == -1)

@@ -80,11 +80,11 @@ struct config {
 	bool		 once;		/* -o: one copy a mailbox */
 	bool		 greeted;	/* -G: by who spoke before TLS */
 	bool		 verbose;
-	bool		 switches;	/* root: each recipient as itself */
+	bool		 each_as_itself;	/* root: the recipients */
 	/* What root lends in a system's directory of mailboxes: mbox.c. */
-	enum { LEND_NONE, LEND_GROUP, LEND_ROOT } lend;
-	gid_t		 lend_gid;	/* of LEND_GROUP */
-	bool		 has_user;	/* -u: who a user is does not matter */
+	enum { LEND_NONE, LEND_GROUP, LEND_ROOT } root_lends;
+	gid_t		 lent_gid;	/* of LEND_GROUP */
+	bool		 one_user;	/* -u: who a user is does not matter */
 	int		 timeout;	/* seconds */
 	pid_t		 pid;
 	uid_t		 uid;		/* our own, or that of -u */
@@ -259,19 +259,19 @@ const char *template_check(const char *template, bool has_home);
 /* Does it hold the conversion, one of «hndu»?  "~/" counts as h. */
 bool	 template_has(const char *template, char conversion);
 /* Bytes of the directory before its first conversion, or of all of it. */
-size_t	 template_fixed(const char *template);
+size_t	 template_preset(const char *template);
 /*
  * The one directory that all mailboxes lie in, in dir.  False if there is
  * none, as they lie deeper, or where size is not enough.
  */
 bool	 template_directory(const char *template, char *dir, size_t size);
 /*
- * Fills path; *fixed is how much of it must exist: what stands before the
+ * Fills path; *preset is how much of it must exist: what stands before the
  * first conversion, and a home.  0, or -1 and errno: EINVAL for a value
  * that is NULL, ENAMETOOLONG.
  */
 int	 template_expand(const char *template, const struct expansion *e,
-	    char *path, size_t size, size_t *fixed);
+	    char *path, size_t size, size_t *preset);
 
 /*
  * data.c: the bytes of a message.  Pure.
@@ -285,7 +285,7 @@ struct data_parser {
 	bool		 done;
 	bool		 cr;	/* the last byte put out was a CR */
 	uint64_t	 crlfs;	/* line ends that lost a CR */
-	uint64_t	 lines;	/* LF put out with no CR before it */
+	uint64_t	 bare_lfs;	/* LF put out with no CR before it */
 };
 
 /*
@@ -317,7 +317,7 @@ struct filter {
 	uint64_t	 dropped;	/* bytes */
 	uint64_t	 quoted;	/* bytes added, blanks among them */
 	uint64_t	 blanks;	/* empty lines added, with no CR */
-	uint64_t	 lines;	/* dropped LF with no CR before it */
+	uint64_t	 dropped_lfs;	/* dropped LF with no CR before it */
 };
 
 #define FILTER_AHEAD	64	/* bytes that it wants to see of a line, */
@@ -593,14 +593,14 @@ const char *os_read_dir(DIR *dir);
 int	 os_close_dir(DIR *dir);
 /*
  * Makes the directories that path needs, 0700, and with last path itself,
- * but none within its first fixed bytes.  0, or -1 and errno.
+ * but none within its first preset bytes.  0, or -1 and errno.
  */
-int	 os_make_dirs(const char *path, size_t fixed, bool last);
+int	 os_make_dirs(const char *path, size_t preset, bool last);
 /* Makes the names of all these safe, whoever made them. */
-int	 os_sync_parents(const char *path, size_t fixed,
+int	 os_sync_parents(const char *path, size_t preset,
 	    struct volumes *vs);
 /* Could they be made?  Writes nothing. */
-int	 os_may_make(const char *path, size_t fixed);
+int	 os_may_make(const char *path, size_t preset);
 /*
  * Writes all of it, or fails with -1 and errno; what was written is added to
  * *written, unless that is NULL.
@@ -664,7 +664,7 @@ struct mailbox {
 	char		*folder;	/* "" the inbox; NULL: not looked for */
 	char		*scripts;	/* paths, a colon between; or NULL */
 	char		*path;
-	size_t		 fixed;		/* bytes of path that are never made */
+	size_t		 preset;	/* bytes of path that are never made */
 	struct identity	 id;
 	struct quota	 quota;		/* if has_quota: the user's own */
 	bool		 has_quota;

@@ -82,7 +82,7 @@ make_parts(const struct delivery *d)
 	bool inbox = m->folder[0] == '\0';
 
 	if (make_part(m, "cur") == -1 || make_part(m, "new") == -1 ||
-	    (inbox && os_sync_parents(mb->path, mb->fixed,
+	    (inbox && os_sync_parents(mb->path, mb->preset,
 	    d->volumes) == -1) || os_sync_dir(m->dir, inbox ? "." : m->folder,
 	    d->volumes) == -1)
 		return -1;
@@ -121,7 +121,7 @@ maildir_open(const struct config *cfg, const struct mailbox *mb,
 	if (fd == -1 && errno == ESTALE)
 		fd = open(mb->path, DIR_FLAGS);
 	if (fd == -1 && errno == ENOENT && mailbox_may_be_made(cfg, mb)) {
-		if (os_make_dirs(mb->path, mb->fixed, true) == -1)
+		if (os_make_dirs(mb->path, mb->preset, true) == -1)
 			return failure_errno(f, "mkdir", "%s", mb->path);
 		fd = open(mb->path, DIR_FLAGS);
 	}
@@ -416,7 +416,7 @@ write_tmp(struct delivery *d, const struct draft *draft)
 	if (message_write(d->message, d->fd, &filter, &draft->head, "",
 	    &d->size) == -1)
 		return maildir_fail(d, "write", m->tmp);
-	m->lines = draft->headlines - filter.lines + filter.blanks;
+	m->lines = draft->headlines - filter.dropped_lfs + filter.blanks;
 	return 0;
 }
 
@@ -507,7 +507,7 @@ maildir_commit(struct delivery *d, const struct step_args *a)
 	int r;
 
 	(void)a;
-	name_new(m, d->size, m->lines + d->message->data.lines);
+	name_new(m, d->size, m->lines + d->message->data.bare_lfs);
 	d->file = m->new;
 	r = os_rename(d->volume, m->dir, d->fd, m->tmp, m->new);
 	if (r == -1 && errno == ENOENT &&
@@ -632,7 +632,7 @@ maildir_check(struct delivery *d, const struct step_args *a)
 		/* A link that leads nowhere is in the way of it. */
 		if (errno != ENOENT || !mailbox_may_be_made(d->cfg, mb) ||
 		    lstat(mb->path, &st) == 0 ||
-		    os_may_make(mb->path, mb->fixed) == -1)
+		    os_may_make(mb->path, mb->preset) == -1)
 			return failure_errno(f, "open", "%s", mb->path);
 		return 0;
 	}

@@ -165,7 +165,7 @@ mbox_settle(struct config *cfg)
 
 	if (uses_dotlocks(cfg))
 		os_instance(cfg->instance, sizeof(cfg->instance));
-	if (!cfg->switches ||
+	if (!cfg->each_as_itself ||
 	    !template_directory(cfg->template, path, sizeof(path)) ||
 	    !settle_directory(path))
 		return 0;
@@ -177,23 +177,23 @@ mbox_settle(struct config *cfg)
 	if ((cfg->template = strdup(template)) == NULL ||
 	    lstat(path, &st) == -1)
 		return -1;
-	cfg->lend = (st.st_mode & S_IWGRP) != 0 ? LEND_GROUP : LEND_ROOT;
-	cfg->lend_gid = st.st_gid;
+	cfg->root_lends = (st.st_mode & S_IWGRP) != 0 ? LEND_GROUP : LEND_ROOT;
+	cfg->lent_gid = st.st_gid;
 	return 0;
 }
 
 static void
 mbox_writer(const struct config *cfg, struct identity *id)
 {
-	if (cfg->lend == LEND_GROUP)
-		id->gid = cfg->lend_gid;
+	if (cfg->root_lends == LEND_GROUP)
+		id->gid = cfg->lent_gid;
 }
 
 /* As the one who may make files beside the mailbox. */
 static int
 assume_directory(struct delivery *d)
 {
-	if (d->cfg->lend != LEND_ROOT)
+	if (d->cfg->root_lends != LEND_ROOT)
 		return identity_assume(d->cred, &d->id);
 	identity_resume(d->cred);
 	return 0;
@@ -257,13 +257,13 @@ create_mailbox(struct delivery *d)
 		return mbox_fail(d, "seteuid for");
 	fd = open(mb->path, OPEN_FLAGS | O_CREAT | O_EXCL, FILE_MODE);
 	if (fd == -1 && errno == ENOENT &&
-	    os_make_dirs(mb->path, mb->fixed, false) == 0)
+	    os_make_dirs(mb->path, mb->preset, false) == 0)
 		fd = open(mb->path, OPEN_FLAGS | O_CREAT | O_EXCL, FILE_MODE);
 	if (fd == -1 && errno == EEXIST)
 		return mbox_busy(d, "was made just now by another");
 	if (fd == -1)
 		return mbox_fail(d, "create");
-	if (d->cfg->lend == LEND_ROOT &&
+	if (d->cfg->root_lends == LEND_ROOT &&
 	    fchown(fd, d->id.uid, d->id.gid) == -1)
 		mbox_fail(d, "chown");
 	else if (identity_assume(d->cred, &d->id) == -1)
@@ -565,7 +565,7 @@ dotlock(struct delivery *d)
 	r = lock_create(d, path);
 	/* It comes before the mailbox, and may need the same directories. */
 	if (r == -1 && errno == ENOENT && mailbox_may_be_made(d->cfg, mb) &&
-	    os_make_dirs(mb->path, mb->fixed, false) == 0)
+	    os_make_dirs(mb->path, mb->preset, false) == 0)
 		r = lock_create(d, path);
 	if (r == 0)
 		return identity_assume(d->cred, &d->id) == -1 ?
@@ -854,7 +854,7 @@ mbox_sync(struct delivery *d, const struct step_args *a)
 		return mbox_fail(d, "fsync");
 	if (m->end > 0 || d->volume->policy == SYNC_JOURNAL)
 		return 0;
-	return os_sync_parents(mb->path, mb->fixed,
+	return os_sync_parents(mb->path, mb->preset,
 	    d->volumes) == -1 ?
 	    mbox_fail(d, "fsync of the directories of") : 0;
 }
@@ -944,7 +944,7 @@ mbox_check(struct delivery *d, const struct step_args *a)
 		if (errno != ENOENT || !mailbox_may_be_made(d->cfg, mb))
 			return mbox_fail(d, "lstat");
 		if (assume_directory(d) == -1 ||
-		    os_may_make(mb->path, mb->fixed) == -1)
+		    os_may_make(mb->path, mb->preset) == -1)
 			return mbox_fail(d, "create");
 		return 0;
 	}

@@ -521,7 +521,7 @@ os_close_dir(DIR *dir)
 }
 
 int
-os_sync_parents(const char *path, size_t fixed, struct volumes *vs)
+os_sync_parents(const char *path, size_t preset, struct volumes *vs)
 {
 	char copy[PATH_MAX];
 	const char *dir;
@@ -531,7 +531,7 @@ os_sync_parents(const char *path, size_t fixed, struct volumes *vs)
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	for (i = fixed; path[i] != '\0'; i++) {
+	for (i = preset; path[i] != '\0'; i++) {
 		if (path[i] != '/')
 			continue;
 		copy[i] = '\0';
@@ -547,7 +547,7 @@ os_sync_parents(const char *path, size_t fixed, struct volumes *vs)
 }
 
 int
-os_make_dirs(const char *path, size_t fixed, bool last)
+os_make_dirs(const char *path, size_t preset, bool last)
 {
 	char copy[PATH_MAX];
 	size_t i, len = strlcpy(copy, path, sizeof(copy));
@@ -556,7 +556,7 @@ os_make_dirs(const char *path, size_t fixed, bool last)
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	for (i = fixed + 1; i <= len; i++) {
+	for (i = preset + 1; i <= len; i++) {
 		/* Of several slashes in a row only the first ends a name. */
 		if ((path[i] != '/' && (path[i] != '\0' || !last)) ||
 		    path[i - 1] == '/')
@@ -570,7 +570,7 @@ os_make_dirs(const char *path, size_t fixed, bool last)
 }
 
 int
-os_may_make(const char *path, size_t fixed)
+os_may_make(const char *path, size_t preset)
 {
 	char copy[PATH_MAX];
 	char *slash;
@@ -586,7 +586,7 @@ os_may_make(const char *path, size_t fixed)
 		r = faccessat(AT_FDCWD, slash == copy ? "/" : copy,
 		    W_OK | X_OK, AT_EACCESS);
 	} while (r == -1 && errno == ENOENT &&
-	    (size_t)(slash - copy) > fixed && slash > copy);
+	    (size_t)(slash - copy) > preset && slash > copy);
 	return r;
 }
 

@@ -49,7 +49,7 @@ mailbox_free(struct mailbox *mb)
 bool
 mailbox_may_be_made(const struct config *cfg, const struct mailbox *mb)
 {
-	return cfg->users->makes_mailboxes && mb->fixed < strlen(mb->path);
+	return cfg->users->makes_mailboxes && mb->preset < strlen(mb->path);
 }
 
 /* Adds the first len bytes of a name, unless it may not be a path's. */
@@ -308,7 +308,7 @@ path_check(const struct lookup *l, const char *name, const char *path,
 
 /* A path for the name, NULL and the failure if there is none. */
 static char *
-expand_path(const struct lookup *l, const char *name, size_t *fixed,
+expand_path(const struct lookup *l, const char *name, size_t *preset,
     struct failure *f)
 {
 	char path[PATH_MAX];
@@ -323,7 +323,7 @@ expand_path(const struct lookup *l, const char *name, size_t *fixed,
 		return NULL;
 	}
 	if (template_expand(l->cfg->template, &e, path, sizeof(path),
-	    fixed) == -1) {
+	    preset) == -1) {
 		failure_set(f, errno == EINVAL ? &reply_wrong_setup :
 		    &reply_trouble, "template %s for user %s: %s",
 		    l->cfg->template, name, strerror(errno));
@@ -341,7 +341,7 @@ expand_path(const struct lookup *l, const char *name, size_t *fixed,
  * or what a link on the way leads to, a disk may be missing.
  */
 static int
-only_user_missing(const char *path, size_t fixed, struct failure *f)
+only_user_missing(const char *path, size_t preset, struct failure *f)
 {
 	char dir[PATH_MAX];
 	struct stat st;
@@ -351,7 +351,7 @@ only_user_missing(const char *path, size_t fixed, struct failure *f)
 	do {
 		slash = strrchr(dir, '/');
 		*slash = '\0';
-	} while (slash > dir + fixed && lstat(dir, &st) == -1);
+	} while (slash > dir + preset && lstat(dir, &st) == -1);
 	return slash > dir && stat(dir, &st) == -1 ?
 	    failure_errno(f, "stat", "%s", dir) : 0;
 }
@@ -366,20 +366,20 @@ struct way {
 	unsigned int	 links;
 };
 
-/* Begins behind the fixed bytes of the path.  0, or -1 and errno. */
+/* Begins behind the preset bytes of the path.  0, or -1 and errno. */
 static int
-way_begin(struct way *w, const char *path, size_t fixed)
+way_begin(struct way *w, const char *path, size_t preset)
 {
 	char own[PATH_MAX];
 
-	if (fixed >= sizeof(own) || strlcpy(w->rest, path + fixed,
+	if (preset >= sizeof(own) || strlcpy(w->rest, path + preset,
 	    sizeof(w->rest)) >= sizeof(w->rest)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	memcpy(own, path, fixed);
-	own[fixed] = '\0';
-	if (realpath(fixed == 0 ? "/" : own, w->own) == NULL)
+	memcpy(own, path, preset);
+	own[preset] = '\0';
+	if (realpath(preset == 0 ? "/" : own, w->own) == NULL)
 		return -1;
 	if (strcmp(w->own, "/") == 0)
 		w->own[0] = '\0';
@@ -484,13 +484,13 @@ way_check(const struct way *w, const struct stat *st, uid_t owner,
  * owner's by the whole way?  0, or -1 with the failure.
  */
 static int
-dir_check_way(const char *path, size_t fixed, uid_t owner, struct failure *f)
+dir_check_way(const char *path, size_t preset, uid_t owner, struct failure *f)
 {
 	struct stat st;
 	struct way w;
 	int r;
 
-	r = way_begin(&w, path, fixed);
+	r = way_begin(&w, path, preset);
 	if (r == 0 && (r = way_stat(&w, &st)) == 0)
 		r = 1;
 	for (; r == 1; r = way_next(&w, &st)) {
@@ -509,12 +509,12 @@ dir_check_way(const char *path, size_t fixed, uid_t owner, struct failure *f)
  * whether there is anything behind it: root sees what that user may not.
  */
 static bool
-dir_has_link(const char *path, size_t fixed)
+dir_has_link(const char *path, size_t preset)
 {
 	struct stat st;
 	struct way w;
 
-	if (way_begin(&w, path, fixed) == -1)
+	if (way_begin(&w, path, preset) == -1)
 		return false;
 	while (way_next(&w, &st) == 1)
 		if (S_ISLNK(st.st_mode) && (st.st_uid != 0 ||
@@ -525,16 +525,16 @@ dir_has_link(const char *path, size_t fixed)
 
 /* Is there a mailbox, and whose?  1, 0 or -1, of which see dir_has_link. */
 static int
-dir_look(const struct lookup *l, const char *path, size_t fixed,
+dir_look(const struct lookup *l, const char *path, size_t preset,
     struct identity *id, struct failure *f)
 {
 	int r = l->cfg->format->owner(path, id, f);
 
-	if (!l->cfg->switches)
+	if (!l->cfg->each_as_itself)
 		return r;
 	if (r == 1)
-		return dir_check_way(path, fixed, id->uid, f) == -1 ? -1 : 1;
-	if (!dir_has_link(path, fixed))
+		return dir_check_way(path, preset, id->uid, f) == -1 ? -1 : 1;
+	if (!dir_has_link(path, preset))
 		return r;
 	if (r == 0)
 		return failure_set(f, &reply_wrong_mailbox,
@@ -547,26 +547,26 @@ dir_look(const struct lookup *l, const char *path, size_t fixed,
 static int
 find_dir(struct lookup *l, struct mailbox *mb, struct failure *f)
 {
-	size_t i, k, fixed, last_fixed = 0;
+	size_t i, k, preset, last_fixed = 0;
 	char *path, *last = NULL;
 	int r = 0;
 
 	for (i = 0; r == 0 && i < l->n; i++)
 		for (k = 0; r == 0 && (k == 0 || k < l->ndomains); k++) {
 			l->domain = l->domains[k];
-			path = expand_path(l, l->names[i], &fixed, f);
+			path = expand_path(l, l->names[i], &preset, f);
 			/* Another name may be shorter. */
 			if (path == NULL && f->reply == &reply_bad_name)
 				continue;
 			if (path == NULL)
 				r = -1;
-			else if ((r = dir_look(l, path, fixed, &mb->id,
+			else if ((r = dir_look(l, path, preset, &mb->id,
 			    f)) == 1 && lookup_found(l, i, l->names[i],
 			    f) == -1)
 				r = -1;
 			free(last);
 			last = path;
-			last_fixed = fixed;
+			last_fixed = preset;
 		}
 	l->has_id = r == 1;
 	if (r == 0)
@@ -762,7 +762,7 @@ use_line(struct lookup *l, struct scan *s, struct mailbox *mb,
 	if (lookup_found(l, i, l->names[i], f) == -1 ||
 	    (rank % 2 == 0 && line_domain(l, p.name, i, f) == -1))
 		return -1;
-	if (l->cfg->has_user)
+	if (l->cfg->one_user)
 		return 1;
 	if (p.uid[0] == '\0' || p.gid[0] == '\0')
 		return wrong_line(s, s->number,
@@ -783,12 +783,12 @@ open_users(struct lookup *l, char path[PATH_MAX], struct failure *f)
 {
 	const char *template = l->cfg->users_path;
 	struct expansion e = { .name = NULL };
-	size_t k, fixed;
+	size_t k, preset;
 	int fd;
 
 	for (k = 0; k == 0 || k < l->ndomains; k++) {
 		e.domain = l->domains[k];
-		if (template_expand(template, &e, path, PATH_MAX, &fixed) ==
+		if (template_expand(template, &e, path, PATH_MAX, &preset) ==
 		    -1)
 			return -1;
 		fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -799,7 +799,7 @@ open_users(struct lookup *l, char path[PATH_MAX], struct failure *f)
 		if (errno != ENOENT || !template_has(template, 'd'))
 			return -1;
 	}
-	return only_user_missing(path, fixed, f) == -1 ? -1 : -2;
+	return only_user_missing(path, preset, f) == -1 ? -1 : -2;
 }
 
 static int
@@ -883,7 +883,7 @@ bool
 user_asks_nss(const struct config *cfg)
 {
 	return cfg->users->asks_nss ||
-	    (cfg->users->names_ids && !cfg->has_user);
+	    (cfg->users->names_ids && !cfg->one_user);
 }
 
 /* As whom the mailbox is to be written, if that can be. */
@@ -893,8 +893,8 @@ mailbox_set_identity(struct lookup *l, struct mailbox *mb, struct failure *f)
 	const struct config *cfg = l->cfg;
 	const char *name = mb->name;
 
-	if (!cfg->switches) {
-		if (l->has_id && !cfg->has_user && mb->id.uid != cfg->uid)
+	if (!cfg->each_as_itself) {
+		if (l->has_id && !cfg->one_user && mb->id.uid != cfg->uid)
 			return failure_set(f, &reply_trouble,
 			    "user %s has uid %ld, and without root all is "
 			    "done as uid %ld", name, (long)mb->id.uid,
@@ -925,7 +925,7 @@ expand_scripts(const struct lookup *l, struct mailbox *mb,
 	struct expansion e = { .home = l->home,
 	    .name = l->name, .domain = l->domain };
 	struct text t, one;
-	size_t len, fixed;
+	size_t len, preset;
 
 	text_init(&t, all, sizeof(all));
 	for (; s != NULL; s = s[len] == ':' ? s + len + 1 : NULL) {
@@ -933,7 +933,7 @@ expand_scripts(const struct lookup *l, struct mailbox *mb,
 		text_init(&one, template, sizeof(template));
 		text_bytes(&one, s, len);
 		if (template_expand(template, &e, path, sizeof(path),
-		    &fixed) == -1)
+		    &preset) == -1)
 			return failure_set(f, &reply_wrong_setup,
 			    "script %s for user %s: %s", template, e.name,
 			    strerror(errno));
@@ -950,7 +950,7 @@ mailbox_set(struct lookup *l, struct mailbox *mb, struct failure *f)
 	const char *local = l->address->local;
 	bool split;
 
-	mb->path = expand_path(l, l->name, &mb->fixed, f);
+	mb->path = expand_path(l, l->name, &mb->preset, f);
 	if (mb->path == NULL)
 		return -1;
 	if (l->cfg->scripts != NULL && expand_scripts(l, mb, f) == -1)
