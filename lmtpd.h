@@ -918,6 +918,9 @@ int	 trace_init(struct tracer *t);
  */
 void	 trace_names(struct tracer *t, const struct config *cfg, char *id,
 	    struct text *unique);
+/* The date of a header, of seconds since 1970, in UTC. */
+void	 trace_date(struct text *t, uint64_t now);
+
 /* The trace headers of one recipient; returns the lines of them. */
 uint64_t trace_headers(const struct config *cfg, const struct envelope *env,
 	    const struct rcpt *r, struct text *head);

@@ -78,8 +78,8 @@ add_client(struct text *t, const char *s)
  * strftime(3) ask the locale.  Days are counted in years that begin with
  * March: so the day that some years have more is their last.
  */
-static void
-add_date(struct text *t)
+void
+trace_date(struct text *t, uint64_t now)
 {
 	static const char days[][4] = {
 		"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"
@@ -88,7 +88,7 @@ add_date(struct text *t)
 		"Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 		"Nov", "Dec", "Jan", "Feb"
 	};
-	uint64_t now = (uint64_t)time(NULL), day = now / 86400;
+	uint64_t day = now / 86400;
 	/* Since 1 March of the year 0; 1 January 1970 is day 719468. */
 	uint64_t n = day + 719468, era = n / 146097, year, month;
 
@@ -123,7 +123,7 @@ add_received(struct text *t, const struct config *cfg,
 	text_add(t, "\n\tby ", cfg->host, " with ",
 	    env->smtputf8 ? "UTF8" : "", "LMTP", cfg->greeted ? "S" : "",
 	    " id ", r->id, "\n\tfor <", r->address, ">;\n\t", NULL);
-	add_date(t);
+	trace_date(t, (uint64_t)time(NULL));
 	text_add(t, "\n", NULL);
 }
 

@@ -130,7 +130,7 @@ END
   umask 027
   exec 7</dev/zero
   # A shell lets what is in the background ignore these.
-  env --default-signal=INT,QUIT /usr/bin/python3 look <in >plain
+  env --default-signal=HUP,INT,QUIT /usr/bin/python3 look <in >plain
   (
     trap '' HUP PIPE CHLD USR1 TERM
     exec env --default-signal=INT,QUIT /usr/bin/python3 burden "$STARTTLS" /usr/bin/python3 look

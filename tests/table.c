@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "../lmtpd.h"
 
@@ -2208,6 +2209,28 @@ test_log(void)
 	    strlen(l.buf));
 }
 
+/* Each day of two centuries, at any time of it: libc is asked. */
+static void
+test_date(void)
+{
+	char buf[64], want[64] = "";
+	struct text t;
+	struct tm tm;
+	uint64_t now;
+	time_t at;
+
+	for (now = 0; now < 200ULL * 366 * 86400; now += 86400 + 61) {
+		at = (time_t)now;
+		strftime(want, sizeof(want), "%a, %d %b %Y %H:%M:%S +0000",
+		    gmtime_r(&at, &tm));
+		text_init(&t, buf, sizeof(buf));
+		trace_date(&t, now);
+		if (!same(buf, want))
+			break;
+	}
+	row(AT, same(buf, want), "%s and not %s", buf, want);
+}
+
 int
 main(void)
 {
@@ -2242,6 +2265,7 @@ main(void)
 	test_escape();
 	test_plain();
 	test_log();
+	test_date();
 	printf("%zu passed, %zu failed\n", passed, failed);
 	return failed > 0;
 }
