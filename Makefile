@@ -129,6 +129,11 @@ interop: ${PROGRAMS}
 faults: lmtpd
 	tests/faults/run
 
+# make scale SCALE="-t 10 -q": a short form; STORE="/mnt/a /mnt/b" one of yours
+STORE =		gluster
+scale: lmtpd
+	tests/scale/run ${SCALE} ${STORE}
+
 bench: lmtpd
 	bench/run
 
@@ -167,5 +172,5 @@ clean:
 	    tests/sievetext tests/sieve-try tests/*.o lmtpd-${VERSION}.tar.gz
 	rm -rf fuzz/build .mutants
 
-.PHONY: all check mutants demo interop faults bench fuzz lint install \
+.PHONY: all check mutants demo interop faults scale bench fuzz lint install \
 	uninstall dist clean
