@@ -130,6 +130,11 @@ interop: ${PROGRAMS}
 faults: lmtpd
 	tests/faults/run
 
+# make scale SCALE="-t 10 -q": a short form; STORE="/mnt/a /mnt/b" one of yours
+STORE =		gluster
+scale: lmtpd
+	tests/scale/run ${SCALE} ${STORE}
+
 bench: lmtpd
 	bench/run
 
@@ -168,5 +173,5 @@ clean:
 	    lmtpd-${VERSION}.tar.gz
 	rm -rf fuzz/build .mutants
 
-.PHONY: all check mutants demo interop faults bench fuzz lint install \
+.PHONY: all check mutants demo interop faults scale bench fuzz lint install \
 	uninstall dist clean
