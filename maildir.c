@@ -20,8 +20,6 @@
 #define FOLDER_PATH	(FOLDER_BYTES + 16)	/* ".name/tmp", its NUL */
 #define FILE_PATH	512	/* of a message, below the Maildir */
 #define SCRIPT_FOLDER	200	/* bytes of a name that a script may give */
-#define CONTROLS	"\1\2\3\4\5\6\a\b\t\n\v\f\r\16\17\20\21\22\23" \
-			"\24\25\26\27\30\31\32\33\34\35\36\37\177"
 
 struct maildir {
 	int	 dir;			/* the Maildir's, 0 for none */
@@ -68,7 +66,8 @@ make_part(const struct maildir *m, const char *part)
 	char path[FOLDER_PATH];
 
 	part_path(m->folder, part, path);
-	return mkdirat(m->dir, path, DIR_MODE) == -1 && errno != EEXIST ? -1 : 0;
+	return mkdirat(m->dir, path, DIR_MODE) == -1 && errno != EEXIST ?
+	    -1 : 0;
 }
 
 /*
@@ -76,21 +75,25 @@ make_part(const struct maildir *m, const char *part)
  * Maildir lived until the rest of it was safe.
  */
 static int
-make_parts(const struct maildir *m, const struct mailbox *mb)
+make_parts(const struct delivery *d)
 {
+	const struct mailbox *mb = &d->rcpt->mailbox;
+	const struct maildir *m = d->state;
 	bool inbox = m->folder[0] == '\0';
 
 	if (make_part(m, "cur") == -1 || make_part(m, "new") == -1 ||
-	    (inbox && os_sync_parents(mb->path, mb->fixed) == -1) ||
-	    os_sync_dir(m->dir, inbox ? "." : m->folder, true) == -1)
+	    (inbox && os_sync_parents(mb->path, mb->preset,
+	    d->volumes) == -1) || os_sync_dir(m->dir, inbox ? "." : m->folder,
+	    d->volumes) == -1)
 		return -1;
 	return make_part(m, "tmp");
 }
 
 /* A folder that is missing, as Maildir++ has them. */
 static int
-make_folder(const struct maildir *m, const struct mailbox *mb)
+make_folder(const struct delivery *d)
 {
+	const struct maildir *m = d->state;
 	char path[FOLDER_PATH];
 	int fd;
 
@@ -102,9 +105,9 @@ make_folder(const struct maildir *m, const struct mailbox *mb)
 	    FILE_MODE);
 	if (fd == -1 || close(fd) == -1)
 		return -1;
-	if (os_sync_dir(m->dir, ".", true) == -1)
+	if (os_sync_dir(m->dir, ".", d->volumes) == -1)
 		return -1;
-	return make_parts(m, mb);
+	return make_parts(d);
 }
 
 /* Opens the Maildir, and makes it if it may be made.  Descriptor or -1. */
@@ -114,11 +117,11 @@ maildir_open(const struct config *cfg, const struct mailbox *mb,
 {
 	int fd = open(mb->path, DIR_FLAGS);
 
-	/* A server that was restarted knows the name still. */
+	/* NFS: the server was restarted, and still knows the name. */
 	if (fd == -1 && errno == ESTALE)
 		fd = open(mb->path, DIR_FLAGS);
 	if (fd == -1 && errno == ENOENT && mailbox_may_be_made(cfg, mb)) {
-		if (os_make_dirs(mb->path, mb->fixed, true) == -1)
+		if (os_make_dirs(mb->path, mb->preset, true) == -1)
 			return failure_errno(f, "mkdir", "%s", mb->path);
 		fd = open(mb->path, DIR_FLAGS);
 	}
@@ -298,8 +301,7 @@ find_script_folder(const char *path, const char *name, char *folder)
 		folder[0] = '\0';
 		return 1;
 	}
-	if (strlcpy(utf8, name, sizeof(utf8)) >= sizeof(utf8) ||
-	    strpbrk(name, CONTROLS) != NULL)
+	if (strlcpy(utf8, name, sizeof(utf8)) >= sizeof(utf8))
 		goto bad;
 	for (s = utf8; *s != '\0'; s++)
 		if (*s == '/')
@@ -379,7 +381,6 @@ name_new(struct maildir *m, uint64_t size, uint64_t lines)
 static int
 create_tmp(struct delivery *d)
 {
-	const struct mailbox *mb = &d->rcpt->mailbox;
 	struct maildir *m = d->state;
 	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	struct stat st;
@@ -388,7 +389,7 @@ create_tmp(struct delivery *d)
 	d->fd = openat(m->dir, m->tmp, flags, FILE_MODE);
 	if (d->fd == -1 && (errno == ENOENT || errno == ESTALE)) {
 		r = m->folder[0] != '\0' && m->makes_folder ?
-		    make_folder(m, mb) : make_parts(m, mb);
+		    make_folder(d) : make_parts(d);
 		if (r == 0)
 			d->fd = openat(m->dir, m->tmp, flags, FILE_MODE);
 	}
@@ -415,7 +416,7 @@ write_tmp(struct delivery *d, const struct draft *draft)
 	if (message_write(d->message, d->fd, &filter, &draft->head, "",
 	    &d->size) == -1)
 		return maildir_fail(d, "write", m->tmp);
-	m->lines = draft->headlines - filter.lines + filter.blanks;
+	m->lines = draft->headlines - filter.dropped_lfs + filter.blanks;
 	return 0;
 }
 
@@ -476,7 +477,7 @@ maildir_try_begin(struct delivery *d, const struct draft *draft)
 
 	if ((m->dir = maildir_open(d->cfg, mb, &d->failure)) == -1)
 		return -1;
-	if (check_place(d, m->dir) == -1 ||
+	if ((!d->alone && check_place(d, m->dir) == -1) ||
 	    settle_folder(d->cfg, mb, m->dir, &d->failure) == -1)
 		return -1;
 	choose_folder(d, draft->filing);
@@ -506,11 +507,11 @@ maildir_commit(struct delivery *d, const struct step_args *a)
 	int r;
 
 	(void)a;
-	name_new(m, d->size, m->lines + d->message->data.lines);
+	name_new(m, d->size, m->lines + d->message->data.bare_lfs);
 	d->file = m->new;
 	r = os_rename(d->volume, m->dir, d->fd, m->tmp, m->new);
 	if (r == -1 && errno == ENOENT &&
-	    make_parts(m, &d->rcpt->mailbox) == 0)
+	    make_parts(d) == 0)
 		r = os_rename(d->volume, m->dir, d->fd, m->tmp, m->new);
 	if (r == -1)
 		return maildir_fail(d, "rename", m->new);
@@ -542,7 +543,7 @@ maildir_sync(struct delivery *d, const struct step_args *a)
 		d->volume->policy = SYNC_AGAIN;
 	if (d->volume->policy != SYNC_JOURNAL) {
 		part_path(m->folder, final_part(m), path);
-		if ((r = os_sync_dir(m->dir, path, false)) == -1)
+		if ((r = os_sync_dir(m->dir, path, NULL)) == -1)
 			return maildir_fail(d, "fsync", path);
 	}
 	if ((r == 1 || d->volume->policy != SYNC_EACH) && fsync(d->fd) == -1)
@@ -631,7 +632,7 @@ maildir_check(struct delivery *d, const struct step_args *a)
 		/* A link that leads nowhere is in the way of it. */
 		if (errno != ENOENT || !mailbox_may_be_made(d->cfg, mb) ||
 		    lstat(mb->path, &st) == 0 ||
-		    os_may_make(mb->path, mb->fixed) == -1)
+		    os_may_make(mb->path, mb->preset) == -1)
 			return failure_errno(f, "open", "%s", mb->path);
 		return 0;
 	}

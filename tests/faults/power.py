@@ -261,7 +261,7 @@ class Mailboxes:
             return '%s: acknowledged in cycle %d and lost' % (name, lost[0])
         if len(set(whole)) < len(whole):
             return '%s has a message twice' % name
-        # A mbox may have a torn end, one for each that got no answer.
+        # An mbox may have a torn end, one for each that got no answer.
         allowed = 0 if self.fmt == 'maildir' else \
             self.sent[name] - len(acknowledged)
         return '%s: %d torn' % (name, torn) if torn > allowed else None

@@ -110,7 +110,7 @@ def deliver_beside(where, other, *options):
     return threads[0].acknowledged + threads[1].acknowledged, status
 
 
-# Readers of a mbox that take all that is in it, under their kind of lock.
+# Readers of an mbox that take all that is in it, under their kind of lock.
 
 def take(box, f):
     f.seek(0)
@@ -246,7 +246,7 @@ def race(where):
              [*mbox, '-k', 'dotlock'], True),
             ('a reader by fcntl, two locks', reader(fcntl.lockf), mbox, True),
             ('new/ to cur/', mover, maildir, True),
-            ('a mbox renamed', renamer, mbox, True),
+            ('an mbox renamed', renamer, mbox, True),
             ('a Maildir renamed', renamer, maildir, False),
             ('tmp/ removed', remover, maildir, False)):
         fresh(where)

@@ -1,0 +1,156 @@
+#!/usr/bin/env bats
+# What a container is to lmtpd, without an engine: process 1, no /dev/log, no
+# passwd, a root that is read-only, a user namespace, an old seccomp profile.
+
+load ../test_helper
+
+setup() {
+  ((EUID == 0)) || skip 'needs root'
+  here "$(mktemp -d /var/lib/lmtpd-container.XXXXXX)"
+  chmod 755 "$D"
+  chown 12345:12345 "$D/m"
+  with -u 12345:12345 -U any -d "maildir:$D/m/%n"
+}
+
+teardown() {
+  sweep
+  rm -rf "$D"
+}
+
+# contained SCRIPT [OPTION ...]: a session in namespaces of its own, whose
+# mounts SCRIPT changes; $1 and what follows is lmtpd.
+contained() {
+  local script=$1
+  shift
+  STATUS=0
+  unshare --mount --pid --fork --mount-proc --uts sh -ec "hostname same
+    $script
+    exec \"\$@\"" sh "$@" "$LMTPD" "${OPTIONS[@]}" \
+    <"$D/in" >"$D/out" 2>"$D/log" || STATUS=$?
+  hold "$D/out"
+}
+
+# message SUBJECT: a session with one.
+message() {
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<s@c>' 'RCPT TO:<a>' DATA \
+    "Subject: $1" '' text . QUIT >"$D/in"
+}
+
+@test 'three of one host name and pid: nothing is lost, no lock broken' {
+  local kind i who
+  for i in $(seq 25); do
+    printf '%s\r\n' 'MAIL FROM:<s@c>' 'RCPT TO:<a>' DATA "Subject: $i" '' x .
+  done >"$D/messages"
+  { printf 'LHLO c\r\n' && cat "$D/messages" && printf 'QUIT\r\n'; } >"$D/in"
+  for kind in maildir mbox; do
+    with -e -u 12345:12345 -U any -d "$kind:$D/m/%n.$kind" -k dotlock
+    [[ $kind == mbox ]] || OPTIONS=("${OPTIONS[@]/dotlock/fcntl}")
+    for who in 1 2 3; do
+      unshare --pid --fork --mount-proc --uts sh -ec 'hostname same; exec "$@"' \
+        sh "$LMTPD" "${OPTIONS[@]}" \
+        <"$D/in" >"$D/out.$who" 2>"$D/log.$who" 3>&- &
+    done
+    wait
+    for who in 1 2 3; do
+      grep -q ' messages=25 delivered=25 ' "$D/log.$who" ||
+        fail "$kind: $(cat "$D/log.$who")"
+      grep -q '^lmtpd\[1\]: ' "$D/log.$who" || fail 'is not process 1'
+      ! grep 'broke the' "$D/log.$who" || fail "$kind: a lock was broken"
+    done
+  done
+  (($(find "$D/m/a.maildir/new" -type f | wc -l) == 75)) || fail 'Maildir'
+  (($(grep -c '^Subject: ' "$D/m/a.mbox") == 75)) || fail 'mbox'
+  (($(grep -c '^From ' "$D/m/a.mbox") == 75)) || fail 'mbox is torn'
+}
+
+@test 'process 1 ends by SIGTERM' {
+  local pid
+  mkfifo "$D/hold"
+  unshare --pid --fork --mount-proc "$LMTPD" -e "${OPTIONS[@]}" \
+    <"$D/hold" >"$D/out" 2>"$D/log" 3>&- &
+  exec {hold}>"$D/hold"
+  await grep -q '^220 ' "$D/out"
+  pid=$(pgrep --parent $!)
+  kill -TERM "$pid"
+  await test ! -e "/proc/$pid"
+  exec {hold}>&-
+  grep -q '^421 4\.3\.2 ' "$D/out" || fail "$(cat "$D/out")"
+}
+
+@test 'no /dev/log: the log is on standard error' {
+  message one
+  contained 'mount -t tmpfs tmpfs /dev && mknod -m 666 /dev/null c 1 3'
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  logged 'to=<a> status=delivered'
+}
+
+@test 'no /dev/log, and standard error is the client: it gets replies alone' {
+  message one
+  unshare --mount sh -ec 'mount -t tmpfs tmpfs /dev
+    mknod -m 666 /dev/null c 1 3; exec "$@"' sh \
+    "$LMTPD" "${OPTIONS[@]}" <"$D/in" 2>&1 | cat >"$D/out"
+  hold "$D/out"
+  codes 220 250 250 250 354 '250 2.1.5' 221
+}
+
+@test 'no passwd, a read-only root, no /proc: a number for -u will do' {
+  message one
+  contained "mkdir $D/empty
+    mount -t tmpfs tmpfs /dev
+    mknod -m 666 /dev/null c 1 3
+    mount --bind $D/empty /etc
+    mount --bind $D/m $D/m
+    mount -o remount,ro,bind /
+    umount -l /proc"
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  [[ $(stat -c %u "$(only a)") == 12345 ]] || fail 'owner'
+}
+
+@test 'a read-only root without a place to wait: -c says so, and 451 or 452' {
+  local big
+  big=$(head -c 2000000 /dev/zero | tr '\0' x | fold -w 900)
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<b>' DATA \
+    "$big" . QUIT >"$D/in"
+  mkdir -m 1777 "$D/waits"
+  also -T "$D/waits"
+  contained "mount --bind $D/m $D/m && mount --bind $D/waits $D/waits &&
+    mount -o remount,ro,bind $D/waits"
+  codes 220 250 250 250 250 354 '451 4.3.0' '451 4.3.0' 221
+  logged "reason=.*$D/waits.*Read-only file system"
+  unshare --mount sh -ec "mount --bind $D/waits $D/waits
+    mount -o remount,ro,bind $D/waits; exec \"\$@\"" sh \
+    "$LMTPD" -e -c "${OPTIONS[@]}" a >"$D/out" 2>"$D/log" || :
+  logged "$D/waits: Read-only file system"
+  # The same with a tmpfs there.
+  contained "mount -t tmpfs -o mode=1777 tmpfs $D/waits"
+  codes 220 250 250 250 250 354 '250 2.1.5' '250 2.1.5' 221
+}
+
+@test 'a user namespace without setgroups: its root is one who can write' {
+  message one
+  with -u 0:0 -U any -d "maildir:$D/m/%n"
+  STATUS=0
+  setpriv --reuid 12345 --regid 12345 --clear-groups \
+    unshare --user --map-root-user --pid --fork "$LMTPD" -e "${OPTIONS[@]}" \
+    <"$D/in" >"$D/out" 2>"$D/log" || STATUS=$?
+  hold "$D/out"
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  [[ $(stat -c %u "$(only a)") == 12345 ]] || fail 'owner'
+}
+
+@test 'an old seccomp profile: Maildir, mbox, a large message, a folder' {
+  local kind
+  "$TESTS/old-seccomp" true || skip 'not for this machine'
+  for kind in maildir mbox; do
+    with -e -u 12345:12345 -U any -d "$kind:$D/m/%n.$kind"
+    printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<b>' DATA \
+      "$(head -c 2000000 /dev/zero | tr '\0' x | fold -w 900)" . QUIT >"$D/in"
+    STATUS=0
+    "$TESTS/old-seccomp" "$LMTPD" "${OPTIONS[@]}" \
+      <"$D/in" >"$D/out" 2>"$D/log" || STATUS=$?
+    hold "$D/out"
+    codes 220 250 250 250 250 354 '250 2.1.5' '250 2.1.5' 221
+    exits 0
+  done
+  unlogged 'cannot|not permitted'
+}
