@@ -464,8 +464,9 @@ def term(where):
             what = '%s:signal=TERM:when=%d' % (call, number)
             trial = Trial(where, s).run('-e', 'inject=' + what)
             wrong = judge_injected(trial, 'sendto')
-            if wrong is None and trial.replies[-1][:3] not in ('221', '421'):
-                wrong = 'the last reply is %s' % trial.replies[-1]
+            last = trial.replies[-1] if trial.replies else 'none'
+            if wrong is None and last[:3] not in ('221', '421'):
+                wrong = 'the last reply is %s' % last
             if wrong is None and trial.left_over():
                 wrong = 'left over: %s' % trial.left_over()
             yield '%s %s' % (s, what), wrong
