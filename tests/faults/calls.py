@@ -53,14 +53,15 @@ keep;
 
 # What may be where the trace is: the mbox's date, then our fields.
 TRACE = re.compile(rb'(?:\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}\n)?'
-                   rb'Return-Path: <a@x>\nDelivered-To: u\d\n'
+                   rb'Return-Path: <a@x>\nDelivered-To: u\d(?:\+two)?\n'
                    rb'Received: .*\n(?:\t.*\n)+')
 
 # there: the mailboxes are; big: the message is; root: each is another user's;
-# each: has its own sync; script: how many recipients have one.
+# each: has its own sync; script: how many recipients have one; detail: the
+# addresses name a folder.
 Scenario = collections.namedtuple(
-    'Scenario', 'format rcpts bdat quota there root big each script',
-    defaults=[False] * 3 + [0])
+    'Scenario', 'format rcpts bdat quota there root big each script detail',
+    defaults=[False] * 3 + [0, False])
 
 
 def scenarios():
@@ -78,6 +79,7 @@ def scenarios():
     # Straight into its tmp/.
     plain = Scenario('maildir', 1, False, False, True)
     every += [plain._replace(big=True), plain._replace(script=1),
+              plain._replace(detail=True),
               plain._replace(rcpts=3, script=2, root=True),
               plain._replace(rcpts=3, script=2, big=True, each=True)]
     return every
@@ -100,7 +102,8 @@ class Trial:
                 for part in ('cur', 'new', 'tmp'):
                     os.makedirs('%s/%s' % (self.path(k), part))
         text = b'LHLO c\r\nMAIL FROM:<a@x>\r\n' + b''.join(
-            b'RCPT TO:<u%d>\r\n' % k for k in range(scenario.rcpts))
+            b'RCPT TO:<u%d%s>\r\n' % (k, b'+two' * scenario.detail)
+            for k in range(scenario.rcpts))
         if scenario.bdat:
             half = len(BODY) // 2
             text += b'BDAT %d\r\n%sBDAT %d LAST\r\n%s' % (
@@ -109,9 +112,10 @@ class Trial:
             text += b'DATA\r\n' + (BIG if scenario.big else BODY) + b'.\r\n'
         with open(self.dir + '/in', 'wb') as f:
             f.write(text + b'QUIT\r\n')
-        for k in range(scenario.script):
+        for k in range(max(scenario.script, scenario.detail)):
             for part in ('cur', 'new', 'tmp'):
                 os.makedirs('%s/.two/%s' % (self.path(k), part))
+        for k in range(scenario.script):
             write('%s/u%d.sieve' % (self.dir, k), SCRIPT)
         for top, dirs, files in os.walk(self.dir):
             for name in dirs + files + ['.']:
@@ -148,6 +152,8 @@ class Trial:
                     'file:%s/users' % self.dir if self.s.root else 'any']
         if self.s.quota:
             command += ['-q', '1M']
+        if self.s.detail:
+            command += ['-f']
         if self.s.script:
             command += ['-S', self.dir + '/%n.sieve']
         with open(self.dir + '/in', 'rb') as stdin, \
@@ -171,8 +177,9 @@ class Trial:
 
     def parts(self, k):
         """Where the copies of recipient k's message go."""
-        return ('new', '.one/new', '.two/cur') if k < self.s.script else \
-            ('new',)
+        if k < self.s.script:
+            return 'new', '.one/new', '.two/cur'
+        return ('.two/new',) if self.s.detail else ('new',)
 
     def pieces(self, k, parts=()):
         """Recipient k's messages, whole or not; None: what was is harmed."""
@@ -457,8 +464,9 @@ def term(where):
             what = '%s:signal=TERM:when=%d' % (call, number)
             trial = Trial(where, s).run('-e', 'inject=' + what)
             wrong = judge_injected(trial, 'sendto')
-            if wrong is None and trial.replies[-1][:3] not in ('221', '421'):
-                wrong = 'the last reply is %s' % trial.replies[-1]
+            last = trial.replies[-1] if trial.replies else 'none'
+            if wrong is None and last[:3] not in ('221', '421'):
+                wrong = 'the last reply is %s' % last
             if wrong is None and trial.left_over():
                 wrong = 'left over: %s' % trial.left_over()
             yield '%s %s' % (s, what), wrong

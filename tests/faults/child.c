@@ -56,7 +56,7 @@ realpath(const char *path, char *buf)
 {
 	while (is("hanging"))
 		pause();
-	return strcpy(buf, path);
+	return memcpy(buf, path, strlen(path) + 1);
 }
 
 char *

@@ -25,7 +25,7 @@ is_failing(const char *what)
 {
 	if (strncmp(failing, what, strlen(what)) != 0)
 		return 0;
-	errno = atoi(failing + strlen(what));
+	errno = (int)strtol(failing + strlen(what), NULL, 10);
 	return 1;
 }
 

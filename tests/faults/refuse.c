@@ -14,7 +14,8 @@
 int
 main(int argc, char *argv[])
 {
-	unsigned int err = argc > 2 ? (unsigned int)atoi(argv[1]) : 0;
+	unsigned int err = argc > 2 ? (unsigned int)strtol(argv[1], NULL, 10) :
+	    0;
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 		    offsetof(struct seccomp_data, nr)),
