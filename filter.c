@@ -568,9 +568,10 @@ filter_refusal(struct rcpt *r, const char *text, bool utf8)
 	size_t len, lines = 0;
 
 	text_init(&t, buf, sizeof(buf));
-	for (s = text; !utf8 && *s != '\0'; s++)
-		if ((*s & 0x80) != 0)
-			text = s = "";
+	for (s = text; *s != '\0' && (*s & 0x80) == 0; s++)
+		continue;
+	if (*s != '\0' && !utf8)
+		text = "";
 	for (; *text != '\0' && lines < LINES_MAX; text += len) {
 		len = strcspn(text, "\r\n");
 		if (strspn(text, " \t") < len) {
