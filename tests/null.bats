@@ -25,5 +25,5 @@ setup() {
   ln -s other "$D/m/a"
   send a x
   codes 220 250 250 250 354 '451 4.3.0' 221
-  logged "reason=\"open $D/m/a: (Too many levels of symbolic links|Symbolic link loop) 
+  logged "reason=\"open $D/m/a: (Too many levels of symbolic links|Symbolic link loop) "
 }
