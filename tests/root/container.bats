@@ -81,6 +81,7 @@ message() {
   message one
   contained 'mount -t tmpfs tmpfs /dev && mknod -m 666 /dev/null c 1 3'
   codes 220 250 250 250 354 '250 2.1.5' 221
+  exits 0
   logged 'to=<a> status=delivered'
 }
 
