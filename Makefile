@@ -16,8 +16,11 @@ SIEVE_OBJS =	sieve/action.o sieve/address.o sieve/arena.o sieve/body.o \
 		sieve/header.o sieve/html.o sieve/lexer.o sieve/match.o \
 		sieve/mime.o sieve/parser.o sieve/regex.o sieve/run.o \
 		sieve/test.o sieve/utf8.o sieve/value.o sieve/verb.o
+TESTS =		tests/table tests/hole tests/null tests/sieve tests/sievetext
 
 CFLAGS =	-O2 -g
+# NetBSD's make, where there is a DESTDIR, would look for headers in it.
+CPPFLAGS =
 WARNINGS =	-Wall -Wextra -Wpedantic -Wshadow -Wconversion
 HARDEN =	-fPIE -fstack-protector-strong
 HARDEN_CPP =	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
@@ -35,6 +38,8 @@ BSD_LIBS !=	a=$$(${CC} -print-file-name=libbsd.a) && test -f "$$a" && \
 # make STATIC=1 and make MUSL=1 build programs that need no library beside
 # them, and so start sooner: with glibc, and with musl.  Both know only the
 # users in /etc/passwd, and lmtpd -V says so.
+STATIC =
+MUSL =
 KIND =		${STATIC}_${MUSL}
 FILES_ONLY =	, for users in /etc/passwd alone
 
@@ -61,18 +66,38 @@ OBJS__1 =	musl.o
 NOTE__1 =	${FILES_ONLY}
 
 ALL =		${OBJS} ${SIEVE_OBJS} ${OBJS_${KIND}}
-LINK =		${CC_${KIND}} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@
+LINK =		${CC_${KIND}} ${CFLAGS} ${HARDEN_LD} ${LDFLAGS} -o $@ $@.o
+LIBS =		${LIBS_${KIND}}
 
 all: ${PROGRAMS}
 
-lmtpd: lmtpd.o ${ALL}
-	${LINK} lmtpd.o ${ALL} ${LIBS_${KIND}}
+# tests/null: lmtpd with a format of mailboxes more.
+lmtpd tests/table tests/hole tests/null: ${ALL}
+	${LINK} ${ALL} ${LIBS}
 
-starttls: starttls.o ${TLS_OBJS}
-	${LINK} starttls.o ${TLS_OBJS} ${OBJS_${KIND}} ${LIBS_${KIND}}
+starttls: ${TLS_OBJS} ${OBJS_${KIND}}
+	${LINK} ${TLS_OBJS} ${OBJS_${KIND}} ${LIBS}
 
-lmtpd.o starttls.o ${OBJS}: lmtpd.h
-filter.o: sieve/sieve.h
+# sieve-try: a script, a message, what comes of it.
+tests/sieve tests/sievetext tests/sieve-try: ${SIEVE_OBJS}
+	${LINK} ${SIEVE_OBJS} ${OBJS_${KIND}} ${LIBS}
+
+lmtpd: lmtpd.o
+starttls: starttls.o
+tests/table: tests/table.o
+tests/hole: tests/hole.o
+tests/null: tests/null.o
+tests/sieve: tests/sieve.o
+tests/sievetext: tests/sievetext.o
+tests/sieve-try: tests/sieve-try.o
+
+lmtpd.o starttls.o ${OBJS} ${OBJS_${KIND}}: lmtpd.h
+tests/table.o tests/hole.o tests/null.o: lmtpd.h
+tests/null.o: lmtpd.c
+client.o: wide.h
+filter.o tests/sieve.o tests/sieve-try.o: sieve/sieve.h
+tests/sievetext.o: sieve/sieve.h sieve/impl.h
+${SIEVE_OBJS}: sieve/sieve.h sieve/impl.h sieve/program.h
 
 .c.o:
 	${CC_${KIND}} -std=c11 -D_GNU_SOURCE \
@@ -81,35 +106,11 @@ filter.o: sieve/sieve.h
 	    ${CFLAGS} -c -o $@ $<
 
 # Everything that needs no root and no servers.
-tests/table: tests/table.o ${ALL}
-	${LINK} tests/table.o ${ALL} ${LIBS_${KIND}}
-
-tests/hole: tests/hole.o ${ALL}
-	${LINK} tests/hole.o ${ALL} ${LIBS_${KIND}}
-
-tests/table.o tests/hole.o: lmtpd.h
-
-${SIEVE_OBJS}: sieve/sieve.h sieve/impl.h sieve/program.h
-
-tests/sieve: tests/sieve.o ${SIEVE_OBJS}
-	${LINK} tests/sieve.o ${SIEVE_OBJS}
-
-# A script, a message, what comes of it.
-tests/sieve-try: tests/sieve-try.o ${SIEVE_OBJS}
-	${LINK} tests/sieve-try.o ${SIEVE_OBJS} ${LIBS_${KIND}}
-
-tests/sieve.o tests/sieve-try.o: sieve/sieve.h
-
-tests/sievetext: tests/sievetext.o ${SIEVE_OBJS}
-	${LINK} tests/sievetext.o ${SIEVE_OBJS}
-
-tests/sievetext.o: sieve/sieve.h sieve/impl.h
-
-check: lmtpd starttls tests/table tests/hole tests/sieve tests/sievetext
+check: ${PROGRAMS} ${TESTS}
 	tests/table
 	tests/sievetext
 	tests/sieve
-	tests/run
+	CC='${CC_${KIND}}' tests/run
 
 # A message before the reader's eyes: no root, nothing but a shell.
 demo: lmtpd
@@ -168,8 +169,8 @@ dist:
 	    >lmtpd-${VERSION}.tar.gz
 
 clean:
-	rm -f ${PROGRAMS} *.o sieve/*.o tests/table tests/hole tests/sieve \
-	    tests/sievetext tests/sieve-try tests/*.o lmtpd-${VERSION}.tar.gz
+	rm -f ${PROGRAMS} *.o sieve/*.o tests/*.o ${TESTS} tests/sieve-try \
+	    lmtpd-${VERSION}.tar.gz
 	rm -rf fuzz/build .mutants
 
 .PHONY: all check mutants demo interop faults scale bench fuzz lint install \

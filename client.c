@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -55,7 +56,7 @@ client_shield(bool *shielded)
 	struct stat err;
 	int fd, r;
 
-	/* One that cannot be told, as AppArmor may have it, may be it too. */
+	/* Where AppArmor denies fstat(2) it may be the client's, too. */
 	*shielded = fstat(STDERR_FILENO, &err) == -1 ||
 	    (!S_ISCHR(err.st_mode) &&
 	    (is_same_file(&err, STDIN_FILENO) ||
@@ -85,12 +86,12 @@ client_listens(void)
 
 static const int ends[] = { SIGTERM, SIGHUP, SIGINT };
 /*
- * A client that has gone is EPIPE, a file too large EFBIG; an alarm is one of
- * who started us.
+ * The system calls say EPIPE of a client that has gone, and EFBIG of a file
+ * that is too large; an alarm can only be one that who started us has left.
  */
 static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGALRM };
 
-/* Its return from ppoll(2) is what counts. */
+/* Does nothing: what counts is that ppoll(2) returns. */
 static void
 interrupt(int sig)
 {
@@ -128,7 +129,7 @@ client_signals_default(void)
 	int sig;
 
 	sigemptyset(&none);
-	/* Some of the numbers are none, or may not be touched. */
+	/* Some of the numbers are no signals, or cannot be changed. */
 	for (sig = 1; sig < NSIG; sig++)
 		(void)sigaction(sig, &sa, NULL);
 	return sigprocmask(SIG_SETMASK, &none, NULL);
@@ -139,7 +140,7 @@ client_init(struct client *c, const struct config *cfg)
 {
 	memset(c, 0, sizeof(*c));
 	c->cfg = cfg;
-	/* Of a large input buffer a small session touches little. */
+	/* A small session touches only the first pages of a large buffer. */
 	c->in = malloc(INPUT_BYTES);
 	c->out = malloc(OUTPUT_BYTES);
 	return c->in == NULL || c->out == NULL ? -1 : 0;
@@ -152,30 +153,35 @@ client_free(struct client *c)
 	free(c->out);
 }
 
+/* RFC 5321 4.1.3.  One of IPv4 may have come to a socket for both. */
+static void
+add_peer(struct text *t, const char *host)
+{
+	if (strncasecmp(host, "::ffff:", 7) == 0 && strchr(host, '.') != NULL)
+		host += 7;
+	text_add(t, strchr(host, ':') == NULL ? "[" : "[IPv6:", host, "]",
+	    NULL);
+}
+
 void
 client_peer(const struct client *c, char *peer, size_t size)
 {
 	struct sockaddr_storage ss = { .ss_family = AF_UNSPEC };
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&ss;
-	struct sockaddr_in *in = (struct sockaddr_in *)&ss;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&ss;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)&ss;
 	socklen_t len = sizeof(ss);
 	char host[INET6_ADDRSTRLEN];
 	struct text t;
 
 	text_init(&t, peer, size);
-	if (c->cfg->peer != NULL) {
-		text_add(&t, strchr(c->cfg->peer, ':') == NULL ? "[" :
-		    "[IPv6:", c->cfg->peer, "]", NULL);
-		return;
-	}
-	if (getpeername(STDIN_FILENO, (struct sockaddr *)&ss, &len) == -1)
-		return;
-	if (ss.ss_family == AF_INET && inet_ntop(AF_INET, &in->sin_addr,
-	    host, sizeof(host)) != NULL)
-		text_add(&t, "[", host, "]", NULL);
-	else if (ss.ss_family == AF_INET6 && inet_ntop(AF_INET6,
-	    &in6->sin6_addr, host, sizeof(host)) != NULL)
-		text_add(&t, "[IPv6:", host, "]", NULL);
+	if (c->cfg->peer != NULL)
+		add_peer(&t, c->cfg->peer);
+	else if (getpeername(STDIN_FILENO, (struct sockaddr *)&ss,
+	    &len) == 0 && (ss.ss_family == AF_INET ||
+	    ss.ss_family == AF_INET6) && inet_ntop(ss.ss_family,
+	    ss.ss_family == AF_INET ? (const void *)&in->sin_addr :
+	    (const void *)&in6->sin6_addr, host, sizeof(host)) != NULL)
+		add_peer(&t, host);
 }
 
 const char *
@@ -215,7 +221,7 @@ client_pause(void *arg, int fd, long us)
 	struct timespec timeout = { .tv_sec = us / 1000000,
 	    .tv_nsec = us % 1000000 * 1000 };
 
-	/* No events were asked for: an answer is bad news. */
+	/* No events were asked for: what is reported is that it has gone. */
 	if (client_over(c) == NULL &&
 	    client_wait(c, pfd, fd == -1 ? 1 : 2, &timeout) > 0 &&
 	    pfd[0].revents != 0)
@@ -227,10 +233,12 @@ const char *
 client_none(void *unused, int fd, long us)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	struct timespec timeout = { .tv_sec = us / 1000000,
+	    .tv_nsec = us % 1000000 * 1000 };
 
 	(void)unused;
 	if (us > 0)
-		(void)poll(&pfd, 1, (int)(us / 1000));
+		(void)ppoll(&pfd, 1, &timeout, NULL);
 	return NULL;
 }
 
@@ -373,7 +381,8 @@ client_reply(struct client *c, const struct reply *r, const char *id)
 		if (lf == NULL && id != NULL)
 			text_add(&t, ", id=", id, NULL);
 		client_say(c, code, r->esc, line, NULL);
-		text = lf + 1;
+		if (lf != NULL)
+			text = lf + 1;
 	} while (lf != NULL);
 }
 
@@ -388,7 +397,7 @@ client_fill(struct client *c)
 	ssize_t n;
 
 	client_flush(c);
-	/* A flood never lets ppoll wait for a signal. */
+	/* While input never ends ppoll need not wait, and sees no signal. */
 	if (++c->fills % FLOOD == 0)
 		(void)client_pause(c, -1, 0);
 	if (client_over(c) == NULL) {

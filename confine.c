@@ -116,7 +116,7 @@ drop_capabilities(const struct config *cfg, bool gives)
 
 	if (cfg->uid != 0)
 		return false;
-	if (cfg->switches)
+	if (cfg->each_as_itself)
 		keep |= CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID);
 	if (gives)
 		keep |= CAP_BIT(CAP_CHOWN);
@@ -166,6 +166,7 @@ drop_capabilities(const struct config *cfg, bool gives)
 			    (uint32_t)(bits), yes, no)
 #define ABOVE(n, yes, no) BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, \
 			    (uint32_t)(n), yes, no)
+#define ALLOW		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define FAIL(err)	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (err))
 #define OFTEN(call)	IS(SYS_##call, PASS, 0)
 #define NEVER(call)	IS(SYS_##call, DENY, 0)
@@ -208,6 +209,44 @@ link_jumps(struct sock_filter *filter, size_t len)
 	}
 }
 
+/* For whomever it is, and behind what by_argument says. */
+static const struct sock_filter forbidden[] = {
+	/* Other programs, and what is in other processes. */
+	NEVER(execve), NEVER(ptrace),
+	NONE_OF(process_vm_readv, process_vm_writev),
+	NEVER(process_madvise), NEVER(pidfd_getfd), NEVER(tkill),
+	NEVER(rt_sigqueueinfo), NEVER(rt_tgsigqueueinfo),
+	/* Both kinds of queues, semaphores and memory for all. */
+	NONE_OF(mq_open, mq_unlink),
+#ifdef __x86_64__
+	NONE_OF(shmget, shmctl), NONE_OF(semget, msgctl),
+	NEVER(semtimedop),
+#else
+	NONE_OF(msgget, shmdt),
+#endif
+	/*
+	 * Large parts of the kernel, and ways around this filter:
+	 * pidfd_send_signal, io_uring's, the newer ones for mounts,
+	 * pidfd_open; bpf, execveat, userfaultfd.
+	 */
+	NONE_OF(pidfd_send_signal, pidfd_open),
+	NONE_OF(bpf, userfaultfd), NONE_OF(add_key, keyctl),
+	NEVER(perf_event_open), NEVER(unshare), NEVER(setns),
+	NEVER(personality), NEVER(open_by_handle_at),
+	NEVER(fanotify_init), NEVER(mount),
+	/* What mail is not, and modes and owners it never gets. */
+	NEVER(mknodat), NEVER(symlinkat), NEVER(fchmod),
+	NEVER(fchmodat), NEVER(fchownat),
+	NONE_OF(setxattr, fsetxattr),
+#ifdef __x86_64__
+	NEVER(creat), NEVER(mknod), NEVER(symlink), NEVER(chmod),
+	NEVER(chown), NEVER(lchown), NEVER(modify_ldt),
+#endif
+	/* Nobody is to call us. */
+	NEVER(listen),
+	ALLOW, FAIL(EPERM)
+};
+
 static bool
 forbid_calls(const struct config *cfg, bool gives)
 {
@@ -215,7 +254,7 @@ forbid_calls(const struct config *cfg, bool gives)
 	bool child = cfg->scripts != NULL;
 	/* AF_UNSPEC: there is no such socket. */
 	uint32_t local = nss || !cfg->log_stderr ? AF_UNIX : AF_UNSPEC;
-	struct sock_filter filter[] = {
+	const struct sock_filter by_argument[] = {
 		LOAD(arch), IS(ARCH, 1, 0), FAIL(EPERM),
 		LOAD(nr), NO_CACHE,
 		OFTEN(close), OFTEN(read), OFTEN(write), OFTEN(newfstatat),
@@ -249,49 +288,20 @@ forbid_calls(const struct config *cfg, bool gives)
 		HAS(child ? UINT32_MAX : CLONE_THREAD, PASS, DENY),
 		/* One's own limits alone. */
 		IS(SYS_prlimit64, 0, 2), LOAD(args[0]), IS(0, PASS, DENY),
-		/* Other programs, and what is in other processes. */
-		NEVER(execve), NEVER(ptrace),
-		NONE_OF(process_vm_readv, process_vm_writev),
-		NEVER(process_madvise), NEVER(pidfd_getfd), NEVER(tkill),
-		NEVER(rt_sigqueueinfo), NEVER(rt_tgsigqueueinfo),
-		/* Both kinds of queues, semaphores and memory for all. */
-		NONE_OF(mq_open, mq_unlink),
+		UNLESS(gives, fchown),
 #ifdef __x86_64__
-		NONE_OF(shmget, shmctl), NONE_OF(semget, msgctl),
-		NEVER(semtimedop),
-#else
-		NONE_OF(msgget, shmdt),
+		UNLESS(child, fork), UNLESS(child, vfork)
 #endif
-		/*
-		 * Large parts of the kernel, and ways around this filter:
-		 * pidfd_send_signal, io_uring's, the newer ones for mounts,
-		 * pidfd_open; bpf, execveat, userfaultfd.
-		 */
-		NONE_OF(pidfd_send_signal, pidfd_open),
-		NONE_OF(bpf, userfaultfd), NONE_OF(add_key, keyctl),
-		NEVER(perf_event_open), NEVER(unshare), NEVER(setns),
-		NEVER(personality), NEVER(open_by_handle_at),
-		NEVER(fanotify_init), NEVER(mount),
-		/* What mail is not, and modes and owners it never gets. */
-		NEVER(mknodat), NEVER(symlinkat), NEVER(fchmod),
-		NEVER(fchmodat), UNLESS(gives, fchown), NEVER(fchownat),
-		NONE_OF(setxattr, fsetxattr),
-#ifdef __x86_64__
-		NEVER(creat), NEVER(mknod), NEVER(symlink), NEVER(chmod),
-		NEVER(chown), NEVER(lchown), NEVER(modify_ldt),
-		UNLESS(child, fork), UNLESS(child, vfork),
-#endif
-		/* Nobody is to call us. */
-		NEVER(listen),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-		FAIL(EPERM)
 	};
+	struct sock_filter filter[nitems(by_argument) + nitems(forbidden)];
 	struct sock_fprog prog = {
 		.len = nitems(filter),
 		.filter = filter
 	};
 
 	_Static_assert(nitems(filter) <= PASS, "too far to jump");
+	memcpy(filter, by_argument, sizeof(by_argument));
+	memcpy(filter + nitems(by_argument), forbidden, sizeof(forbidden));
 	link_jumps(filter, nitems(filter));
 	/* Nothing here is worth the cost of the mitigations it may bring. */
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
@@ -458,7 +468,7 @@ confine_child(void)
 static void
 obtain(const struct config *cfg, struct text *got)
 {
-	bool gives = cfg->lend == LEND_ROOT;
+	bool gives = cfg->root_lends == LEND_ROOT;
 
 	/* First: without it an ordinary user gets neither of the next two. */
 	note(got, no_new_privs(), "no-new-privs");
@@ -491,7 +501,7 @@ forbid_calls(const struct config *cfg)
 	snprintf(promises, sizeof(promises),
 	    "stdio rpath wpath cpath fattr inet%s%s%s",
 	    cfg->format == &mbox_format ? " flock proc" : "",
-	    cfg->switches ? " id chown" : "",
+	    cfg->each_as_itself ? " id chown" : "",
 	    user_asks_nss(cfg) ? " getpw" : "");
 	return pledge(promises, NULL) == 0;
 }

@@ -2,7 +2,6 @@
  * The bytes of a message: DATA and BDAT decoded, what is dropped and quoted
  * when it is stored, and what its header says.  Pure, as parse.c is.
  */
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -49,7 +48,7 @@ data_text(struct data_parser *p, const char *in, size_t inlen, char *out,
 		if (lf == NULL)
 			break;
 		if (!last_is_cr(p, out, o))
-			p->lines++;
+			p->bare_lfs++;
 		*o++ = '\n';
 		s++;
 	} while (s < end && (!ends || *s != '.' || p->chunks));
@@ -83,7 +82,7 @@ data_feed(struct data_parser *p, const char *in, size_t inlen, char *out,
 		case DATA_CR:
 			if (c == '\n') {
 				if (!last_is_cr(p, out, o))
-					p->lines++;
+					p->bare_lfs++;
 				p->crlfs++;
 				*o++ = '\n';
 				p->state = DATA_BOL;
@@ -293,7 +292,7 @@ filter_drop(struct filter *f, const char *in, size_t inlen)
 	f->dropped += n;
 	if (lf != NULL) {
 		if (n > 1 ? lf[-1] != '\r' : !f->cr)
-			f->lines++;
+			f->dropped_lfs++;
 		f->state = FILTER_BOL;
 	}
 	f->cr = in[n - 1] == '\r';
@@ -420,13 +419,15 @@ header_received_id(const char *msg, size_t len, char *id, size_t size)
 	size_t n;
 	const char *s = header_find(msg, len, "Received", &n), *end, *word;
 	bool next = false, name = false;
+	struct text t;
 
 	id[0] = '\0';
 	if (s == NULL)
 		return;
 	for (end = s + n; (word = field_word(&s, end, &n)) != NULL; ) {
 		if (next) {
-			snprintf(id, size, "%.*s", (int)n, word);
+			text_init(&t, id, size);
+			text_bytes(&t, word, n);
 			return;
 		}
 		/* A client may say that it is called id. */

@@ -56,9 +56,9 @@ deliver_free(struct deliverer *dv)
 	free(dv->states);
 }
 
-/* Is it over?  Then nothing more is begun. */
+/* Was the session told to end, or has the client gone?  Waits us for it. */
 static bool
-is_over(struct deliverer *dv, long us)
+deliver_is_over(struct deliverer *dv, long us)
 {
 	dv->over = dv->watch.pause(dv->watch.arg, -1, us);
 	return dv->over != NULL;
@@ -80,14 +80,13 @@ delivery_prepare(struct deliverer *dv, size_t i, const struct message *m,
 	d->cfg = dv->cfg;
 	d->cred = dv->cred;
 	d->watch = &dv->watch;
+	d->volumes = &dv->volumes;
 	d->message = m;
 	d->rcpt = r;
 	d->group = dv->group;
 	d->state = memset(dv->states + i * size, 0, size);
 	d->fd = -1;
 	d->id = r->mailbox.id;
-	/* Where the mailboxes lie is root's to look at. */
-	identity_resume(dv->cred);
 	if (dv->cfg->format->writer != NULL)
 		dv->cfg->format->writer(dv->cfg, &d->id);
 	return d;
@@ -108,7 +107,7 @@ wants_groups(struct delivery *d)
 {
 	struct identity *id = &d->rcpt->mailbox.id;
 
-	if (!d->cfg->switches || d->failure.err != EACCES ||
+	if (!d->cfg->each_as_itself || d->failure.err != EACCES ||
 	    id->name == NULL || id->groups != NULL)
 		return false;
 	identity_resume(d->cred);
@@ -185,7 +184,7 @@ begin_waiting(struct deliverer *dv, struct delivery *d,
 		waited = ms_since(&begun);
 		if (waited + us / 1000 >= LOCK_MS ||
 		    dv->waited + waited + us / 1000 >= LOCK_ALL_MS ||
-		    is_over(dv, us))
+		    deliver_is_over(dv, us))
 			break;
 		if (waited >= LOCK_SOON_MS && us < LOCK_RETRY_US)
 			us *= 2;
@@ -203,7 +202,8 @@ begin_copy(struct deliverer *dv, struct delivery *d, struct draft *draft,
 	if (!d->ok)
 		return;
 	/* Let the disk work while the next one is written. */
-	(void)os_write_out(d->fd, false);
+	if (!d->alone)
+		(void)os_write_out(d->fd, false);
 	d->volume = os_volume(&dv->volumes, d->fd, d->dev);
 }
 
@@ -221,20 +221,36 @@ draft_init(struct deliverer *dv, struct draft *draft,
 	draft->headlines = trace_headers(dv->cfg, env, r, &draft->head);
 }
 
+/*
+ * What the recipient's own script says: read as the recipient, and once more
+ * with the groups that it lacked.  0, or -1: d has failed.
+ */
+static int
+ask_script(struct delivery *d, const struct envelope *env,
+    const struct text *head, uint64_t headlines, bool check,
+    struct verdict *v)
+{
+	do {
+		if (identity_assume(d->cred, &d->id) == -1)
+			return failure_errno(&d->failure, "seteuid", "%s",
+			    d->rcpt->mailbox.path);
+		if (filter_run(d, env, head, headlines, check, v) == 0)
+			return 0;
+	} while (wants_groups(d));
+	return -1;
+}
+
 /* The recipient's own script, if there is one.  0, or -1: d has failed. */
 static int
 judge(struct delivery *d, const struct envelope *env,
-    const struct draft *draft, struct verdict *v)
+    const struct draft *draft, size_t room, struct verdict *v)
 {
 	struct rcpt *r = d->rcpt;
 
 	v->kind = VERDICT_NONE;
 	if (d->cfg->scripts == NULL)
 		return 0;
-	if (identity_assume(d->cred, &d->id) == -1)
-		return failure_errno(&d->failure, "seteuid", "%s",
-		    r->mailbox.path);
-	if (filter_run(d, env, &draft->head, draft->headlines, false,
+	if (ask_script(d, env, &draft->head, draft->headlines, false,
 	    v) == -1)
 		return -1;
 	if (v->kind == VERDICT_REFUSE) {
@@ -246,6 +262,9 @@ judge(struct delivery *d, const struct envelope *env,
 	} else if (v->kind == VERDICT_FILE && v->n == 0) {
 		r->discarded = d->settled = true;
 		r->reply = &reply_discarded;
+	} else if (v->kind == VERDICT_FILE && v->n > room) {
+		errno = ENOMEM;
+		return failure_errno(&d->failure, "malloc", "copies");
 	}
 	return 0;
 }
@@ -327,6 +346,7 @@ begin_copies(struct deliverer *dv, struct delivery *d, struct draft *draft,
 	size_t i;
 
 	for (i = 0; i < v->n; i++) {
+		d->alone = false;
 		if (i > 0) {
 			d = delivery_prepare(dv, dv->n, d->message, r);
 			text_init(&unique, buf, sizeof(buf));
@@ -362,8 +382,9 @@ begin_rcpt(struct deliverer *dv, const struct envelope *env,
 		dv->n++;
 		return true;
 	}
+	d->alone = env->nrcpt == 1;
 	draft_init(dv, &draft, env, r, &unique, head);
-	if (judge(d, env, &draft, &v) == -1 || d->settled)
+	if (judge(d, env, &draft, dv->room, &v) == -1 || d->settled)
 		dv->n++;
 	else if (v.kind == VERDICT_FILE) {
 		if (dv->n > 0 && dv->n + v.n > dv->room)
@@ -395,7 +416,7 @@ group_begin(struct deliverer *dv, struct envelope *env,
 		if (!begin_rcpt(dv, env, m, &env->rcpts[first + dv->nrcpt]))
 			break;
 		last = &dv->group[dv->n - 1];
-		/* It was waited for in vain. */
+		/* Its lock was waited for in vain: it is a group by itself. */
 		if (last->busy)
 			max = 1;
 		if (last->ok && last->volume->policy != SYNC_JOURNAL &&
@@ -542,6 +563,7 @@ group_finish(struct deliverer *dv)
 		}
 		if (d->first != NULL) {
 			d->rcpt->reply = d->first->reply;
+			d->rcpt->discarded = d->first->discarded;
 			strlcpy(d->rcpt->id, d->first->id, ID_SIZE);
 		} else if (!d->settled)
 			d->rcpt->reply = d->ok ? &reply_delivered :
@@ -561,6 +583,7 @@ deliver_early(struct deliverer *dv, struct envelope *env, struct message *m)
 	    dv->cfg->scripts != NULL || !message_has_body(m))
 		goto ours;
 	d = delivery_prepare(dv, 0, m, env->rcpts);
+	d->alone = true;
 	text_init(&unique, buf, sizeof(buf));
 	draft_init(dv, &draft, env, d->rcpt, &unique, head);
 	begin_copy(dv, d, &draft, false);
@@ -603,7 +626,7 @@ deliver_group(struct deliverer *dv, struct envelope *env,
 	else
 		group_begin(dv, env, m, first);
 	group_write_out(dv);
-	if (dv->over == NULL && !is_over(dv, 0)) {
+	if (dv->over == NULL && !deliver_is_over(dv, 0)) {
 		group_commit(dv);
 		group_sync(dv);
 	} else
@@ -643,7 +666,7 @@ deliver_room(struct deliverer *dv, struct rcpt *r, uint64_t bytes,
 	const struct format *format = dv->cfg->format;
 	struct delivery *d;
 
-	/* Then it need not be looked at, nor the folder be found yet. */
+	/* Without a limit nothing need be looked at, nor the folder found. */
 	if (!format->keeps_quota && !quota_is_set(dv->cfg, &r->mailbox))
 		return 0;
 	d = delivery_prepare(dv, 0, &none, r);
@@ -664,11 +687,8 @@ check_script(struct delivery *d)
 
 	if (d->cfg->scripts == NULL)
 		return 0;
-	if (identity_assume(d->cred, &d->id) == -1)
-		return failure_errno(&d->failure, "seteuid", "%s",
-		    d->rcpt->mailbox.path);
 	text_init(&head, none, sizeof(none));
-	return filter_run(d, &nobody, &head, 0, true, &v);
+	return ask_script(d, &nobody, &head, 0, true, &v);
 }
 
 int
@@ -681,7 +701,7 @@ deliver_check(struct deliverer *dv, struct rcpt *r, struct usage *u,
 	struct delivery *d = delivery_prepare(dv, 0, &none, r);
 	int result;
 
-	/* How full it is is said in any case. */
+	/* The caller is told how full it is whatever else is wrong. */
 	result = step_run(d, dv->cfg->format->room, &a);
 	*u = d->usage;
 	*f = d->failure;

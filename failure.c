@@ -55,8 +55,8 @@ failure_reply(const struct failure *f, const struct config *cfg)
 }
 
 /*
- * The first component of an absolute path that is at fault, as the one we
- * are now sees it.
+ * A reason ends with the first component of an absolute path that is at
+ * fault, as whoever we are now sees it.
  */
 static void
 add_part(struct text *t, const char *before, const char *part,
@@ -81,7 +81,7 @@ next_directory(const char *path, const char **s, char dir[PATH_MAX])
 	return true;
 }
 
-/* One that cannot be gone through: missing, no directory, links in a ring. */
+/* Adds one that is missing, is no directory, or is a link that fails. */
 static void
 add_obstacle(struct text *t, const char *path)
 {
@@ -106,8 +106,8 @@ add_obstacle(struct text *t, const char *path)
 }
 
 /*
- * One that denies something: to go on into it, or to make there what is not
- * there.
+ * Adds one that denies something: to go on into it, or to make there what is
+ * missing.
  */
 static void
 add_denial(struct text *t, const char *path)

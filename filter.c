@@ -28,7 +28,7 @@
 /* What the child writes: records, each with len bytes of text behind it. */
 struct record {
 	enum { RECORD_KEEP, RECORD_FILE, RECORD_REFUSE, RECORD_ERROR,
-	    RECORD_END } kind;
+	    RECORD_TROUBLE, RECORD_END } kind;
 	bool		 create;
 	unsigned int	 line;
 	char		 flags[sizeof(((struct filing *)0)->flags)];
@@ -133,6 +133,7 @@ struct child {
 	struct script		*included;
 	size_t			 nincluded;
 	char			 directory[PATH_MAX];
+	char			 address[sizeof(((struct envelope *)0)->peer)];
 };
 
 static void
@@ -165,26 +166,6 @@ child_fail(const struct child *c, const struct sieve_error *e)
 	child_write(&r, buf);
 }
 
-/* Does the name lead to nothing but what is below the directory? */
-static bool
-include_is_safe(const char *name)
-{
-	char part[NAME_BYTES + 1];
-	size_t len;
-
-	for (;; name += len + 1) {
-		len = strcspn(name, "/");
-		if (len > NAME_BYTES)
-			return false;
-		memcpy(part, name, len);
-		part[len] = '\0';
-		if (!name_is_safe(part))
-			return false;
-		if (name[len] == '\0')
-			return true;
-	}
-}
-
 /* A script that another one includes, from the directory of that one. */
 static const char *
 child_include(void *arg, const char *name, size_t *len)
@@ -194,7 +175,7 @@ child_include(void *arg, const char *name, size_t *len)
 	const char *wrong;
 	struct text t;
 
-	if (!include_is_safe(name) || c->nincluded == INCLUDES)
+	if (!name_is_safe(name) || c->nincluded == INCLUDES)
 		return NULL;
 	if (c->included == NULL &&
 	    (c->included = calloc(INCLUDES, sizeof(*s))) == NULL)
@@ -224,11 +205,19 @@ child_find_directory(struct child *c)
 static bool
 child_has_folder(void *arg, const char *name)
 {
+	static const struct record trouble = { .kind = RECORD_TROUBLE };
 	const struct child *c = arg;
 	char folder[FOLDER_BYTES];
+	int r;
 
-	return c->d->cfg->format->find_folder(c->d->rcpt->mailbox.path, name,
-	    folder) == 1;
+	r = c->d->cfg->format->find_folder(c->d->rcpt->mailbox.path, name,
+	    folder);
+	/* A disk that fails is no answer, and no error of the script's. */
+	if (r == -1 && errno != EINVAL) {
+		child_write(&trouble, "");
+		_exit(0);
+	}
+	return r == 1;
 }
 
 /* Minutes that local time is ahead of UTC. */
@@ -238,6 +227,20 @@ zone_minutes(time_t now)
 	struct tm tm;
 
 	return localtime_r(&now, &tm) == NULL ? 0 : (int)(tm.tm_gmtoff / 60);
+}
+
+/* The client's address, which Received has in brackets; NULL for none. */
+static const char *
+child_address(struct child *c)
+{
+	const char *peer = c->env->peer;
+
+	if (peer[0] == '\0')
+		return NULL;
+	peer += strncmp(peer, "[IPv6:", 6) == 0 ? 6 : 1;
+	strlcpy(c->address, peer, sizeof(c->address));
+	c->address[strcspn(c->address, "]")] = '\0';
+	return c->address;
 }
 
 /* The message as it will be stored, or as much as there is in memory. */
@@ -260,12 +263,13 @@ child_view(struct child *c, struct sieve_view *v)
 	v->message = buf;
 	/* Every LF is to be counted as the CRLF that it was. */
 	v->size = c->head->len + c->headlines + m->size - filter.dropped +
-	    filter.quoted + m->data.lines - filter.lines + filter.blanks;
+	    filter.quoted + filter.blanks + m->data.bare_lfs -
+	    filter.dropped_lfs;
 	v->sender = c->env->sender;
 	v->recipient = c->d->rcpt->address;
 	v->delimiters = cfg->delimiters;
 	v->host = cfg->host;
-	v->remote_ip = c->env->peer[0] != '\0' ? c->env->peer : NULL;
+	v->remote_ip = child_address(c);
 	v->remote_host = c->env->lhlo;
 	v->version = VERSION;
 	clock_gettime(CLOCK_REALTIME, &v->now);
@@ -275,7 +279,7 @@ child_view(struct child *c, struct sieve_view *v)
 }
 
 static void
-child_answer(const struct child *c, const struct sieve_result *result)
+child_answer(const struct sieve_result *result)
 {
 	const struct sieve_action *a;
 
@@ -300,10 +304,9 @@ child_answer(const struct child *c, const struct sieve_result *result)
 		r.len = strlen(text);
 		child_write(&r, text);
 	}
-	(void)c;
 }
 
-/* Ends as the process: there is nobody to return to. */
+/* Does not return: the child ends here. */
 static void
 child_run(struct child *c, int fd, bool check)
 {
@@ -332,7 +335,7 @@ child_run(struct child *c, int fd, bool check)
 		if (result->failed)
 			child_fail(c, &result->error);
 		else
-			child_answer(c, result);
+			child_answer(result);
 	}
 	child_write(&end, "");
 	_exit(0);
@@ -419,7 +422,7 @@ verdict_file(struct verdict *v, const struct delivery *d,
 	v->filings[v->n++] = *f;
 }
 
-/* One record that the child wrote, and its text.  0, or -1 for a failure. */
+/* Heeds one record that the child wrote.  0, or -1 and d's failure. */
 static int
 verdict_take(struct delivery *d, struct verdict *v, const struct record *r,
     const char *text)
@@ -434,6 +437,9 @@ verdict_take(struct delivery *d, struct verdict *v, const struct record *r,
 		d->rcpt->sieve = strdup(text);
 		return 0;
 	}
+	if (r->kind == RECORD_TROUBLE)
+		return failure_set(&d->failure, &reply_trouble,
+		    "cannot look for a folder of %s", d->rcpt->mailbox.path);
 	if (r->kind == RECORD_REFUSE) {
 		v->kind = VERDICT_REFUSE;
 		strlcpy(v->text, text, sizeof(v->text));
@@ -513,7 +519,7 @@ filter_ask(struct delivery *d, struct child *c, bool check,
 		r = verdict_read(d, v, buf, (size_t)n);
 	close(fds[0]);
 	free(buf);
-	/* One that hangs ends by itself, and is waited for by nobody. */
+	/* One that hangs is ended by its limits, and collected later on. */
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		continue;
 	return r;

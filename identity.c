@@ -14,7 +14,7 @@
 
 #define KEEP	((uid_t)-1)	/* to setresuid(2): as it is */
 
-/* If it is to be for good, nobody may become root again. */
+/* What is to be for good must not let us become root again.  0 or -1. */
 static int
 shut_way_back(void)
 {
@@ -41,7 +41,7 @@ identity_assume(struct credentials *c, const struct identity *id)
 {
 	int save;
 
-	if (!c->cfg->switches || (c->assumed && c->uid == id->uid &&
+	if (!c->cfg->each_as_itself || (c->assumed && c->uid == id->uid &&
 	    c->gid == id->gid && !c->groups && id->ngroups == 0))
 		return 0;
 	identity_resume(c);
@@ -50,17 +50,18 @@ identity_assume(struct credentials *c, const struct identity *id)
 		return -1;
 	}
 	c->assumed = true;
-	/* Groups and gid while still root: the uid alone allows it. */
+	/* Groups and gid first: only root's uid may change them. */
 	if (c->groups || id->ngroups > 0) {
 		if (set_groups((size_t)id->ngroups, id->groups) == -1)
 			goto fail;
 		c->groups = id->ngroups > 0;
 	}
-	if (setresgid(KEEP, id->gid, KEEP) == -1 ||
-	    setresuid(KEEP, id->uid, KEEP) == -1)
+	if (c->gid != id->gid && setresgid(KEEP, id->gid, KEEP) == -1)
+		goto fail;
+	c->gid = id->gid;
+	if (setresuid(KEEP, id->uid, KEEP) == -1)
 		goto fail;
 	c->uid = id->uid;
-	c->gid = id->gid;
 	return 0;
 fail:
 	save = errno;
@@ -72,11 +73,11 @@ fail:
 int
 identity_shed(struct credentials *c, const struct identity *id)
 {
-	uid_t uid = c->cfg->switches ? id->uid : c->cfg->uid;
-	gid_t gid = c->cfg->switches ? id->gid : c->cfg->gid;
+	uid_t uid = c->cfg->each_as_itself ? id->uid : c->cfg->uid;
+	gid_t gid = c->cfg->each_as_itself ? id->gid : c->cfg->gid;
 
 	identity_resume(c);
-	if (c->cfg->switches &&
+	if (c->cfg->each_as_itself &&
 	    set_groups((size_t)id->ngroups, id->groups) == -1)
 		return -1;
 	if (setresgid(gid, gid, gid) == -1 || setresuid(uid, uid, uid) == -1)

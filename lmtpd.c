@@ -27,6 +27,7 @@ struct options {
 	bool		 log_stderr;
 	bool		 version;
 	const char	*user;
+	char		**environment;	/* that was inherited */
 	int		 status;	/* to exit with, or 0 */
 	char		 wrong[256];
 };
@@ -58,8 +59,8 @@ cannot_start(struct options *o, const char *call)
 static const struct format *const formats[] = {
 	&mbox_format,
 	&maildir_format,
-#ifdef ANOTHER_FORMAT	/* tests have one of their own */
-	&ANOTHER_FORMAT,
+#ifdef FORMAT_OF_TESTS	/* tests/null.c */
+	&FORMAT_OF_TESTS,
 #endif
 };
 
@@ -87,20 +88,37 @@ set_host(struct options *o, struct config *cfg, const char *arg)
 	cfg->host = arg;
 }
 
-/* An address, and nothing else, is believed of the environment. */
-static void
-set_peer(struct config *cfg, const char *name)
+/* The inherited "NAME=value" of that name, or NULL. */
+static char *
+find_variable(char **environment, const char *name)
 {
-	const char *value = getenv(name);
+	size_t n = strlen(name);
+
+	for (; *environment != NULL; environment++)
+		if (strncmp(*environment, name, n) == 0 &&
+		    (*environment)[n] == '=')
+			return *environment;
+	return NULL;
+}
+
+/* Of what -p's variable says only an address is believed. */
+static void
+set_peer(const struct options *o, struct config *cfg, const char *name)
+{
+	const char *value = find_variable(o->environment, name);
 	struct in6_addr any;
+
+	if (value != NULL)
+		value += strlen(name) + 1;
 
 	if (value != NULL && (inet_pton(AF_INET, value, &any) == 1 ||
 	    inet_pton(AF_INET6, value, &any) == 1))
 		cfg->peer = value;
 }
 
+/* The number that an option takes, from 1 to max. */
 static long long
-number(struct options *o, int option, const char *arg, long long max)
+option_number(struct options *o, int option, const char *arg, long long max)
 {
 	const char *error;
 	long long n = strtonum(arg, 1, max, &error);
@@ -111,17 +129,13 @@ number(struct options *o, int option, const char *arg, long long max)
 	return n;
 }
 
-static void
-set_option(struct options *o, struct config *cfg, int option, char *arg)
+/* An option that takes no argument.  False if it is none of these. */
+static bool
+set_flag(struct options *o, struct config *cfg, int option)
 {
-	const char *error;
-
 	switch (option) {
 	case 'c':
 		o->check = true;
-		break;
-	case 'd':
-		set_mailbox(o, cfg, arg);
 		break;
 	case 'e':
 		o->log_stderr = true;
@@ -135,25 +149,46 @@ set_option(struct options *o, struct config *cfg, int option, char *arg)
 	case 'G':
 		cfg->greeted = true;
 		break;
+	case 'o':
+		cfg->once = true;
+		break;
+	case 'Q':
+		cfg->full_is_permanent = true;
+		break;
+	case 'V':
+		o->version = true;
+		break;
+	case 'v':
+		cfg->verbose = true;
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
+static void
+set_option(struct options *o, struct config *cfg, int option, char *arg)
+{
+	const char *error;
+
+	switch (option) {
+	case 'd':
+		set_mailbox(o, cfg, arg);
+		break;
 	case 'H':
 		set_host(o, cfg, arg);
 		break;
 	case 'k':
 		if (parse_locks(arg, cfg->locks, &cfg->nlocks) == -1)
-			options_wrong(o, "-k takes a list of fcntl, flock, dotlock, "
-			    "each once, not \"%s\"", arg);
+			options_wrong(o, "-k takes a list of fcntl, flock, "
+			    "dotlock, each once, not \"%s\"", arg);
 		break;
 	case 'm':
-		cfg->maxrcpt = (size_t)number(o, option, arg, 1000000);
-		break;
-	case 'o':
-		cfg->once = true;
+		cfg->maxrcpt = (size_t)option_number(o, option, arg, 1000000);
 		break;
 	case 'p':
-		set_peer(cfg, arg);
-		break;
-	case 'Q':
-		cfg->full_is_permanent = true;
+		set_peer(o, cfg, arg);
 		break;
 	case 'q':
 		cfg->has_quota = true;
@@ -169,17 +204,17 @@ set_option(struct options *o, struct config *cfg, int option, char *arg)
 		break;
 	case 's':
 		if (parse_size(arg, true, &cfg->maxsize) == -1)
-			options_wrong(o, "-s takes a size such as 50M, not \"%s\"",
-			    arg);
+			options_wrong(o, "-s takes a size such as 50M, not "
+			    "\"%s\"", arg);
 		break;
 	case 'T':
 		if (arg[0] != '/')
-			options_wrong(o, "-T takes an absolute path, not \"%s\"",
-			    arg);
+			options_wrong(o, "-T takes an absolute path, not "
+			    "\"%s\"", arg);
 		cfg->spool = arg;
 		break;
 	case 't':
-		cfg->timeout = (int)number(o, option, arg, 86400);
+		cfg->timeout = (int)option_number(o, option, arg, 86400);
 		break;
 	case 'U':
 		if ((error = user_source(arg, cfg)) != NULL)
@@ -188,16 +223,11 @@ set_option(struct options *o, struct config *cfg, int option, char *arg)
 	case 'u':
 		o->user = arg;
 		break;
-	case 'V':
-		o->version = true;
-		break;
-	case 'v':
-		cfg->verbose = true;
-		break;
 	case 'x':
 		if (parse_trace(arg, &cfg->trace) == -1)
-			options_wrong(o, "-x takes none, or a list of return-path, "
-			    "delivered-to, received, not \"%s\"", arg);
+			options_wrong(o, "-x takes none, or a list of "
+			    "return-path, delivered-to, received, not \"%s\"",
+			    arg);
 		break;
 	}
 }
@@ -233,10 +263,8 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 	int option;
 
 	opterr = 0;
-	/* Options behind operands are options, whoever's libc and shell. */
-	if (unsetenv("POSIXLY_CORRECT") == -1)
-		cannot_start(o, "unsetenv");
 	(void)user_source("passwd", cfg);
+	/* Options behind operands are options, with musl's getopt(3) too. */
 	while ((option = getopt_long(argc, argv, OPTIONS, &none,
 	    NULL)) != -1) {
 		if (option == ':')
@@ -244,7 +272,7 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 		else if (option == '?')
 			options_wrong(o, "there is no option -%c; see lmtpd(8)",
 			    optopt);
-		else
+		else if (!set_flag(o, cfg, option))
 			set_option(o, cfg, option, optarg);
 	}
 	if ((error = template_check(cfg->template,
@@ -258,33 +286,39 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 	if (o->check && optind == argc)
 		options_wrong(o, "-c wants an address");
 	if (!o->check && optind < argc)
-		options_wrong(o, "\"%s\" is no option, and there are operands only "
-		    "with -c", argv[optind]);
+		options_wrong(o, "\"%s\" is no option, and there are operands "
+		    "only with -c", argv[optind]);
 }
 
 /*
  * The process: nothing that it inherits is trusted.
  */
+
+/* A zone's name or rule, but no path of a file that somebody chose. */
 static bool
 zone_is_safe(const char *zone)
 {
 	size_t n = strspn(zone, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	    "abcdefghijklmnopqrstuvwxyz0123456789_-+/,.<>:");
 
-	return zone[n] == '\0' && n < 64 && zone[0] != '/' &&
+	return n < 64 && zone[n] == '\0' && zone[0] != '/' &&
 	    zone[0] != ':' && strstr(zone, "..") == NULL;
+}
+
+/* The environment from here on: the zone of From_ lines, or nothing. */
+static void
+keep_zone(char *kept[2])
+{
+	char *zone = find_variable(environ, "TZ");
+
+	if (zone != NULL && zone_is_safe(zone + strlen("TZ=")))
+		kept[0] = zone;
+	environ = kept;
 }
 
 static void
 set_process(struct options *o)
 {
-	static char *empty[] = { NULL };
-	const char *zone = getenv("TZ");
-
-	environ = empty;
-	/* The zone of From_ lines, by its name: no file of anybody's choice. */
-	if (zone != NULL && zone_is_safe(zone) && setenv("TZ", zone, 1) == -1)
-		cannot_start(o, "setenv");
 	umask(077);
 	closefrom(STDERR_FILENO + 1);
 	if (chdir("/") == -1)
@@ -295,8 +329,8 @@ set_process(struct options *o)
 }
 
 /*
- * Our own ids.  False if they are borrowed: with the options that there are
- * anybody could write where another may.
+ * Our own ids.  False if they are borrowed, as with set-user-ID: who starts
+ * such a program chooses its options, and could write where another may.
  */
 static bool
 find_identity(struct options *o, struct config *cfg)
@@ -332,18 +366,18 @@ set_identity(struct options *o, struct config *cfg)
 	uid = cfg->uid;
 	gid = cfg->gid;
 	root = uid == 0;
-	cfg->switches = root && o->user == NULL;
-	if (cfg->switches && identity_drop_groups() == -1)
+	cfg->each_as_itself = root && o->user == NULL;
+	if (cfg->each_as_itself && identity_drop_groups() == -1)
 		cannot_start(o, "setgroups and setresgid");
 	if (o->user == NULL)
 		return;
-	cfg->has_user = true;
+	cfg->one_user = true;
 	r = user_option(o->user, cfg, &name);
 	if (r == -1)
 		cannot_start(o, "look-up of -u");
 	else if (r == 0)
-		options_wrong(o, "-u: there is no user or group %s; a number that "
-		    "passwd does not know wants a group", o->user);
+		options_wrong(o, "-u: there is no user or group %s; a number "
+		    "that passwd does not know wants a group", o->user);
 	else if (root && identity_become(name, cfg->uid, cfg->gid) == -1)
 		cannot_start(o, "setgroups and setresuid");
 	else if (!root && (cfg->uid != uid ||
@@ -444,22 +478,54 @@ check_all(const struct config *cfg, char **addresses)
 		log_warn(cfg, "malloc and getentropy: %s", strerror(errno));
 		status = EX_OSERR;
 	}
-	/* Only a large message would show it. */
+	/* Deliveries would show that only when a large message comes. */
 	if (faccessat(AT_FDCWD, cfg->spool, W_OK | X_OK, AT_EACCESS) == -1)
 		failure_log(cfg, "access", "%s", cfg->spool);
 	for (; status != EX_OSERR && *addresses != NULL; addresses++)
 		if (!check(&dv, *addresses))
 			status = 1;
 	deliver_free(&dv);
-	if (fflush(stdout) == EOF)
+	if (fflush(stdout) == EOF || ferror(stdout))
 		status = EX_OSERR;
 	return status;
+}
+
+/* The name of this machine, in node of size bytes. */
+static void
+set_node(struct config *cfg, char *node, size_t size)
+{
+	/* The system's own may be anything. */
+	node[size - 1] = '\0';
+	if (gethostname(node, size - 1) == -1 || !host_is_safe(node))
+		strlcpy(node, "localhost", size);
+	cfg->node = node;
+	if (cfg->host == NULL)
+		cfg->host = node;
+}
+
+/* As whom the process goes on, and what only that one can find out. */
+static void
+settle(struct options *o, struct config *cfg)
+{
+	if (!o->check && client_listens()) {
+		options_wrong(o, "standard input is a socket that listens: "
+		    "systemd's socket unit wants Accept=yes, inetd nowait");
+		o->status = EX_OSERR;
+	}
+	if (o->status == 0)
+		set_identity(o, cfg);
+	if (cfg->each_as_itself && cfg->users->root_wants_u)
+		options_wrong(o, "-U %s as root wants -u", cfg->users->name);
+	if (o->status == 0 && cfg->format->settle != NULL &&
+	    cfg->format->settle(cfg) == -1)
+		cannot_start(o, "strdup and lstat");
 }
 
 int
 main(int argc, char *argv[])
 {
-	struct options o = { .check = false };
+	char *kept[2] = { NULL };
+	struct options o = { .environment = environ };
 	struct config cfg = {
 		.program = "lmtpd",
 		.template = "/var/mail/%n",
@@ -473,19 +539,20 @@ main(int argc, char *argv[])
 		.maxrcpt = 1000,
 		.timeout = 300
 	};
-	char node[256] = "";
+	char node[256];
 	bool shielded = false;
 	struct log log;
 
 	if (client_open() == -1)
 		cannot_start(&o, "open /dev/null");
+	keep_zone(kept);
 	read_options(&o, &cfg, argc, argv);
 	/* With -c or -V there is none. */
 	if (!o.check && !o.version && client_shield(&shielded) == -1)
 		cannot_start(&o, "open /dev/null");
 	if (o.version && o.status == 0) {
 		printf("lmtpd %s\n", VERSION);
-		return fflush(stdout) == EOF ? EX_OSERR : 0;
+		return fflush(stdout) == EOF || ferror(stdout) ? EX_OSERR : 0;
 	}
 	cfg.log_stderr = (o.log_stderr || o.check) && !shielded;
 	set_process(&o);
@@ -493,24 +560,8 @@ main(int argc, char *argv[])
 	log_open(&log, &cfg, !shielded);
 	if (o.log_stderr && shielded)
 		log_warn(&cfg, "-e: standard error is the client's");
-	/* The system's own name may be anything. */
-	if (gethostname(node, sizeof(node) - 1) == -1 || !host_is_safe(node))
-		strlcpy(node, "localhost", sizeof(node));
-	cfg.node = node;
-	if (cfg.host == NULL)
-		cfg.host = node;
-	if (!o.check && client_listens()) {
-		options_wrong(&o, "standard input is a socket that listens: "
-		    "systemd's socket unit wants Accept=yes, inetd nowait");
-		o.status = EX_OSERR;
-	}
-	if (o.status == 0)
-		set_identity(&o, &cfg);
-	if (cfg.switches && cfg.users->root_wants_u)
-		options_wrong(&o, "-U %s as root wants -u", cfg.users->name);
-	if (o.status == 0 && cfg.format->settle != NULL &&
-	    cfg.format->settle(&cfg) == -1)
-		cannot_start(&o, "strdup and lstat");
+	set_node(&cfg, node, sizeof(node));
+	settle(&o, &cfg);
 	if (o.status == 0) {
 		confine(&cfg);
 		if (o.check)

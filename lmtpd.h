@@ -62,7 +62,7 @@ struct config {
 	const char	*delimiters;
 	const char	*spool;		/* a directory: -T */
 	const char	*scripts;	/* templates of -S, or NULL */
-	const char	*peer;		/* the client's address, of -p, or NULL */
+	const char	*peer;		/* the client's address (-p) or NULL */
 	struct log	*log;
 	const struct format *format;	/* of mailboxes */
 	const struct source *users;	/* of -U, a row of user.c */
@@ -80,11 +80,11 @@ struct config {
 	bool		 once;		/* -o: one copy a mailbox */
 	bool		 greeted;	/* -G: by who spoke before TLS */
 	bool		 verbose;
-	bool		 switches;	/* root: each recipient as itself */
+	bool		 each_as_itself;	/* root: the recipients */
 	/* What root lends in a system's directory of mailboxes: mbox.c. */
-	enum { LEND_NONE, LEND_GROUP, LEND_ROOT } lend;
-	gid_t		 lend_gid;	/* of LEND_GROUP */
-	bool		 has_user;	/* -u: who a user is does not matter */
+	enum { LEND_NONE, LEND_GROUP, LEND_ROOT } root_lends;
+	gid_t		 lent_gid;	/* of LEND_GROUP */
+	bool		 one_user;	/* -u: who a user is does not matter */
 	int		 timeout;	/* seconds */
 	pid_t		 pid;
 	uid_t		 uid;		/* our own, or that of -u */
@@ -259,19 +259,19 @@ const char *template_check(const char *template, bool has_home);
 /* Does it hold the conversion, one of «hndu»?  "~/" counts as h. */
 bool	 template_has(const char *template, char conversion);
 /* Bytes of the directory before its first conversion, or of all of it. */
-size_t	 template_fixed(const char *template);
+size_t	 template_preset(const char *template);
 /*
  * The one directory that all mailboxes lie in, in dir.  False if there is
  * none, as they lie deeper, or where size is not enough.
  */
 bool	 template_directory(const char *template, char *dir, size_t size);
 /*
- * Fills path; *fixed is how much of it must exist: what stands before the
+ * Fills path; *preset is how much of it must exist: what stands before the
  * first conversion, and a home.  0, or -1 and errno: EINVAL for a value
  * that is NULL, ENAMETOOLONG.
  */
 int	 template_expand(const char *template, const struct expansion *e,
-	    char *path, size_t size, size_t *fixed);
+	    char *path, size_t size, size_t *preset);
 
 /*
  * data.c: the bytes of a message.  Pure.
@@ -285,7 +285,7 @@ struct data_parser {
 	bool		 done;
 	bool		 cr;	/* the last byte put out was a CR */
 	uint64_t	 crlfs;	/* line ends that lost a CR */
-	uint64_t	 lines;	/* LF put out with no CR before it */
+	uint64_t	 bare_lfs;	/* LF put out with no CR before it */
 };
 
 /*
@@ -317,7 +317,7 @@ struct filter {
 	uint64_t	 dropped;	/* bytes */
 	uint64_t	 quoted;	/* bytes added, blanks among them */
 	uint64_t	 blanks;	/* empty lines added, with no CR */
-	uint64_t	 lines;	/* dropped LF with no CR before it */
+	uint64_t	 dropped_lfs;	/* dropped LF with no CR before it */
 };
 
 #define FILTER_AHEAD	64	/* bytes that it wants to see of a line, */
@@ -344,7 +344,9 @@ void	 header_received_id(const char *msg, size_t len, char *id,
 	    size_t size);
 
 /*
- * text.c: text in a buffer of fixed size, with its NUL; the rest is cut.
+ * text.c: text in a buffer of fixed size, with its NUL; the rest is cut.  A
+ * string alone is copied by strlcpy(3); where a caller says the format, as to
+ * the log, it is vsnprintf(3)'s.
  */
 struct text {
 	char	*buf;
@@ -428,11 +430,12 @@ struct failure {
 	char			 reason[768];
 };
 
-extern const struct reply reply_delivered, reply_discarded, reply_busy, reply_wrong_mailbox,
-    reply_wrong_setup, reply_full, reply_full_for_good, reply_no_space,
-    reply_trouble, reply_no_user, reply_bad_name, reply_malformed;
+extern const struct reply reply_delivered, reply_discarded, reply_busy,
+    reply_wrong_mailbox, reply_wrong_setup, reply_full,
+    reply_full_for_good, reply_no_space, reply_trouble, reply_no_user,
+    reply_bad_name, reply_malformed;
 
-/* Every errno has one; what is not known can perhaps be mended. */
+/* Every errno has a reply; one that is not known has a temporary one. */
 const struct reply *reply_errno(int err);
 /* What the client is told of it; -Q makes the difference. */
 const struct reply *failure_reply(const struct failure *f,
@@ -470,7 +473,7 @@ struct credentials {
 	bool			 assumed;
 	bool			 groups;	/* supplementary ones too */
 	uid_t			 uid;
-	gid_t			 gid;
+	gid_t			 gid;		/* stays when root is resumed */
 };
 
 /*
@@ -576,11 +579,12 @@ void	 os_shed(void);
 /* A file in dir that has no name. */
 int	 os_tmpfile(const char *dir);
 /*
- * Syncs the directory path, below the open one at; with made, which says
- * that something was made in it, only if no later sync is for that too.
- * 0, 1 if this file system cannot, or -1 and errno.
+ * Syncs the directory path, below the open one at.  With the file systems
+ * that are known, made, it is because something was made in it, and done
+ * only if no later sync is for that too.  0, 1 if this file system cannot,
+ * or -1 and errno.
  */
-int	 os_sync_dir(int at, const char *path, bool made);
+int	 os_sync_dir(int at, const char *path, struct volumes *made);
 /* Opens the directory path below the open one at. */
 DIR	*os_open_dir(int at, const char *path);
 /* The next name in it; NULL at its end, or if it cannot be read. */
@@ -589,13 +593,14 @@ const char *os_read_dir(DIR *dir);
 int	 os_close_dir(DIR *dir);
 /*
  * Makes the directories that path needs, 0700, and with last path itself,
- * but none within its first fixed bytes.  0, or -1 and errno.
+ * but none within its first preset bytes.  0, or -1 and errno.
  */
-int	 os_make_dirs(const char *path, size_t fixed, bool last);
+int	 os_make_dirs(const char *path, size_t preset, bool last);
 /* Makes the names of all these safe, whoever made them. */
-int	 os_sync_parents(const char *path, size_t fixed);
+int	 os_sync_parents(const char *path, size_t preset,
+	    struct volumes *vs);
 /* Could they be made?  Writes nothing. */
-int	 os_may_make(const char *path, size_t fixed);
+int	 os_may_make(const char *path, size_t preset);
 /*
  * Writes all of it, or fails with -1 and errno; what was written is added to
  * *written, unless that is NULL.
@@ -659,7 +664,7 @@ struct mailbox {
 	char		*folder;	/* "" the inbox; NULL: not looked for */
 	char		*scripts;	/* paths, a colon between; or NULL */
 	char		*path;
-	size_t		 fixed;		/* bytes of path that are never made */
+	size_t		 preset;	/* bytes of path that are never made */
 	struct identity	 id;
 	struct quota	 quota;		/* if has_quota: the user's own */
 	bool		 has_quota;
@@ -741,8 +746,9 @@ int	 quota_mbox(const struct config *cfg, const struct mailbox *mb,
 	    uint64_t used, const struct demand *need, struct usage *u,
 	    struct failure *f);
 /*
- * The same for the Maildir, open as dir or -1.  It is counted where its maildirsize
- * cannot be believed, or says full and is old; that takes seconds at most.
+ * The same for the Maildir, open as dir or -1.  It is counted where its
+ * maildirsize cannot be believed, or says full and is old; that takes seconds
+ * at most.
  */
 int	 quota_maildir(const struct config *cfg, const struct mailbox *mb,
 	    int dir, const struct demand *need, const struct watch *watch,
@@ -800,11 +806,13 @@ struct delivery {
 	struct usage		 usage;		/* if it was asked for */
 	bool			 ok;
 	bool			 busy;		/* failed, but wait and retry */
+	bool			 alone;		/* its message has no other */
 	int			 fd;		/* what is written, or -1 */
 	dev_t			 dev;		/* of it, if fd is not -1 */
 	dev_t			 place_dev;	/* what all deliveries into */
 	ino_t			 place_ino;	/* one mailbox have in common */
-	struct volume		*volume;
+	struct volumes		*volumes;	/* that are known, */
+	struct volume		*volume;	/* and the one of fd */
 	const struct rcpt	*first;	/* -o: whose copy this is, or NULL */
 	bool			 settled;	/* no copy; it has its reply */
 	uint64_t		 size;		/* bytes written */
@@ -910,6 +918,9 @@ int	 trace_init(struct tracer *t);
  */
 void	 trace_names(struct tracer *t, const struct config *cfg, char *id,
 	    struct text *unique);
+/* The date of a header, of seconds since 1970, in UTC. */
+void	 trace_date(struct text *t, uint64_t now);
+
 /* The trace headers of one recipient; returns the lines of them. */
 uint64_t trace_headers(const struct config *cfg, const struct envelope *env,
 	    const struct rcpt *r, struct text *head);

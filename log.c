@@ -92,7 +92,7 @@ log_open(struct log *log, struct config *cfg, bool stderr_is_ours)
 	log->fd = -1;
 	log->left = PATIENCE_MS;
 	cfg->log = log;
-	/* At once: later on we may be somebody who must not. */
+	/* At once: later on we may be a user who may not connect to it. */
 	if (!cfg->log_stderr && log_connect(log) == -1 && errno != EAGAIN)
 		cfg->log_stderr = stderr_is_ours;
 	if (cfg->log_stderr)
@@ -109,12 +109,15 @@ static bool
 log_wait(struct log *log, int fd, int ms)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
-	struct timespec begun, now;
+	struct timespec begun, now, timeout;
 
 	if (log->left <= 0)
 		return false;
 	clock_gettime(CLOCK_MONOTONIC, &begun);
-	(void)poll(&pfd, 1, ms < log->left ? ms : log->left);
+	if (ms > log->left)
+		ms = log->left;
+	timeout = (struct timespec){ ms / 1000, ms % 1000 * 1000000 };
+	(void)ppoll(&pfd, 1, &timeout, NULL);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	/* At least one, so that it comes to an end whatever poll says. */
 	log->left -= 1 + (int)((now.tv_sec - begun.tv_sec) * 1000 +
@@ -127,6 +130,7 @@ static ssize_t
 log_try(const struct log *log, const char *line, size_t len)
 {
 	struct pollfd pfd = { .fd = log->fd, .events = POLLOUT };
+	const struct timespec at_once = { .tv_sec = 0 };
 
 	if (log->fd == -1) {
 		errno = ENOTCONN;
@@ -134,11 +138,11 @@ log_try(const struct log *log, const char *line, size_t len)
 	}
 	if (log->socket)
 		return send(log->fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (log->may_block && poll(&pfd, 1, 0) == 0) {
+	if (log->may_block && ppoll(&pfd, 1, &at_once, NULL) == 0) {
 		errno = EAGAIN;
 		return -1;
 	}
-	/* For as much as this there is room where poll says that there is. */
+	/* Where poll(2) says that there is room, there is for this much. */
 	return write(log->fd, line, len < PIPE_BUF ? len : PIPE_BUF);
 }
 

@@ -20,8 +20,6 @@
 #define FOLDER_PATH	(FOLDER_BYTES + 16)	/* ".name/tmp", its NUL */
 #define FILE_PATH	512	/* of a message, below the Maildir */
 #define SCRIPT_FOLDER	200	/* bytes of a name that a script may give */
-#define CONTROLS	"\1\2\3\4\5\6\a\b\t\n\v\f\r\16\17\20\21\22\23" \
-			"\24\25\26\27\30\31\32\33\34\35\36\37\177"
 
 struct maildir {
 	int	 dir;			/* the Maildir's, 0 for none */
@@ -68,7 +66,8 @@ make_part(const struct maildir *m, const char *part)
 	char path[FOLDER_PATH];
 
 	part_path(m->folder, part, path);
-	return mkdirat(m->dir, path, DIR_MODE) == -1 && errno != EEXIST ? -1 : 0;
+	return mkdirat(m->dir, path, DIR_MODE) == -1 && errno != EEXIST ?
+	    -1 : 0;
 }
 
 /*
@@ -76,21 +75,25 @@ make_part(const struct maildir *m, const char *part)
  * Maildir lived until the rest of it was safe.
  */
 static int
-make_parts(const struct maildir *m, const struct mailbox *mb)
+make_parts(const struct delivery *d)
 {
+	const struct mailbox *mb = &d->rcpt->mailbox;
+	const struct maildir *m = d->state;
 	bool inbox = m->folder[0] == '\0';
 
 	if (make_part(m, "cur") == -1 || make_part(m, "new") == -1 ||
-	    (inbox && os_sync_parents(mb->path, mb->fixed) == -1) ||
-	    os_sync_dir(m->dir, inbox ? "." : m->folder, true) == -1)
+	    (inbox && os_sync_parents(mb->path, mb->preset,
+	    d->volumes) == -1) || os_sync_dir(m->dir, inbox ? "." : m->folder,
+	    d->volumes) == -1)
 		return -1;
 	return make_part(m, "tmp");
 }
 
 /* A folder that is missing, as Maildir++ has them. */
 static int
-make_folder(const struct maildir *m, const struct mailbox *mb)
+make_folder(const struct delivery *d)
 {
+	const struct maildir *m = d->state;
 	char path[FOLDER_PATH];
 	int fd;
 
@@ -102,9 +105,9 @@ make_folder(const struct maildir *m, const struct mailbox *mb)
 	    FILE_MODE);
 	if (fd == -1 || close(fd) == -1)
 		return -1;
-	if (os_sync_dir(m->dir, ".", true) == -1)
+	if (os_sync_dir(m->dir, ".", d->volumes) == -1)
 		return -1;
-	return make_parts(m, mb);
+	return make_parts(d);
 }
 
 /* Opens the Maildir, and makes it if it may be made.  Descriptor or -1. */
@@ -114,11 +117,11 @@ maildir_open(const struct config *cfg, const struct mailbox *mb,
 {
 	int fd = open(mb->path, DIR_FLAGS);
 
-	/* A server that was restarted knows the name still. */
+	/* NFS: the server was restarted, and still knows the name. */
 	if (fd == -1 && errno == ESTALE)
 		fd = open(mb->path, DIR_FLAGS);
 	if (fd == -1 && errno == ENOENT && mailbox_may_be_made(cfg, mb)) {
-		if (os_make_dirs(mb->path, mb->fixed, true) == -1)
+		if (os_make_dirs(mb->path, mb->preset, true) == -1)
 			return failure_errno(f, "mkdir", "%s", mb->path);
 		fd = open(mb->path, DIR_FLAGS);
 	}
@@ -168,29 +171,47 @@ is_folder_name(const char *name)
 	    strchr(name, '/') == NULL;
 }
 
-static bool
+/* 1, 0, or -1 and errno: where the disk fails nobody knows. */
+static int
+is_directory(int at, const char *path)
+{
+	struct stat st;
+
+	if (fstatat(at, path, &st, 0) == 0)
+		return S_ISDIR(st.st_mode);
+	if (errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG ||
+	    errno == ELOOP)
+		return 0;
+	/* That would be said of a name which no folder can have. */
+	if (errno == EINVAL)
+		errno = EIO;
+	return -1;
+}
+
+/* An address alone is no reason to fail for what its user shut. */
+static int
 is_folder(int dir, const char *name)
 {
 	char folder[FOLDER_PATH], path[FOLDER_PATH];
-	struct stat st;
 	struct text t;
+	int r;
 
 	text_init(&t, folder, sizeof(folder));
 	text_add(&t, ".", name, "/", NULL);
 	part_path(folder, "cur", path);
-	return fstatat(dir, path, &st, 0) == 0 && S_ISDIR(st.st_mode);
+	r = is_directory(dir, path);
+	return r == -1 && errno == EACCES ? 0 : r;
 }
 
-static bool
+static int
 has_folder(const char *maildir, const char *name)
 {
 	char path[PATH_MAX];
-	struct stat st;
 	struct text t;
 
 	text_init(&t, path, sizeof(path));
 	text_add(&t, maildir, "/.", name, "/cur", NULL);
-	return fstatat(AT_FDCWD, path, &st, 0) == 0 && S_ISDIR(st.st_mode);
+	return is_directory(AT_FDCWD, path);
 }
 
 /*
@@ -201,6 +222,7 @@ static int
 find_folder_by_case(int dir, const char *wanted, char *name)
 {
 	const char *entry;
+	int r = 0;
 	DIR *d;
 
 	/* Where nothing may be listed, only the exact name can be had. */
@@ -208,13 +230,12 @@ find_folder_by_case(int dir, const char *wanted, char *name)
 		return errno == EACCES ? 0 : -1;
 	while ((entry = os_read_dir(d)) != NULL) {
 		if (entry[0] != '.' || strcasecmp(entry + 1, wanted) != 0 ||
-		    !is_folder(dir, entry + 1))
+		    (r = is_folder(dir, entry + 1)) == 0)
 			continue;
 		strlcpy(name, entry + 1, FOLDER_BYTES);
-		closedir(d);
-		return 1;
+		break;
 	}
-	return os_close_dir(d);
+	return os_close_dir(d) == -1 ? -1 : r;
 }
 
 /*
@@ -234,15 +255,14 @@ find_folder(const struct config *cfg, int dir, const char *detail,
 		return 0;
 	if (name_folder(detail, imap, sizeof(imap)) == -1)
 		strlcpy(imap, detail, sizeof(imap));
-	if (is_folder(dir, detail))
+	if ((r = is_folder(dir, detail)) == 1)
 		strlcpy(name, detail, FOLDER_BYTES);
-	else if (is_folder(dir, imap))
+	else if (r == 0 && (r = is_folder(dir, imap)) == 1)
 		strlcpy(name, imap, FOLDER_BYTES);
-	else if ((r = find_folder_by_case(dir, imap, name)) != 0)
-		return r == -1 ? -1 : 0;
-	else if (cfg->makes_folders)
+	else if (r == 0 && (r = find_folder_by_case(dir, imap, name)) == 0 &&
+	    cfg->makes_folders)
 		strlcpy(name, imap, FOLDER_BYTES);
-	return 0;
+	return r == -1 ? -1 : 0;
 }
 
 /*
@@ -275,13 +295,13 @@ find_script_folder(const char *path, const char *name, char *folder)
 	char utf8[FOLDER_BYTES];
 	size_t prefix = strlen("INBOX.");
 	char *s;
+	int r;
 
 	if (strcasecmp(name, "INBOX") == 0) {
 		folder[0] = '\0';
 		return 1;
 	}
-	if (strlcpy(utf8, name, sizeof(utf8)) >= sizeof(utf8) ||
-	    strpbrk(name, CONTROLS) != NULL)
+	if (strlcpy(utf8, name, sizeof(utf8)) >= sizeof(utf8))
 		goto bad;
 	for (s = utf8; *s != '\0'; s++)
 		if (*s == '/')
@@ -289,10 +309,9 @@ find_script_folder(const char *path, const char *name, char *folder)
 	if (!is_folder_name(utf8) ||
 	    name_folder(utf8, folder, SCRIPT_FOLDER + 1) == -1)
 		goto bad;
-	if (has_folder(path, folder))
-		return 1;
-	if (strncasecmp(utf8, "INBOX.", prefix) != 0)
-		return 0;
+	if ((r = has_folder(path, folder)) != 0 ||
+	    strncasecmp(utf8, "INBOX.", prefix) != 0)
+		return r;
 	if (!is_folder_name(utf8 + prefix) || name_folder(utf8 + prefix,
 	    folder, SCRIPT_FOLDER + 1) == -1)
 		goto bad;
@@ -362,7 +381,6 @@ name_new(struct maildir *m, uint64_t size, uint64_t lines)
 static int
 create_tmp(struct delivery *d)
 {
-	const struct mailbox *mb = &d->rcpt->mailbox;
 	struct maildir *m = d->state;
 	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	struct stat st;
@@ -371,7 +389,7 @@ create_tmp(struct delivery *d)
 	d->fd = openat(m->dir, m->tmp, flags, FILE_MODE);
 	if (d->fd == -1 && (errno == ENOENT || errno == ESTALE)) {
 		r = m->folder[0] != '\0' && m->makes_folder ?
-		    make_folder(m, mb) : make_parts(m, mb);
+		    make_folder(d) : make_parts(d);
 		if (r == 0)
 			d->fd = openat(m->dir, m->tmp, flags, FILE_MODE);
 	}
@@ -398,7 +416,7 @@ write_tmp(struct delivery *d, const struct draft *draft)
 	if (message_write(d->message, d->fd, &filter, &draft->head, "",
 	    &d->size) == -1)
 		return maildir_fail(d, "write", m->tmp);
-	m->lines = draft->headlines - filter.lines + filter.blanks;
+	m->lines = draft->headlines - filter.dropped_lfs + filter.blanks;
 	return 0;
 }
 
@@ -408,6 +426,9 @@ maildir_undo(struct delivery *d)
 	struct maildir *m = d->state;
 	const char *path = m->named ? m->new : m->tmp;
 
+	/* Another copy of this recipient's may fail when this one is done. */
+	if (m->named && m->dir == 0)
+		m->dir = open(d->rcpt->mailbox.path, DIR_FLAGS);
 	/* One that a reader has moved to cur/ already is out of reach. */
 	if (m->named || d->fd != -1) {
 		if (unlinkat(m->dir, path, 0) == 0) {
@@ -456,7 +477,7 @@ maildir_try_begin(struct delivery *d, const struct draft *draft)
 
 	if ((m->dir = maildir_open(d->cfg, mb, &d->failure)) == -1)
 		return -1;
-	if (check_place(d, m->dir) == -1 ||
+	if ((!d->alone && check_place(d, m->dir) == -1) ||
 	    settle_folder(d->cfg, mb, m->dir, &d->failure) == -1)
 		return -1;
 	choose_folder(d, draft->filing);
@@ -486,11 +507,11 @@ maildir_commit(struct delivery *d, const struct step_args *a)
 	int r;
 
 	(void)a;
-	name_new(m, d->size, m->lines + d->message->data.lines);
+	name_new(m, d->size, m->lines + d->message->data.bare_lfs);
 	d->file = m->new;
 	r = os_rename(d->volume, m->dir, d->fd, m->tmp, m->new);
 	if (r == -1 && errno == ENOENT &&
-	    make_parts(m, &d->rcpt->mailbox) == 0)
+	    make_parts(d) == 0)
 		r = os_rename(d->volume, m->dir, d->fd, m->tmp, m->new);
 	if (r == -1)
 		return maildir_fail(d, "rename", m->new);
@@ -517,11 +538,12 @@ maildir_sync(struct delivery *d, const struct step_args *a)
 	char path[FOLDER_PATH];
 	int r = 0;
 
+	/* Where that cannot be had, each has its own sync from here on. */
 	if (a->carries && os_touch(d->fd) == -1)
-		return maildir_fail(d, "futimens", m->new);
+		d->volume->policy = SYNC_AGAIN;
 	if (d->volume->policy != SYNC_JOURNAL) {
 		part_path(m->folder, final_part(m), path);
-		if ((r = os_sync_dir(m->dir, path, false)) == -1)
+		if ((r = os_sync_dir(m->dir, path, NULL)) == -1)
 			return maildir_fail(d, "fsync", path);
 	}
 	if ((r == 1 || d->volume->policy != SYNC_EACH) && fsync(d->fd) == -1)
@@ -610,7 +632,7 @@ maildir_check(struct delivery *d, const struct step_args *a)
 		/* A link that leads nowhere is in the way of it. */
 		if (errno != ENOENT || !mailbox_may_be_made(d->cfg, mb) ||
 		    lstat(mb->path, &st) == 0 ||
-		    os_may_make(mb->path, mb->fixed) == -1)
+		    os_may_make(mb->path, mb->preset) == -1)
 			return failure_errno(f, "open", "%s", mb->path);
 		return 0;
 	}

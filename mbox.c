@@ -34,6 +34,7 @@ struct dotlock {
 };
 
 struct mbox {
+	bool		 waits;		/* a dotlock was in the way */
 	/* Our dotlock, */
 	bool		 dotlocked;
 	struct dotlock	 lock;
@@ -164,7 +165,7 @@ mbox_settle(struct config *cfg)
 
 	if (uses_dotlocks(cfg))
 		os_instance(cfg->instance, sizeof(cfg->instance));
-	if (!cfg->switches ||
+	if (!cfg->each_as_itself ||
 	    !template_directory(cfg->template, path, sizeof(path)) ||
 	    !settle_directory(path))
 		return 0;
@@ -176,23 +177,23 @@ mbox_settle(struct config *cfg)
 	if ((cfg->template = strdup(template)) == NULL ||
 	    lstat(path, &st) == -1)
 		return -1;
-	cfg->lend = (st.st_mode & S_IWGRP) != 0 ? LEND_GROUP : LEND_ROOT;
-	cfg->lend_gid = st.st_gid;
+	cfg->root_lends = (st.st_mode & S_IWGRP) != 0 ? LEND_GROUP : LEND_ROOT;
+	cfg->lent_gid = st.st_gid;
 	return 0;
 }
 
 static void
 mbox_writer(const struct config *cfg, struct identity *id)
 {
-	if (cfg->lend == LEND_GROUP)
-		id->gid = cfg->lend_gid;
+	if (cfg->root_lends == LEND_GROUP)
+		id->gid = cfg->lent_gid;
 }
 
 /* As the one who may make files beside the mailbox. */
 static int
 assume_directory(struct delivery *d)
 {
-	if (d->cfg->lend != LEND_ROOT)
+	if (d->cfg->root_lends != LEND_ROOT)
 		return identity_assume(d->cred, &d->id);
 	identity_resume(d->cred);
 	return 0;
@@ -202,7 +203,7 @@ assume_directory(struct delivery *d)
  * The mailbox.
  */
 
-/* Is it a mailbox that may be written to?  The attacks: links, pipes. */
+/* May it be written to?  Others may have put a link or a pipe there. */
 static int
 examine(struct delivery *d, const struct stat *st)
 {
@@ -256,13 +257,13 @@ create_mailbox(struct delivery *d)
 		return mbox_fail(d, "seteuid for");
 	fd = open(mb->path, OPEN_FLAGS | O_CREAT | O_EXCL, FILE_MODE);
 	if (fd == -1 && errno == ENOENT &&
-	    os_make_dirs(mb->path, mb->fixed, false) == 0)
+	    os_make_dirs(mb->path, mb->preset, false) == 0)
 		fd = open(mb->path, OPEN_FLAGS | O_CREAT | O_EXCL, FILE_MODE);
 	if (fd == -1 && errno == EEXIST)
 		return mbox_busy(d, "was made just now by another");
 	if (fd == -1)
 		return mbox_fail(d, "create");
-	if (d->cfg->lend == LEND_ROOT &&
+	if (d->cfg->root_lends == LEND_ROOT &&
 	    fchown(fd, d->id.uid, d->id.gid) == -1)
 		mbox_fail(d, "chown");
 	else if (identity_assume(d->cred, &d->id) == -1)
@@ -291,14 +292,13 @@ open_mailbox(struct delivery *d)
 	if (is_open_in_group(d, &st))
 		return mbox_busy(d, "is in this group already");
 	/* It may have been changed for something else meanwhile. */
-	if ((d->fd = open(path, OPEN_FLAGS)) == -1) {
-		if (errno == ELOOP)
-			return mbox_wrong(d, "is a symbolic link");
-		if (errno == ENOENT || errno == ESTALE)
-			return mbox_busy(d, "was replaced");
-		return mbox_fail(d, "open");
-	}
-	return 0;
+	if ((d->fd = open(path, OPEN_FLAGS)) != -1)
+		return 0;
+	if (errno == ELOOP)
+		return mbox_wrong(d, "is a symbolic link");
+	if (errno == ENOENT || errno == ESTALE)
+		return mbox_busy(d, "was replaced");
+	return mbox_fail(d, "open");
 }
 
 /*
@@ -396,7 +396,7 @@ is_orphan(const char *path, const struct config *cfg)
 static bool
 lock_is(const struct dotlock *lock, const struct stat *st)
 {
-	/* An inode that is freed is the next lock's: it is too little. */
+	/* The next lock may get the number of an inode that was freed. */
 	return lock->ino == st->st_ino &&
 	    timespeccmp(&lock->mtime, &st->st_mtim, ==);
 }
@@ -469,7 +469,8 @@ break_lock(struct delivery *d, const char *path)
 	if (lstat(path, &st) == -1)
 		return;
 	if (!S_ISREG(st.st_mode))
-		r = S_ISDIR(st.st_mode) ? rmdir(path) : unlink(path);
+		r = unlinkat(AT_FDCWD, path,
+		    S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0);
 	else if ((r = renameat(AT_FDCWD, path, AT_FDCWD, aside)) == 0) {
 		if (!is_stale(d, aside)) {
 			if (linkat(AT_FDCWD, aside, AT_FDCWD, path, 0) == -1)
@@ -531,8 +532,10 @@ lock_create(struct delivery *d, const char *path)
 	save = errno;
 	(void)unlink(aside);
 	/* By its own name: some file systems number each name for itself. */
-	if (r == 0 && (r = lstat(path, &st)) == -1)
+	if (r == 0 && (r = lstat(path, &st)) == -1) {
 		save = errno;
+		(void)unlink(path);
+	}
 	if (r == 0) {
 		m->lock = (struct dotlock){ st.st_ino, st.st_mtim };
 		m->dotlocked = true;
@@ -545,6 +548,7 @@ static int
 dotlock(struct delivery *d)
 {
 	const struct mailbox *mb = &d->rcpt->mailbox;
+	struct mbox *m = d->state;
 	char path[PATH_MAX];
 	struct stat st;
 	int r;
@@ -552,8 +556,8 @@ dotlock(struct delivery *d)
 	if (assume_directory(d) == -1)
 		return mbox_fail(d, "dotlock");
 	lock_path(d, "", path);
-	/* Nothing is made as long as another's is there. */
-	if (lstat(path, &st) == 0) {
+	/* Nothing more is made as long as another's is there. */
+	if (m->waits && lstat(path, &st) == 0) {
 		if (!is_stale(d, path))
 			return mbox_busy(d, "is locked by a file");
 		break_lock(d, path);
@@ -561,14 +565,15 @@ dotlock(struct delivery *d)
 	r = lock_create(d, path);
 	/* It comes before the mailbox, and may need the same directories. */
 	if (r == -1 && errno == ENOENT && mailbox_may_be_made(d->cfg, mb) &&
-	    os_make_dirs(mb->path, mb->fixed, false) == 0)
+	    os_make_dirs(mb->path, mb->preset, false) == 0)
 		r = lock_create(d, path);
 	if (r == 0)
 		return identity_assume(d->cred, &d->id) == -1 ?
 		    mbox_fail(d, "dotlock") : 0;
-	if (errno == EEXIST)
-		return mbox_busy(d, "is locked by a file");
-	return failure_errno(&d->failure, "create", "%s", path);
+	if (errno != EEXIST)
+		return failure_errno(&d->failure, "create", "%s", path);
+	m->waits = true;
+	return mbox_busy(d, "is locked by a file");
 }
 
 /*
@@ -583,9 +588,7 @@ lock_is_ours(const struct delivery *d, const char *path)
 	struct stat st;
 	struct text t;
 
-	if (lstat(path, &st) == -1)
-		return false;
-	if (lock_is(&m->lock, &st))
+	if (lstat(path, &st) == 0 && lock_is(&m->lock, &st))
 		return true;
 	text_init(&t, ours, sizeof(ours));
 	lock_text(d->cfg, &t);
@@ -687,7 +690,7 @@ find_missing(const struct delivery *d, const char **missing)
 
 	if (m->end > 0 && (n = pread(d->fd, last + (m->end == 1),
 	    (size_t)(m->end - from), from)) != m->end - from) {
-		/* Somebody cuts it, and has no lock. */
+		/* Somebody who has no lock has cut it meanwhile. */
 		if (n != -1)
 			errno = EIO;
 		return -1;
@@ -851,7 +854,8 @@ mbox_sync(struct delivery *d, const struct step_args *a)
 		return mbox_fail(d, "fsync");
 	if (m->end > 0 || d->volume->policy == SYNC_JOURNAL)
 		return 0;
-	return os_sync_parents(mb->path, mb->fixed) == -1 ?
+	return os_sync_parents(mb->path, mb->preset,
+	    d->volumes) == -1 ?
 	    mbox_fail(d, "fsync of the directories of") : 0;
 }
 
@@ -911,7 +915,7 @@ mbox_room(struct delivery *d, const struct step_args *a)
 	    &d->failure);
 }
 
-/* May a dotlock be made, if there is to be one?  In a lock's own place. */
+/* May a dotlock be made beside the mailbox, if -k wants one? */
 static int
 check_dotlock(struct delivery *d)
 {
@@ -920,7 +924,7 @@ check_dotlock(struct delivery *d)
 	if (!uses_dotlocks(d->cfg))
 		return 0;
 	lock_path(d, "", path);
-	/* Every path is absolute. */
+	/* Its directory: the path is absolute, so there is a slash. */
 	path[strrchr(path, '/') - path + 1] = '\0';
 	if (assume_directory(d) == -1 || faccessat(AT_FDCWD, path,
 	    W_OK | X_OK, AT_EACCESS) == -1)
@@ -933,21 +937,25 @@ mbox_check(struct delivery *d, const struct step_args *a)
 {
 	const struct mailbox *mb = &d->rcpt->mailbox;
 	struct stat st;
+	int r;
 
 	(void)a;
 	if (lstat(mb->path, &st) == -1) {
 		if (errno != ENOENT || !mailbox_may_be_made(d->cfg, mb))
 			return mbox_fail(d, "lstat");
 		if (assume_directory(d) == -1 ||
-		    os_may_make(mb->path, mb->fixed) == -1)
+		    os_may_make(mb->path, mb->preset) == -1)
 			return mbox_fail(d, "create");
 		return 0;
 	}
 	if (examine(d, &st) == -1)
 		return -1;
-	if (faccessat(AT_FDCWD, mb->path, R_OK | W_OK, AT_EACCESS) == -1)
-		return mbox_fail(d, "access");
-	return check_dotlock(d);
+	if ((d->fd = open(mb->path, OPEN_FLAGS)) == -1)
+		return mbox_fail(d, "open");
+	r = examine_locked(d, &st);
+	close(d->fd);
+	d->fd = -1;
+	return r == -1 ? -1 : check_dotlock(d);
 }
 
 static const char *

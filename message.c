@@ -40,7 +40,7 @@ message_free(struct message *m)
 }
 
 static int
-grow(struct message *m, size_t need)
+message_grow(struct message *m, size_t need)
 {
 	size_t room = m->room > 0 ? m->room : 16384;
 	char *mem;
@@ -65,7 +65,12 @@ message_room(const struct message *m)
 bool
 message_has_body(const struct message *m)
 {
-	return memmem(m->mem, m->len, "\n\n", 2) != NULL;
+	const char *p = m->mem, *end = m->mem + m->len;
+
+	while ((p = memchr(p, '\n', (size_t)(end - p))) != NULL)
+		if (++p == end || *p == '\n')
+			return p < end;
+	return false;
 }
 
 void
@@ -106,7 +111,7 @@ message_append(struct message *m, const char *dir, const char *buf,
 	if (n > len)
 		n = len;
 	if (n > 0) {
-		if (grow(m, m->len + n) == -1)
+		if (message_grow(m, m->len + n) == -1)
 			return failure_errno(f, "reallocarray", "message");
 		memcpy(m->mem + m->len, buf, n);
 		m->len += n;

@@ -81,8 +81,8 @@ copy_by_hand(int from, off_t offset, int to, uint64_t len, uint64_t *written)
 	ssize_t n;
 
 	while (len > 0) {
-		n = pread(from, buf, len < sizeof(buf) ? (size_t)len : sizeof(buf),
-		    offset);
+		n = pread(from, buf,
+		    len < sizeof(buf) ? (size_t)len : sizeof(buf), offset);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == 0)
@@ -198,7 +198,7 @@ sync_policy(int fd, dev_t dev)
 #endif
 }
 
-/* Where the kernel cannot do it for a part of a file, it syncs all of it. */
+/* Where the kernel cannot wait for a write-out, the whole file is synced. */
 int
 os_write_out(int fd, bool wait)
 {
@@ -224,9 +224,9 @@ stat_of_statx(struct stat *st, const struct statx *sx)
 	st->st_gid = sx->stx_gid;
 	st->st_size = (off_t)sx->stx_size;
 	st->st_atim.tv_sec = (time_t)sx->stx_atime.tv_sec;
-	st->st_atim.tv_nsec = sx->stx_atime.tv_nsec;
+	st->st_atim.tv_nsec = (long)sx->stx_atime.tv_nsec;
 	st->st_mtim.tv_sec = (time_t)sx->stx_mtime.tv_sec;
-	st->st_mtim.tv_nsec = sx->stx_mtime.tv_nsec;
+	st->st_mtim.tv_nsec = (long)sx->stx_mtime.tv_nsec;
 }
 #endif
 
@@ -354,7 +354,7 @@ os_volume(struct volumes *vs, int fd, dev_t dev)
 	for (v = vs->v; v < vs->v + vs->n; v++)
 		if (v->dev == dev)
 			return v;
-	/* More than anybody has: the last place is for all others. */
+	/* Of more than there is room for, all others share the last place. */
 	if (vs->n == VOLUMES) {
 		v--;
 		v->policy = SYNC_AGAIN;
@@ -456,16 +456,16 @@ os_rename(struct volume *v, int dir, int fd, const char *from,
 }
 
 static bool
-is_journaled(int fd)
+is_journaled(struct volumes *vs, int fd)
 {
 	struct stat st;
 
 	return fstat(fd, &st) == 0 &&
-	    sync_policy(fd, st.st_dev) == SYNC_JOURNAL;
+	    os_volume(vs, fd, st.st_dev)->policy == SYNC_JOURNAL;
 }
 
 int
-os_sync_dir(int at, const char *path, bool made)
+os_sync_dir(int at, const char *path, struct volumes *made)
 {
 	int fd, r, save;
 
@@ -473,7 +473,7 @@ os_sync_dir(int at, const char *path, bool made)
 	if (fd == -1)
 		return -1;
 	/* Where a later sync is for all, it is for this one too. */
-	if (made && is_journaled(fd))
+	if (made != NULL && is_journaled(made, fd))
 		r = 0;
 	else if ((r = fsync(fd)) == -1 && is_lacking(errno))
 		r = 1;
@@ -521,7 +521,7 @@ os_close_dir(DIR *dir)
 }
 
 int
-os_sync_parents(const char *path, size_t fixed)
+os_sync_parents(const char *path, size_t preset, struct volumes *vs)
 {
 	char copy[PATH_MAX];
 	const char *dir;
@@ -531,13 +531,13 @@ os_sync_parents(const char *path, size_t fixed)
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	for (i = fixed; path[i] != '\0'; i++) {
+	for (i = preset; path[i] != '\0'; i++) {
 		if (path[i] != '/')
 			continue;
 		copy[i] = '\0';
 		dir = i == 0 ? "/" : copy;
 		/* Where we may not write either, nothing of ours is new. */
-		if (os_sync_dir(AT_FDCWD, dir, true) == -1 &&
+		if (os_sync_dir(AT_FDCWD, dir, vs) == -1 &&
 		    (errno != EACCES ||
 		    faccessat(AT_FDCWD, dir, W_OK, AT_EACCESS) == 0))
 			return -1;
@@ -547,7 +547,7 @@ os_sync_parents(const char *path, size_t fixed)
 }
 
 int
-os_make_dirs(const char *path, size_t fixed, bool last)
+os_make_dirs(const char *path, size_t preset, bool last)
 {
 	char copy[PATH_MAX];
 	size_t i, len = strlcpy(copy, path, sizeof(copy));
@@ -556,8 +556,8 @@ os_make_dirs(const char *path, size_t fixed, bool last)
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	for (i = fixed + 1; i <= len; i++) {
-		/* No name before a slash: it is what was before that. */
+	for (i = preset + 1; i <= len; i++) {
+		/* Of several slashes in a row only the first ends a name. */
 		if ((path[i] != '/' && (path[i] != '\0' || !last)) ||
 		    path[i - 1] == '/')
 			continue;
@@ -570,7 +570,7 @@ os_make_dirs(const char *path, size_t fixed, bool last)
 }
 
 int
-os_may_make(const char *path, size_t fixed)
+os_may_make(const char *path, size_t preset)
 {
 	char copy[PATH_MAX];
 	char *slash;
@@ -586,15 +586,15 @@ os_may_make(const char *path, size_t fixed)
 		r = faccessat(AT_FDCWD, slash == copy ? "/" : copy,
 		    W_OK | X_OK, AT_EACCESS);
 	} while (r == -1 && errno == ENOENT &&
-	    (size_t)(slash - copy) > fixed && slash > copy);
+	    (size_t)(slash - copy) > preset && slash > copy);
 	return r;
 }
 
 #ifdef __linux__
 
 /*
- * Root's, that a program which does TLS, and lmtpd behind it, may want: keys
- * and mailboxes that are others', becoming somebody, a jail, locked memory.
+ * Capabilities that a program which does TLS, and lmtpd behind it, may want:
+ * keys and mailboxes of others, becoming somebody, a jail, locked memory.
  */
 #define CAP_BIT(cap)	((uint64_t)1 << (cap))
 #define WANTED		(CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_DAC_OVERRIDE) | \

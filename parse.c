@@ -79,13 +79,15 @@ line_is_foreign(const char *line, size_t len)
 		"GET", "POST", "PUT", "HEAD", "OPTIONS", "DELETE", "PATCH",
 		"TRACE", "CONNECT", "PRI", "PROXY"
 	};
-	size_t i, word = strcspn(line, " ");
+	const char *space = memchr(line, ' ', len);
+	size_t i, word = space == NULL ? len : (size_t)(space - line);
 
-	for (i = 0; i < word && i < len; i++)
-		if ((unsigned char)line[i] < ' ' && line[i] != '\t')
+	/* There may be a NUL in it, which would hide what follows. */
+	for (i = 0; i < word; i++)
+		if (line[i] == ':' || line[i] == 0x7f ||
+		    ((unsigned char)line[i] < ' ' && line[i] != '\t'))
 			return true;
-	if (len == 0 || memchr(line, ':', word) != NULL ||
-	    strstr(line, " HTTP/") != NULL)
+	if (len == 0 || memmem(line, len, " HTTP/", 6) != NULL)
 		return true;
 	for (i = 0; i < nitems(verbs); i++)
 		if (word_is(line, word, verbs[i]))
@@ -100,7 +102,7 @@ byte_is_foreign(char c)
 	return c == 0x16 || is_utf8(c);
 }
 
-/* RFC 5321 4.1.2, and obs-domain's UTF-8.  Behind it, or NULL. */
+/* A domain of RFC 5321 4.1.2, or with UTF-8.  Its end, or NULL. */
 static const char *
 skip_domain(const char *s)
 {
@@ -141,7 +143,7 @@ skip_route(const char *s)
 
 /*
  * A local part, unquoted into local.  Words and dots may follow each other
- * in any way: such addresses exist.  Behind it, or NULL.
+ * in any way: such addresses exist.  Its end, or NULL.
  */
 static const char *
 parse_local(const char *s, char *local)
@@ -585,6 +587,7 @@ host_is_safe(const char *host)
 /*
  * The passwd-file, as Dovecot reads it.
  */
+
 /* The rank of a line that begins with names[i]; SIZE_MAX for none. */
 static size_t
 passwd_rank(const char *line, size_t len, const struct passwd_keys *k,
@@ -770,7 +773,7 @@ parse_passwd_line(char *line, struct passwd_line *p)
 	size_t n;
 
 	memset(p, 0, sizeof(*p));
-	/* Saved on another system. */
+	/* Its file was saved with CRLF. */
 	n = strlen(line);
 	if (n > 0 && line[n - 1] == '\r')
 		line[n - 1] = '\0';

@@ -22,7 +22,6 @@
 #define COUNT_SECONDS	5	/* that a count may take */
 #define COUNT_ENTRIES	512	/* between two looks at the clock */
 
-
 void
 usage_text(struct text *t, const struct usage *u)
 {
@@ -69,9 +68,9 @@ is_limited(const struct quota *q)
 	return q->bytes > 0 || q->messages > 0;
 }
 
-/* Exactly full is not over. */
+/* A mailbox that becomes exactly full is not over its limit. */
 static bool
-is_over(uint64_t used, uint64_t more, uint64_t limit)
+exceeds(uint64_t used, uint64_t more, uint64_t limit)
 {
 	return limit > 0 && (used > limit || more > limit - used);
 }
@@ -81,13 +80,13 @@ static int
 quota_decide(const struct usage *u, const struct demand *need,
     struct failure *f)
 {
-	if (is_over(u->used.bytes, need->more.bytes, u->limit.bytes))
+	if (exceeds(u->used.bytes, need->more.bytes, u->limit.bytes))
 		return failure_set(f, &reply_full,
 		    "%llu of %llu bytes used, %llu more wanted",
 		    (unsigned long long)u->used.bytes,
 		    (unsigned long long)u->limit.bytes,
 		    (unsigned long long)need->more.bytes);
-	if (is_over(u->used.messages, need->more.messages,
+	if (exceeds(u->used.messages, need->more.messages,
 	    u->limit.messages))
 		return failure_set(f, &reply_full,
 		    "%llu of %llu messages there",
@@ -149,7 +148,7 @@ count_may_go_on(struct count *c)
 	return 0;
 }
 
-/* Both have the size in the name, or the file must say. */
+/* The name has it behind S=, in new/ and cur/; or the file must say. */
 static int
 file_size(int dir, const char *name, uint64_t *size)
 {

@@ -343,7 +343,8 @@ cmd_mail(struct session *s, char *args)
 	if (p.has_size && (p.size == UINT64_MAX ||
 	    (s->cfg->maxsize > 0 && p.size > s->cfg->maxsize)))
 		return &too_large;
-	if (!env->knows_peer && (s->cfg->trace & TRACE_RECEIVED) != 0) {
+	if (!env->knows_peer && ((s->cfg->trace & TRACE_RECEIVED) != 0 ||
+	    s->cfg->scripts != NULL)) {
 		client_peer(&s->client, env->peer, sizeof(env->peer));
 		env->knows_peer = true;
 	}
@@ -356,7 +357,7 @@ cmd_mail(struct session *s, char *args)
 
 /* A place for one more recipient, or NULL. */
 static struct rcpt *
-rcpt_add(struct envelope *env, const char *address)
+rcpt_add(struct envelope *env, const char *address, const char *orcpt)
 {
 	size_t room = env->room > 0 ? 2 * env->room : 8;
 	struct rcpt *r;
@@ -370,9 +371,13 @@ rcpt_add(struct envelope *env, const char *address)
 	}
 	r = &env->rcpts[env->nrcpt];
 	memset(r, 0, sizeof(*r));
-	if ((r->address = strdup(address)) == NULL)
-		return NULL;
-	return r;
+	r->address = strdup(address);
+	if (orcpt[0] != '\0')
+		r->orcpt = strdup(orcpt);
+	if (r->address != NULL && (orcpt[0] == '\0' || r->orcpt != NULL))
+		return r;
+	rcpt_free(r);
+	return NULL;
 }
 
 /* Refused at once: the log is told why, the recipient forgotten. */
@@ -408,7 +413,7 @@ cmd_rcpt(struct session *s, char *args)
 		return param_reply(error);
 	if (env->nrcpt >= s->cfg->maxrcpt)
 		return &too_many_rcpts;
-	if ((r = rcpt_add(env, a.raw)) == NULL) {
+	if ((r = rcpt_add(env, a.raw, p.orcpt)) == NULL) {
 		failure_log(s->cfg, "malloc", "recipient");
 		s->refused++;
 		return &reply_trouble;
@@ -499,7 +504,7 @@ cmd_bdat(struct session *s, char *args)
 	}
 	if ((refusal = s->refusal.reply) == NULL)
 		return &ok;
-	/* It is not whole: what comes of it yet has no transaction. */
+	/* The message is not whole: further chunks have no transaction. */
 	refuse_all(s, 0, &s->refusal);
 	transaction_reset(s);
 	return refusal;
@@ -613,7 +618,10 @@ command_run(struct session *s, char *line, size_t len)
 	return c->run == NULL ? c->reply : c->run(s, args);
 }
 
-/* Refused recipients are none, nor is what was sent on with them. */
+/*
+ * Is it one of the errors of which too many end the session?  A refused
+ * recipient is none, nor is the message that was sent on to nobody.
+ */
 static bool
 is_error(const struct reply *r)
 {

@@ -37,17 +37,17 @@ enum args { ARGS_NONE, ARGS_SOME, ARGS_ANY };
 
 static const struct command {
 	const char		*verb;
-	enum args		 args;
 	const struct reply	*reply;	/* NULL: that of LHLO */
+	enum args		 args;
 	enum next		 next;
 } commands[] = {
-	{ "LHLO",	ARGS_SOME,	NULL,		NEXT_LINE },
-	{ "STARTTLS",	ARGS_NONE,	&ready,		NEXT_TLS },
-	{ "NOOP",	ARGS_ANY,	&ok,		NEXT_LINE },
-	{ "RSET",	ARGS_NONE,	&ok,		NEXT_LINE },
-	{ "QUIT",	ARGS_NONE,	&closing,	NEXT_END },
-	{ "EHLO",	ARGS_ANY,	&say_lhlo,	NEXT_LINE },
-	{ "HELO",	ARGS_ANY,	&no_smtp,	NEXT_END },
+	{ "LHLO",	NULL,		ARGS_SOME,	NEXT_LINE },
+	{ "STARTTLS",	&ready,		ARGS_NONE,	NEXT_TLS },
+	{ "NOOP",	&ok,		ARGS_ANY,	NEXT_LINE },
+	{ "RSET",	&ok,		ARGS_NONE,	NEXT_LINE },
+	{ "QUIT",	&closing,	ARGS_NONE,	NEXT_END },
+	{ "EHLO",	&say_lhlo,	ARGS_ANY,	NEXT_LINE },
+	{ "HELO",	&no_smtp,	ARGS_ANY,	NEXT_END },
 };
 
 static enum next
@@ -62,6 +62,9 @@ greet(struct client *c)
 {
 	client_say(c, "250-", NULL, c->cfg->host, NULL);
 	client_say(c, "250-", NULL, "ENHANCEDSTATUSCODES", NULL);
+	/* Before it starts TLS, Postfix returns mail for want of these. */
+	client_say(c, "250-", NULL, "8BITMIME", NULL);
+	client_say(c, "250-", NULL, "SMTPUTF8", NULL);
 	client_say(c, "250 ", NULL, "STARTTLS", NULL);
 	return NEXT_LINE;
 }

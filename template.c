@@ -42,7 +42,7 @@ template_check(const char *template, bool has_home)
 }
 
 size_t
-template_fixed(const char *template)
+template_preset(const char *template)
 {
 	const char *s = template;
 
@@ -61,7 +61,7 @@ template_fixed(const char *template)
 bool
 template_directory(const char *template, char *dir, size_t size)
 {
-	size_t i, n = 0, len = template_fixed(template);
+	size_t i, n = 0, len = template_preset(template);
 
 	if (template[0] != '/' || len == 0 || len >= size ||
 	    template[len] != '/' || strchr(template + len + 1, '/') != NULL)
@@ -123,13 +123,13 @@ expand(char conversion, const struct expansion *e, char *path, size_t size,
 
 int
 template_expand(const char *template, const struct expansion *e, char *path,
-    size_t size, size_t *fixed)
+    size_t size, size_t *preset)
 {
 	const char *s = template;
-	size_t len = 0, own = template_fixed(template), n;
+	size_t len = 0, own = template_preset(template), n;
 	bool home;
 
-	*fixed = own;
+	*preset = own;
 	path[0] = '\0';
 	for (; *s != '\0'; s += n) {
 		home = s == template && starts_at_home(s);
@@ -139,10 +139,10 @@ template_expand(const char *template, const struct expansion *e, char *path,
 			    &len) == -1)
 				return -1;
 			if (home || s[1] == 'h')
-				*fixed = len;
-			/* It counts bytes of the path, where %% is one. */
+				*preset = len;
+			/* *preset counts bytes of the path, where %% is one. */
 			else if (s[1] == '%' && s < template + own)
-				(*fixed)--;
+				(*preset)--;
 			continue;
 		}
 		n = strcspn(s, "%");

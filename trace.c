@@ -18,8 +18,9 @@ trace_init(struct tracer *t)
 }
 
 /*
- * Only the file's name is in other people's hands, and has all of random:
- * what it is made of must not be guessed.
+ * A file's name has all of the random bits, as others must not guess it and
+ * put something in its way; an id, which the client and the log see, tells
+ * only half of them.
  */
 void
 trace_names(struct tracer *tr, const struct config *cfg, char *id,
@@ -72,31 +73,41 @@ add_client(struct text *t, const char *s)
 	}
 }
 
-/* RFC 5322 3.3; strftime would ask the locale. */
-static void
-add_date(struct text *t)
+/*
+ * RFC 5322 3.3, in UTC.  gmtime(3) would read the system's zone for it, and
+ * strftime(3) ask the locale.  Days are counted in years that begin with
+ * March: so the day that some years have more is their last.
+ */
+void
+trace_date(struct text *t, uint64_t now)
 {
 	static const char days[][4] = {
-		"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"
+		"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"
 	};
 	static const char months[][4] = {
-		"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
-		"Oct", "Nov", "Dec"
+		"Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
+		"Nov", "Dec", "Jan", "Feb"
 	};
-	time_t now = time(NULL);
-	struct tm tm;
+	uint64_t day = now / 86400;
+	/* Since 1 March of the year 0; 1 January 1970 is day 719468. */
+	uint64_t n = day + 719468, era = n / 146097, year, month;
 
-	gmtime_r(&now, &tm);
-	text_add(t, days[tm.tm_wday], ", ", NULL);
-	text_number(t, (uint64_t)tm.tm_mday, 10, 2);
-	text_add(t, " ", months[tm.tm_mon], " ", NULL);
-	text_number(t, (uint64_t)tm.tm_year + 1900, 10, 4);
+	n %= 146097;
+	year = (n - n / 1460 + n / 36524 - n / 146096) / 365;
+	n -= 365 * year + year / 4 - year / 100;
+	month = (5 * n + 2) / 153;
+	n -= (153 * month + 2) / 5;
+	year += 400 * era + (month >= 10 ? 1 : 0);
+	text_add(t, days[day % 7], ", ", NULL);
+	text_number(t, n + 1, 10, 2);
+	text_add(t, " ", months[month], " ", NULL);
+	text_number(t, year, 10, 4);
 	text_add(t, " ", NULL);
-	text_number(t, (uint64_t)tm.tm_hour, 10, 2);
+	text_number(t, now / 3600 % 24, 10, 2);
 	text_add(t, ":", NULL);
-	text_number(t, (uint64_t)tm.tm_min, 10, 2);
+	text_number(t, now / 60 % 60, 10, 2);
 	text_add(t, ":", NULL);
-	text_number(t, (uint64_t)tm.tm_sec, 10, 2);
+	text_number(t, now % 60, 10, 2);
 	text_add(t, " +0000", NULL);
 }
 
@@ -112,7 +123,7 @@ add_received(struct text *t, const struct config *cfg,
 	text_add(t, "\n\tby ", cfg->host, " with ",
 	    env->smtputf8 ? "UTF8" : "", "LMTP", cfg->greeted ? "S" : "",
 	    " id ", r->id, "\n\tfor <", r->address, ">;\n\t", NULL);
-	add_date(t);
+	trace_date(t, (uint64_t)time(NULL));
 	text_add(t, "\n", NULL);
 }
 
@@ -162,7 +173,7 @@ log_mailbox(struct log_line *l, const struct config *cfg,
 	log_add(l, "mailbox", value);
 }
 
-/* "used/limit" in bytes, and in messages where those are limited. */
+/* Where there is a limit. */
 static void
 log_quota(struct log_line *l, const struct usage *u)
 {
@@ -224,7 +235,7 @@ trace_log(const struct config *cfg, const struct envelope *env,
 		log_add(&l, "sieve", r->sieve);
 	if (r->mailbox.path != NULL)
 		log_mailbox(&l, cfg, &r->mailbox);
-	for (i = 0; i < n && reason == NULL; i++)
+	for (i = 0; d != NULL && i < n && reason == NULL; i++)
 		if (d[i].file != NULL)
 			log_add(&l, "file", d[i].file);
 	log_path(&l, "from", env->sender);
@@ -233,8 +244,9 @@ trace_log(const struct config *cfg, const struct envelope *env,
 	if (env->msgid[0] != '\0')
 		log_add(&l, "msgid", env->msgid);
 	if (d != NULL) {
-		log_number(&l, "size", reason == NULL ? d->size :
-		    d->message->size);
+		/* Where nothing is stored it is that of what came. */
+		log_number(&l, "size", reason == NULL && d->size > 0 ?
+		    d->size : d->message->size);
 		log_quota(&l, &d->usage);
 	}
 	log_delay(&l, &env->begun);

@@ -9,7 +9,6 @@
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,7 +49,7 @@ mailbox_free(struct mailbox *mb)
 bool
 mailbox_may_be_made(const struct config *cfg, const struct mailbox *mb)
 {
-	return cfg->users->makes_mailboxes && mb->fixed < strlen(mb->path);
+	return cfg->users->makes_mailboxes && mb->preset < strlen(mb->path);
 }
 
 /* Adds the first len bytes of a name, unless it may not be a path's. */
@@ -87,7 +86,7 @@ lookup_names(struct lookup *l)
 	lookup_add(l, local, l->user, true, l->user < all);
 }
 
-/* Those that a path may hold, if it holds any. */
+/* The domain's forms; for a path only those that may be a part of one. */
 static void
 lookup_domains(struct lookup *l, bool in_path,
     char forms[2][COMMAND_MAX + 1])
@@ -126,7 +125,7 @@ lookup_found(struct lookup *l, size_t i, const char *name, struct failure *f)
 
 /* A buffer, twice as large if err says that it was too small.  0 or -1. */
 static int
-grow(char **buf, size_t *size, int err)
+buffer_grow(char **buf, size_t *size, int err)
 {
 	char *p;
 
@@ -136,7 +135,7 @@ grow(char **buf, size_t *size, int err)
 		errno = ERANGE;
 		return -1;
 	}
-	if ((p = realloc(*buf, *size)) == NULL)
+	if ((p = reallocarray(*buf, *size, 1)) == NULL)
 		return -1;
 	*buf = p;
 	return 0;
@@ -152,7 +151,7 @@ passwd_get(const char *name, uid_t uid, struct passwd *pw, char **buf)
 
 	*buf = NULL;
 	do {
-		if (grow(buf, &size, err) == -1)
+		if (buffer_grow(buf, &size, err) == -1)
 			return -1;
 		err = name != NULL ?
 		    getpwnam_r(name, pw, *buf, size, &found) :
@@ -171,7 +170,7 @@ group_get(const char *name, gid_t *gid)
 	int err = 0;
 
 	do {
-		if (grow(&buf, &size, err) == -1) {
+		if (buffer_grow(&buf, &size, err) == -1) {
 			free(buf);
 			return -1;
 		}
@@ -222,11 +221,32 @@ try_passwd(struct lookup *l, size_t i, const char *name, struct mailbox *mb,
 	return r;
 }
 
+/*
+ * Where /etc/passwd cannot be opened glibc asks the next source, which may
+ * know nobody: that is no answer.  0, or -1 and the failure.
+ */
+static int
+passwd_is_there(struct failure *f)
+{
+	static const char path[] = "/etc/passwd";
+	int fd, r = 0;
+	char c;
+
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
+		r = errno == ENOENT ? 0 : directory_failed(f, "open", path);
+	else if (read(fd, &c, 1) == -1)
+		r = directory_failed(f, "read", path);
+	if (fd != -1)
+		close(fd);
+	return r;
+}
+
 /* The names, and then as directories have them that qualify theirs. */
 static int
 find_passwd(struct lookup *l, struct mailbox *mb, struct failure *f)
 {
 	char name[NAME_BYTES + 1 + NAME_BYTES + 1];
+	struct text t;
 	size_t i, k;
 	int r = 0;
 
@@ -236,13 +256,13 @@ find_passwd(struct lookup *l, struct mailbox *mb, struct failure *f)
 		for (k = 0; r == 0 && k < l->ndomains; k++) {
 			if (strlen(l->domains[k]) > NAME_BYTES)
 				continue;
-			snprintf(name, sizeof(name), "%s@%s", l->names[i],
-			    l->domains[k]);
+			text_init(&t, name, sizeof(name));
+			text_add(&t, l->names[i], "@", l->domains[k], NULL);
 			r = try_passwd(l, i, name, mb, f);
 			if (r == 1)
 				l->domain = l->domains[k];
 		}
-	return r;
+	return r == 0 ? passwd_is_there(f) : r;
 }
 
 static int
@@ -267,7 +287,7 @@ path_check(const struct lookup *l, const char *name, const char *path,
 	const char *template = l->cfg->template;
 	bool u = template_has(template, 'u');
 
-	/* All are safe but those that the system or a line has otherwise. */
+	/* Names of the address were looked at; a directory may have others. */
 	if ((u || template_has(template, 'n')) && !name_is_safe(name))
 		return failure_set(f, &reply_wrong_setup,
 		    "user %s has a name that no mailbox can have", name);
@@ -288,7 +308,7 @@ path_check(const struct lookup *l, const char *name, const char *path,
 
 /* A path for the name, NULL and the failure if there is none. */
 static char *
-expand_path(const struct lookup *l, const char *name, size_t *fixed,
+expand_path(const struct lookup *l, const char *name, size_t *preset,
     struct failure *f)
 {
 	char path[PATH_MAX];
@@ -303,7 +323,7 @@ expand_path(const struct lookup *l, const char *name, size_t *fixed,
 		return NULL;
 	}
 	if (template_expand(l->cfg->template, &e, path, sizeof(path),
-	    fixed) == -1) {
+	    preset) == -1) {
 		failure_set(f, errno == EINVAL ? &reply_wrong_setup :
 		    &reply_trouble, "template %s for user %s: %s",
 		    l->cfg->template, name, strerror(errno));
@@ -321,7 +341,7 @@ expand_path(const struct lookup *l, const char *name, size_t *fixed,
  * or what a link on the way leads to, a disk may be missing.
  */
 static int
-only_user_missing(const char *path, size_t fixed, struct failure *f)
+only_user_missing(const char *path, size_t preset, struct failure *f)
 {
 	char dir[PATH_MAX];
 	struct stat st;
@@ -331,7 +351,7 @@ only_user_missing(const char *path, size_t fixed, struct failure *f)
 	do {
 		slash = strrchr(dir, '/');
 		*slash = '\0';
-	} while (slash > dir + fixed && lstat(dir, &st) == -1);
+	} while (slash > dir + preset && lstat(dir, &st) == -1);
 	return slash > dir && stat(dir, &st) == -1 ?
 	    failure_errno(f, "stat", "%s", dir) : 0;
 }
@@ -346,20 +366,20 @@ struct way {
 	unsigned int	 links;
 };
 
-/* Begins behind the fixed bytes of the path.  0, or -1 and errno. */
+/* Begins behind the preset bytes of the path.  0, or -1 and errno. */
 static int
-way_begin(struct way *w, const char *path, size_t fixed)
+way_begin(struct way *w, const char *path, size_t preset)
 {
 	char own[PATH_MAX];
 
-	if (fixed >= sizeof(own) || strlcpy(w->rest, path + fixed,
+	if (preset >= sizeof(own) || strlcpy(w->rest, path + preset,
 	    sizeof(w->rest)) >= sizeof(w->rest)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	memcpy(own, path, fixed);
-	own[fixed] = '\0';
-	if (realpath(fixed == 0 ? "/" : own, w->own) == NULL)
+	memcpy(own, path, preset);
+	own[preset] = '\0';
+	if (realpath(preset == 0 ? "/" : own, w->own) == NULL)
 		return -1;
 	if (strcmp(w->own, "/") == 0)
 		w->own[0] = '\0';
@@ -464,13 +484,13 @@ way_check(const struct way *w, const struct stat *st, uid_t owner,
  * owner's by the whole way?  0, or -1 with the failure.
  */
 static int
-dir_check_way(const char *path, size_t fixed, uid_t owner, struct failure *f)
+dir_check_way(const char *path, size_t preset, uid_t owner, struct failure *f)
 {
 	struct stat st;
 	struct way w;
 	int r;
 
-	r = way_begin(&w, path, fixed);
+	r = way_begin(&w, path, preset);
 	if (r == 0 && (r = way_stat(&w, &st)) == 0)
 		r = 1;
 	for (; r == 1; r = way_next(&w, &st)) {
@@ -485,16 +505,16 @@ dir_check_way(const char *path, size_t fixed, uid_t owner, struct failure *f)
 }
 
 /*
- * What a user's link leads to is not to be told from that there is nothing:
- * the eyes are root's.  Is there such a link before the way ends?
+ * Is there a link of a user's before the way ends?  Then nobody may learn
+ * whether there is anything behind it: root sees what that user may not.
  */
 static bool
-dir_has_link(const char *path, size_t fixed)
+dir_has_link(const char *path, size_t preset)
 {
 	struct stat st;
 	struct way w;
 
-	if (way_begin(&w, path, fixed) == -1)
+	if (way_begin(&w, path, preset) == -1)
 		return false;
 	while (way_next(&w, &st) == 1)
 		if (S_ISLNK(st.st_mode) && (st.st_uid != 0 ||
@@ -503,18 +523,18 @@ dir_has_link(const char *path, size_t fixed)
 	return false;
 }
 
-/* dir_owner, with the eyes of root or without. */
+/* Is there a mailbox, and whose?  1, 0 or -1, of which see dir_has_link. */
 static int
-dir_look(const struct lookup *l, const char *path, size_t fixed,
+dir_look(const struct lookup *l, const char *path, size_t preset,
     struct identity *id, struct failure *f)
 {
 	int r = l->cfg->format->owner(path, id, f);
 
-	if (!l->cfg->switches)
+	if (!l->cfg->each_as_itself)
 		return r;
 	if (r == 1)
-		return dir_check_way(path, fixed, id->uid, f) == -1 ? -1 : 1;
-	if (!dir_has_link(path, fixed))
+		return dir_check_way(path, preset, id->uid, f) == -1 ? -1 : 1;
+	if (!dir_has_link(path, preset))
 		return r;
 	if (r == 0)
 		return failure_set(f, &reply_wrong_mailbox,
@@ -527,26 +547,26 @@ dir_look(const struct lookup *l, const char *path, size_t fixed,
 static int
 find_dir(struct lookup *l, struct mailbox *mb, struct failure *f)
 {
-	size_t i, k, fixed, last_fixed = 0;
+	size_t i, k, preset, last_fixed = 0;
 	char *path, *last = NULL;
 	int r = 0;
 
 	for (i = 0; r == 0 && i < l->n; i++)
 		for (k = 0; r == 0 && (k == 0 || k < l->ndomains); k++) {
 			l->domain = l->domains[k];
-			path = expand_path(l, l->names[i], &fixed, f);
+			path = expand_path(l, l->names[i], &preset, f);
 			/* Another name may be shorter. */
 			if (path == NULL && f->reply == &reply_bad_name)
 				continue;
 			if (path == NULL)
 				r = -1;
-			else if ((r = dir_look(l, path, fixed, &mb->id,
+			else if ((r = dir_look(l, path, preset, &mb->id,
 			    f)) == 1 && lookup_found(l, i, l->names[i],
 			    f) == -1)
 				r = -1;
 			free(last);
 			last = path;
-			last_fixed = fixed;
+			last_fixed = preset;
 		}
 	l->has_id = r == 1;
 	if (r == 0)
@@ -578,13 +598,16 @@ scan_keep(struct scan *s, const char *wrong)
 
 	if (s->match.line == NULL)
 		return 0;
-	if ((copy = strndup(s->match.line, s->match.len)) == NULL)
+	copy = strndup(s->match.line, s->match.len);
+	/* It lies in a block that the next one overwrites. */
+	s->match.line = NULL;
+	if (copy == NULL)
 		return -1;
 	free(s->line);
 	s->line = copy;
 	s->number = s->match.lines;
 	s->wrong = wrong;
-	return 0;
+	return 1;
 }
 
 /* A line that has no LF within the block, or in the file. */
@@ -597,7 +620,7 @@ scan_part(struct scan *s, const char *line, size_t len, const char *wrong)
 	s->match.line = rank < s->match.best ? line : NULL;
 	s->match.len = len;
 	s->match.best = rank;
-	return scan_keep(s, wrong);
+	return scan_keep(s, wrong) == -1 ? -1 : 0;
 }
 
 /* The whole lines of a block.  How many bytes these are, or -1 and errno. */
@@ -605,13 +628,14 @@ static ssize_t
 scan_lines(struct scan *s, const char *buf, size_t len)
 {
 	size_t i = 0;
+	int r;
 
 	do {
 		i += parse_passwd_lines(buf + i, len - i, &s->keys,
 		    &s->match);
-		if (scan_keep(s, NULL) == -1)
+		if ((r = scan_keep(s, NULL)) == -1)
 			return -1;
-	} while (s->match.line != NULL && s->match.best > 0);
+	} while (r == 1 && s->match.best > 0);
 	return (ssize_t)i;
 }
 
@@ -738,7 +762,7 @@ use_line(struct lookup *l, struct scan *s, struct mailbox *mb,
 	if (lookup_found(l, i, l->names[i], f) == -1 ||
 	    (rank % 2 == 0 && line_domain(l, p.name, i, f) == -1))
 		return -1;
-	if (l->cfg->has_user)
+	if (l->cfg->one_user)
 		return 1;
 	if (p.uid[0] == '\0' || p.gid[0] == '\0')
 		return wrong_line(s, s->number,
@@ -759,12 +783,12 @@ open_users(struct lookup *l, char path[PATH_MAX], struct failure *f)
 {
 	const char *template = l->cfg->users_path;
 	struct expansion e = { .name = NULL };
-	size_t k, fixed;
+	size_t k, preset;
 	int fd;
 
 	for (k = 0; k == 0 || k < l->ndomains; k++) {
 		e.domain = l->domains[k];
-		if (template_expand(template, &e, path, PATH_MAX, &fixed) ==
+		if (template_expand(template, &e, path, PATH_MAX, &preset) ==
 		    -1)
 			return -1;
 		fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -775,7 +799,7 @@ open_users(struct lookup *l, char path[PATH_MAX], struct failure *f)
 		if (errno != ENOENT || !template_has(template, 'd'))
 			return -1;
 	}
-	return only_user_missing(path, fixed, f) == -1 ? -1 : -2;
+	return only_user_missing(path, preset, f) == -1 ? -1 : -2;
 }
 
 static int
@@ -859,7 +883,7 @@ bool
 user_asks_nss(const struct config *cfg)
 {
 	return cfg->users->asks_nss ||
-	    (cfg->users->names_ids && !cfg->has_user);
+	    (cfg->users->names_ids && !cfg->one_user);
 }
 
 /* As whom the mailbox is to be written, if that can be. */
@@ -869,8 +893,8 @@ mailbox_set_identity(struct lookup *l, struct mailbox *mb, struct failure *f)
 	const struct config *cfg = l->cfg;
 	const char *name = mb->name;
 
-	if (!cfg->switches) {
-		if (l->has_id && !cfg->has_user && mb->id.uid != cfg->uid)
+	if (!cfg->each_as_itself) {
+		if (l->has_id && !cfg->one_user && mb->id.uid != cfg->uid)
 			return failure_set(f, &reply_trouble,
 			    "user %s has uid %ld, and without root all is "
 			    "done as uid %ld", name, (long)mb->id.uid,
@@ -879,7 +903,7 @@ mailbox_set_identity(struct lookup *l, struct mailbox *mb, struct failure *f)
 		mb->id.gid = cfg->gid;
 		return 0;
 	}
-	/* To setresuid(2) it means «as it is»: root. */
+	/* To setresuid(2) it means «as it is», and that is root. */
 	if (mb->id.uid == (uid_t)-1 || mb->id.gid == (gid_t)-1)
 		return failure_set(f, &reply_wrong_setup,
 		    "user %s has an id that is none", name);
@@ -901,7 +925,7 @@ expand_scripts(const struct lookup *l, struct mailbox *mb,
 	struct expansion e = { .home = l->home,
 	    .name = l->name, .domain = l->domain };
 	struct text t, one;
-	size_t len, fixed;
+	size_t len, preset;
 
 	text_init(&t, all, sizeof(all));
 	for (; s != NULL; s = s[len] == ':' ? s + len + 1 : NULL) {
@@ -909,7 +933,7 @@ expand_scripts(const struct lookup *l, struct mailbox *mb,
 		text_init(&one, template, sizeof(template));
 		text_bytes(&one, s, len);
 		if (template_expand(template, &e, path, sizeof(path),
-		    &fixed) == -1)
+		    &preset) == -1)
 			return failure_set(f, &reply_wrong_setup,
 			    "script %s for user %s: %s", template, e.name,
 			    strerror(errno));
@@ -926,14 +950,14 @@ mailbox_set(struct lookup *l, struct mailbox *mb, struct failure *f)
 	const char *local = l->address->local;
 	bool split;
 
-	mb->path = expand_path(l, l->name, &mb->fixed, f);
+	mb->path = expand_path(l, l->name, &mb->preset, f);
 	if (mb->path == NULL)
 		return -1;
 	if (l->cfg->scripts != NULL && expand_scripts(l, mb, f) == -1)
 		return -1;
 	mb->name = l->name;
 	l->name = NULL;
-	/* A thousand long ones would be much to keep for nothing. */
+	/* One too long for a folder is not kept: there may be a thousand. */
 	split = l->name_split && l->cfg->folders &&
 	    strlen(local + l->user + 1) < FOLDER_BYTES;
 	if (split && (mb->detail = strdup(local + l->user + 1)) == NULL)

@@ -1,6 +1,6 @@
 /*
  * The bytes of a message: any split gives the same; what was stuffed comes
- * back; in a mbox no line is left that a reader would take for a From_ line.
+ * back; in an mbox no line is left that a reader would take for a From_ line.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +59,7 @@ any_split(const char *in, size_t len, bool lf, bool chunks)
 		p.chunks = chunks;
 		m = decode(&p, in, len, pieces[i], out, &used);
 		need(m == n && memcmp(whole, out, n) == 0 && used == all &&
-		    p.done == first.done && p.lines == first.lines &&
+		    p.done == first.done && p.bare_lfs == first.bare_lfs &&
 		    p.crlfs == first.crlfs);
 	}
 	free(whole);
@@ -150,7 +150,7 @@ filtered(const char *in, size_t len, bool mbox, bool return_path)
 		g.return_path = return_path;
 		m = filter(&g, in, len, pieces[i], out);
 		need(m == n && memcmp(whole, out, n) == 0 &&
-		    g.dropped == f.dropped && g.lines == f.lines &&
+		    g.dropped == f.dropped && g.dropped_lfs == f.dropped_lfs &&
 		    g.blanks == f.blanks);
 	}
 	free(whole);

@@ -36,12 +36,12 @@ stays_inside(const struct address *a)
 	static const char template[] = "/m/%d/%n/u-%u";
 	struct expansion e = { "/h", a->local, a->domain };
 	char path[4096];
-	size_t fixed;
+	size_t preset;
 
 	if (!name_is_safe(a->local) || !name_is_safe(a->domain))
 		return;
-	need(template_expand(template, &e, path, sizeof(path), &fixed) == 0);
-	need(strncmp(path, "/m/", 3) == 0 && fixed == 2);
+	need(template_expand(template, &e, path, sizeof(path), &preset) == 0);
+	need(strncmp(path, "/m/", 3) == 0 && preset == 2);
 	need(slashes(path) == slashes(template));
 	need(strstr(path, "/.") == NULL && strstr(path, "//") == NULL);
 }
@@ -92,7 +92,8 @@ command(const char *in, size_t len)
 static void
 passwd(char *in, size_t len)
 {
-	char *file = memchr(in, '\n', len), *domain, *line, *lf, *end = in + len;
+	char *file = memchr(in, '\n', len), *end = in + len;
+	char *domain, *line, *lf;
 	char utf8[4096];
 	struct passwd_keys k = { .n = 1 };
 	struct passwd_match m = { .best = 2 };
@@ -190,9 +191,9 @@ option(const char *s)
 	if (parse_maildirsize(s, &m) == 0)
 		need(m.used.bytes <= INT64_MAX);
 	if (template_check(s, true) == NULL)
-		need(template_fixed(s) <= strlen(s));
+		need(template_preset(s) <= strlen(s));
 	if (template_directory(s, dir, sizeof(dir)))
-		need(strlen(dir) <= template_fixed(s));
+		need(strlen(dir) <= template_preset(s));
 	log_begin(&l);
 	log_add(&l, "k", s);
 	need(text_plain(l.buf, l.text.len, false) == l.text.len);

@@ -427,8 +427,9 @@ is_foreign(const char *s, size_t len)
 
 	if (len > COMMAND_MAX)
 		return false;
-	for (i = 0; i < len; i++)
-		if ((unsigned char)s[i] < ' ' && s[i] != '\t')
+	for (i = 0; i < word; i++)
+		if (((unsigned char)s[i] < ' ' && s[i] != '\t') ||
+		    s[i] == '\177')
 			return true;
 	for (i = 0; i < nitems(verbs); i++)
 		if (word == strlen(verbs[i]) &&

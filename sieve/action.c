@@ -175,7 +175,8 @@ action_discard(struct run *r, const struct node *n)
 
 /*
  * The text as the client may get it: lines end in LF, and what is no UTF-8
- * or a control character has become `?`, since it can come from a header.
+ * or a control character has become `?`, since it can come from a header, and
+ * a tab a blank.
  */
 void
 action_reject(struct run *r, const struct node *n)
@@ -199,8 +200,10 @@ action_reject(struct run *r, const struct node *n)
 			return;
 		}
 		memcpy(a->reason + len, s->s + i, used);
-		if (used == 0 || (used == 1 && s->s[i] != '\n' &&
-		    s->s[i] != '\t' && (s->s[i] < ' ' || s->s[i] == 0x7f))) {
+		if (s->s[i] == '\t')
+			a->reason[len] = ' ';
+		else if (used == 0 || (used == 1 && s->s[i] != '\n' &&
+		    (s->s[i] < ' ' || s->s[i] == 0x7f))) {
 			a->reason[len] = '?';
 			used = 1;
 		}

@@ -411,10 +411,11 @@ address_parse(struct arena *a, const struct str *field, struct addr **list)
 static void
 path_split(struct reader *r, struct addr *ad)
 {
-	const char *at = memrchr(r->s, '@', (size_t)(r->end - r->s));
+	const char *at = r->end;
 
-	if (at == NULL)
-		at = r->end;
+	while (at > r->s && at[-1] != '@')
+		at--;
+	at = at > r->s ? at - 1 : r->end;
 	ad->localpart.s = ad->domain.s = "";
 	if (at < r->end) {
 		ad->domain.s = at + 1;

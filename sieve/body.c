@@ -72,6 +72,15 @@ parameter_value(struct arena *a, const char **s, const char *end)
 	bool ended;
 	char *text;
 
+	if (*s < end && **s == '=') {
+		/* RFC 2045 wants quotes about =_x, which many leave out. */
+		value.s = *s;
+		while (*s < end && strchr("; \t", **s) == NULL)
+			++*s;
+		value.len = (size_t)(*s - value.s);
+		*s = header_skip(*s, end, &ended);
+		return value;
+	}
 	if (*s == end || **s != '"')
 		return token(s, end);
 	if ((text = arena_take(a, (size_t)(end - *s))) == NULL)

@@ -13,7 +13,7 @@ compiler_take(struct compiler *c, size_t n)
 
 	if (p == NULL)
 		compiler_fail(c, 0, 0,
-		    "the script wants more than 64 MiB of memory");
+		    "the script wants too much memory");
 	return p;
 }
 
@@ -167,7 +167,7 @@ sieve_compile(const char *text, size_t len,
 		return NULL;
 	}
 	c.program = p;
-	p->arena.limit = MEMORY;
+	p->arena.limit = MEMORY_PROGRAM;
 	if (add_script(&c, &first) == NULL ||
 	    !compile_script(&c, p->scripts, text, len)) {
 		sieve_free(p);

@@ -232,13 +232,14 @@ date_zone(const struct str *s, int *zone)
 bool
 date_parse(const struct str *field, struct sieve_date *d)
 {
-	const char *s = field->s, *end = s + field->len, *semicolon;
+	const char *s = field->s, *end = s + field->len, *p;
 	struct calendar c;
 	struct str word;
 	bool ended;
 
-	if ((semicolon = memrchr(s, ';', field->len)) != NULL)
-		s = semicolon + 1;
+	for (p = s; p < end; p++)
+		if (*p == ';')
+			s = p + 1;
 	s = header_skip(s, end, &ended);
 	if (!parse_day(&s, end, &c) || !parse_time(&s, end, &c))
 		return false;

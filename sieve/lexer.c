@@ -209,7 +209,7 @@ string_room(struct lexer *l, const char *limit)
 		}
 	}
 	if ((s = arena_take(l->arena, n)) == NULL)
-		lexer_fail(l, "the script wants more than 64 MiB of memory");
+		lexer_fail(l, "the script wants too much memory");
 	return s;
 }
 

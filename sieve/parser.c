@@ -21,7 +21,7 @@ take(struct lexer *l, size_t n)
 	void *p = arena_take(l->arena, n);
 
 	if (p == NULL)
-		lexer_fail(l, "the script wants more than 64 MiB of memory");
+		lexer_fail(l, "the script wants too much memory");
 	return p;
 }
 

@@ -23,7 +23,12 @@
 #define LIST		4096	/* strings of a list */
 #define PATTERN		1024	/* bytes of a key of :matches or :regex */
 #define STEPS		10000000
-#define MEMORY		(64 * 1024 * 1024)
+
+/* Of 64 MiB in all: */
+#define MEMORY_PROGRAM	(16 * 1024 * 1024)
+#define MEMORY_KEPT	(12 * 1024 * 1024)
+#define MEMORY_SCRATCH	(32 * 1024 * 1024)
+#define MEMORY_MATCHED	(256 * 1024)	/* of each script in others */
 
 /* Extensions, as bits of what a script requires. */
 enum {
@@ -326,6 +331,7 @@ struct run {
 	struct arena	 scratch;	/* to the end of a command or test */
 	struct str	 message;
 	struct frame	*frame;
+	struct frame	*spare;		/* that can be used again */
 	const struct node *at;		/* what is being run */
 	int		 depth;		/* of includes */
 	struct str	 globals[VARIABLES];

@@ -40,7 +40,7 @@ run_take(struct run *r, struct arena *a, size_t n)
 	void *p = arena_take(a, n);
 
 	if (p == NULL)
-		run_fail(r, "the run wants more than 64 MiB of memory");
+		run_fail(r, "the run wants too much memory");
 	return p;
 }
 
@@ -48,7 +48,7 @@ bool
 run_end(struct run *r)
 {
 	if (r->scratch.failed)
-		run_fail(r, "the run wants more than 64 MiB of memory");
+		run_fail(r, "the run wants too much memory");
 	arena_free(&r->scratch);
 	/* What gave up for want of steps has left none. */
 	return run_step(r, 1);
@@ -129,25 +129,38 @@ run_block(struct run *r, const struct node *n)
 }
 
 /* Not on the stack: a frame has some KiB. */
+static struct frame *
+frame_take(struct run *r)
+{
+	struct frame *f = r->spare;
+
+	if (f == NULL)
+		return run_take(r, &r->kept, sizeof(*f));
+	r->spare = f->caller;
+	memset(f, 0, sizeof(*f));
+	return f;
+}
+
 void
 run_script(struct run *r, const struct script *s)
 {
 	const struct node *at = r->at;
 	struct frame *f;
 
-	if ((f = run_take(r, &r->kept, sizeof(*f))) == NULL)
+	if ((f = frame_take(r)) == NULL)
 		return;
 	f->script = s;
 	f->caller = r->frame;
-	f->arena.limit = MEMORY / 64;
+	f->arena.limit = MEMORY_MATCHED;
 	r->frame = f;
 	r->once[s->index] = true;
 	run_block(r, s->commands);
 	arena_free(&f->arena);
 	r->returned = false;
-	if (f->caller != NULL)
-		r->frame = f->caller;
 	r->at = at;
+	r->frame = f->caller;
+	f->caller = r->spare;
+	r->spare = f;
 }
 
 void
@@ -157,7 +170,10 @@ sieve_run(const struct sieve_program *p, const struct sieve_view *v,
 	struct frame none;
 	struct run *r;
 
-	memset(result, 0, sizeof(*result));
+	/* Actions are many KiB, and are made when there are some. */
+	result->n = 0;
+	result->failed = false;
+	memset(&result->error, 0, sizeof(result->error));
 	if ((r = calloc(1, sizeof(*r))) == NULL) {
 		result->failed = true;
 		memcpy(result->error.text, "no memory", sizeof("no memory"));
@@ -170,8 +186,8 @@ sieve_run(const struct sieve_program *p, const struct sieve_view *v,
 	r->view = v;
 	r->result = result;
 	r->budget.steps = STEPS;
-	r->kept.limit = MEMORY / 4;
-	r->scratch.limit = MEMORY / 4 * 3;
+	r->kept.limit = MEMORY_KEPT;
+	r->scratch.limit = MEMORY_SCRATCH;
 	r->message.s = v->message;
 	r->message.len = v->len;
 	r->keeps = true;

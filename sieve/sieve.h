@@ -22,7 +22,12 @@ struct sieve_error {
 	char		 text[256];	/* clean: no control character */
 };
 
-/* How include finds a script's text: NULL if there is none of that name. */
+/*
+ * How include finds a script's text: NULL if there is none of that name.  A
+ * name is UTF-8 without `/` and control characters, does not begin with a dot
+ * and has less than 256 bytes.  The text must stay until sieve_compile
+ * returns.
+ */
 struct sieve_library {
 	const char	*(*get)(void *arg, const char *name, size_t *len);
 	void		*arg;
@@ -66,20 +71,27 @@ struct sieve_action {
 	bool		 create;	/* fileinto's :create */
 	unsigned int	 line;		/* of its command */
 	char		 flags[6];	/* of D F R S T, sorted, or "" */
-	char		 folder[SIEVE_FOLDER];	/* of FILEINTO, UTF-8 */
+	char		 folder[SIEVE_FOLDER];	/* of FILEINTO: see below */
 	char		 reason[SIEVE_REASON];	/* of REJECT, UTF-8, LF */
 };
 
 struct sieve_result {
-	struct sieve_action	 actions[SIEVE_ACTIONS];
+	struct sieve_action	 actions[SIEVE_ACTIONS];	/* n of them */
 	size_t			 n;	/* 0: discarded by the script */
 	struct sieve_error	 error;	/* if failed */
 	bool			 failed;
 };
 
 /*
- * Runs the program.  Afterwards r holds its actions, the same folder named
- * once; or, if failed, what went wrong, and then the actions mean nothing.
+ * Runs the program.  Afterwards r holds its actions, or, if failed, what went
+ * wrong, and then the actions mean nothing.
+ *
+ * A folder is UTF-8 without control characters; `/` and `.` both separate
+ * its parts, none of which is empty.  INBOX alone has that case, and is an
+ * action beside KEEP.  The same folder, and KEEP, are there once, with the
+ * flags of the last time and where that was in the order.  Folders that only
+ * the caller can know to be the same (INBOX.a and a, INBOX and KEEP) are his
+ * to make one: the flags of the later one hold.  A REJECT is alone.
  */
 void	 sieve_run(const struct sieve_program *p, const struct sieve_view *v,
 	    struct sieve_result *r);

@@ -626,6 +626,9 @@ test_run(struct run *r, const struct node *n)
 
 	if (!run_step(r, 1))
 		return false;
+	/* One that is known is not run, and leaves the match values alone. */
+	if (n->truth != TRUTH_UNKNOWN)
+		return n->truth == TRUTH_TRUE;
 	outcome = n->verb->test(r, n);
 	return run_end(r) && outcome;
 }

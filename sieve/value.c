@@ -422,7 +422,8 @@ value_expand(struct run *r, const struct value *v, struct str *out)
 			return false;
 		len += s.len;
 	}
-	if ((buf = run_take(r, &r->scratch, len)) == NULL)
+	if (!run_step(r, len / 64) || (buf = run_take(r, &r->scratch, len)) ==
+	    NULL)
 		return false;
 	out->s = buf;
 	out->len = len;

@@ -81,6 +81,10 @@ LIMITS\nPIPELINING\nSIZE\nSMTPUTF8\nXFORWARD\n'
     exits 0
     [[ ! -e $D/m/a ]]
   done
+  # A NUL hides nothing of what follows it.
+  printf 'NOOP a\0 HTTP/1.1\r\nQUIT\r\n' >"$D/in"
+  talk <"$D/in"
+  codes 220 '500 5.5.1'
   # Not even the end of a line comes from one who speaks TLS.
   begin
   hear 220
@@ -170,6 +174,17 @@ LIMITS\nPIPELINING\nSIZE\nSMTPUTF8\nXFORWARD\n'
       "RCPT TO:<a> $p=" "RCPT TO:<a> $p=x" QUIT
     codes 220 250 250 '501 5.5.4' '501 5.5.4' '501 5.5.4' 250 221
   done
+}
+
+@test "ORCPT goes to the log of its recipient, decoded" {
+  with -U dir -d "maildir:$D/m/%n"
+  mkdir -p "$D/m/"{a,b}/cur
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a> ORCPT=rfc822;x+2By@c.example' \
+    'RCPT TO:<b>' 'RCPT TO:<ghost> ORCPT=rfc822;z@c' DATA x . QUIT
+  codes 220 250 250 250 250 '550 5.1.1' 354 250 250 221
+  logged ' to=<a> .* orcpt=rfc822;x\+y@c\.example '
+  logged ' to=<ghost> status=refused .* orcpt=rfc822;z@c '
+  unlogged ' to=<b> .* orcpt='
 }
 
 @test "IGNOREQUOTA has no value and comes once" {

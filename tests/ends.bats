@@ -123,3 +123,11 @@ ended() {
   done
   (($(printf '%s\n' "${REPLIES[@]}" | grep -o 'id=.*' | sort -u | wc -l) == 3))
 }
+
+@test "ORCPT is in the log, decoded" {
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a> ORCPT=rfc822;list+2Bx@y.example' \
+    'RCPT TO:<b>' DATA x . QUIT
+  codes 220 250 250 250 250 354 250 250 221
+  logged 'to=<a> .*from=<> orcpt=rfc822;list\+x@y\.example '
+  (($(grep -c orcpt= "$D/log") == 1))
+}

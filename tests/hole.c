@@ -695,7 +695,7 @@ main(int argc, char *argv[])
 	/* Whether there is a daemon or not. */
 	cfg.log_stderr = strcmp(argv[2], "syslog") != 0;
 	cfg.uid = geteuid();
-	cfg.switches = cfg.uid == 0;
+	cfg.each_as_itself = cfg.uid == 0;
 	if (cfg.format->settle != NULL && cfg.format->settle(&cfg) == -1)
 		return 71;
 	for (i = 0; i < nitems(attempts); i++) {

@@ -45,7 +45,7 @@ served() {
   local begun=${EPOCHREALTIME/./}
   crowd >"$D/in"
   talk <"$D/in"
-  took 3000
+  took 5000
   exits 0
   (($(printf '%s\n' "${REPLIES[@]}" | grep -c '^250 2\.1\.5 ') == 30)) ||
     fail 'not all were served'
@@ -191,7 +191,7 @@ for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
   kill -TERM "$SESSION"
   hear '250 2.1.5' '421 4.3.2'
   finish
-  took 3000
+  took 5000
   exits 0
   (($(count a) == 1))
 }

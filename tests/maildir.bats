@@ -68,6 +68,7 @@ load test_helper
   send a x
   chmod 700 "$D/m/a/tmp"
   codes 220 250 250 250 354 '451 4.3.0' 221
+  logged "reason=.*$D/m/a/tmp.*Permission denied .euid"
 }
 
 @test "a Maildir may be reached through a link" {
@@ -114,10 +115,11 @@ large() {
   also -T "$D/missing"
   { printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA 'Subject: x' ''
     large
-    printf '.\r\nQUIT\r\n'
+    printf '%s\r\n' . 'MAIL FROM:<>' 'RCPT TO:<c>' DATA small . QUIT
   } >"$D/in"
   talk <"$D/in"
-  codes 220 250 250 250 354 '250 2.1.5' 221
+  codes 220 250 250 250 354 '250 2.1.5' 250 250 354 '250 2.1.5' 221
+  [[ $(tail -n 1 "$(only c)") == small ]]
   [[ $(only a) =~ ,S=([0-9]+),W=([0-9]+)$ ]]
   ((BASH_REMATCH[1] == $(stat -c %s "$(only a)")))
   ((BASH_REMATCH[2] == $(sed 's/$/\r/' "$(only a)" | wc -c)))
@@ -125,7 +127,7 @@ large() {
   # Two cannot share the file of one.
   sed 's/^RCPT.*/&\nRCPT TO:<b>\r/' "$D/in" >"$D/two"
   talk <"$D/two"
-  codes 220 250 250 250 250 354 '451 4.3.0' '451 4.3.0' 221
+  codes 220 250 250 250 250 354 '451 4.3.0' '451 4.3.0' 250 250 250 354 250 250 221
   (($(count a) == 1))
 }
 
@@ -146,4 +148,39 @@ large() {
   talk <"$D/in"
   codes 220 250 250 250 354 '552 5.3.4' 221
   (($(count a) == 0))
+}
+
+@test "-F: a folder that is missing is made, as Maildir++ has them" {
+  also -F
+  send a+new.er x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  [[ $(stat -c %a "$D/m/a/.new.er" "$D/m/a/.new.er/"{cur,new,tmp}) == $'700\n700\n700\n700' ]]
+  [[ $(stat -c %a:%s "$D/m/a/.new.er/maildirfolder") == 600:0 ]]
+  (($(count a/.new.er) == 1))
+  # One that differs in case is that one; another's name is UTF-7 on the disk.
+  send a+NEW.er x
+  send a+grün x
+  (($(count a/.new.er) == 2))
+  (($(count 'a/.gr&APw-n') == 1))
+  # These cannot be a folder's: the inbox.
+  send a+.x y
+  send a+x..y y
+  send a+x. y
+  send "a+$(printf '%0220d' 0)" y
+  (($(count a) + $(find "$D/m/a" -path '*/.0*/new/*' | wc -l) == 4))
+  [[ $(cd "$D/m/a" && echo .[!.]* | tr ' ' '\n' | grep -v '^\.0' | paste -sd ' ') == '.gr&APw-n .new.er' ]] ||
+    fail "$(ls -A "$D/m/a")"
+}
+
+@test "-F: -c makes nothing; a folder that cannot be made is 451" {
+  also -F
+  send a x
+  [[ $("$LMTPD" -c "${OPTIONS[@]}" a+new | cut -f 2) == ok ]]
+  [[ ! -e $D/m/a/.new ]]
+  chmod 500 "$D/m/a"
+  [[ $("$LMTPD" -c "${OPTIONS[@]}" a+new 2>/dev/null | cut -f 2) == '451 4.3.0'* ]]
+  send a+new x
+  chmod 700 "$D/m/a"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  [[ ! -e $D/m/a/.new ]]
 }

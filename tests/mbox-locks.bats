@@ -15,7 +15,7 @@ setup() {
 slowly() {
   printf '%s\r\n' 'LHLO c' 'MAIL FROM:<s@x>' 'RCPT TO:<a>' DATA late . QUIT >"$D/in"
   # With -D the tracer is the child, so that we know the program's pid.
-  strace -D -qq -o /dev/null -e "inject=$1:delay_enter=1000000:when=1" \
+  strace -D -qq -o /dev/null -e "inject=${1/fcntl/fcntl,fcntl64}:delay_enter=1000000:when=1" \
     "$LMTPD" -e -H test.example "${OPTIONS[@]}" <"$D/in" >"$D/out" \
     2>"$D/log" 3>&- &
   SESSION=$!
@@ -98,7 +98,7 @@ held_up() {
   printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA y . QUIT >"$D/in"
   for list in fcntl,flock,dotlock dotlock,flock,fcntl flock,dotlock,fcntl \
     fcntl,dotlock flock fcntl dotlock; do
-    strace -qq -o "$D/calls" -e trace=fcntl,flock,open,openat,link,linkat \
+    strace -qq -o "$D/calls" -e trace=fcntl,fcntl64,flock,open,openat,link,linkat \
       "$LMTPD" -U any -d "mbox:$D/m/%n" -k "$list" <"$D/in" >"$D/out" 2>&1
     hold "$D/out"
     codes 220 250 250 250 354 250 221
@@ -113,7 +113,7 @@ held_up() {
 @test "without -k: fcntl, then a dotlock" {
   printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA y . QUIT >"$D/in"
   send a x
-  strace -qq -o "$D/calls" -e trace=fcntl,flock,open,openat,link,linkat \
+  strace -qq -o "$D/calls" -e trace=fcntl,fcntl64,flock,open,openat,link,linkat \
     "$LMTPD" "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>&1
   want=$(sed -nE -e 's/.*F_(OFD_)?SETLK.*/fcntl/p' -e 's/^flock\(.*/flock/p' \
     -e 's/^linkat\(.*/dotlock/p' "$D/calls" | awk '!seen[$0]++' | paste -sd ,)
@@ -185,4 +185,70 @@ waits() {
   send a y
   codes 220 250 250 250 354 250 221
   rm "$D/m/a.lock"
+}
+
+# instance: this boot and pid namespace, as a dotlock's third line has it.
+instance() {
+  printf '%s %s' "$(</proc/sys/kernel/random/boot_id)" \
+    "$(stat -Lc %i /proc/self/ns/pid)"
+}
+
+@test "a dotlock's third line is our boot and pid namespace" {
+  also -k dotlock
+  slowly fsync,fdatasync
+  await test -s "$D/m/a.lock"
+  [[ $(sed -n 3p "$D/m/a.lock") == "$(instance)" ]] || fail "$(cat "$D/m/a.lock")"
+  (($(wc -l <"$D/m/a.lock") == 3))
+  finished
+}
+
+@test "a pid says nothing where boot or namespace is another" {
+  local dead=999999999
+  for lock in "$dead\n$(uname -n)\nanother 1\n" "$dead\n$(uname -n)\n" \
+    "$dead\nanother.example\n$(instance)\n" "$$\n$(uname -n)\n$(instance)\n"; do
+    printf %b "$lock" >"$D/m/a.lock"
+    waits 0.1
+  done
+}
+
+@test "a lock of our own pid was left by one that is dead" {
+  # shellcheck disable=SC2016 # it is for the inner shell
+  printf '#!/bin/sh\nprintf "%%s\\n%s\\n%s\\n" "$$" >%s\nexec %s "$@"\n' \
+    "$(uname -n)" "$(instance)" "$D/m/a.lock" "$LMTPD" >"$D/own"
+  chmod 755 "$D/own"
+  LMTPD=$D/own
+  send a x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  logged "broke the stale lock $D/m/a.lock"
+}
+
+@test "a stale lock that is a pipe, a link or a directory is broken too" {
+  local kind
+  mkfifo "$D/m/pipe.lock"
+  ln -s nowhere "$D/m/link.lock"
+  mkdir "$D/m/dir.lock"
+  touch -h -d '6 minutes ago' "$D/m/"{pipe,link,dir}.lock
+  for kind in pipe link dir; do
+    printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' "RCPT TO:<$kind>" DATA x . QUIT >"$D/in.$kind"
+    "$LMTPD" -e "${OPTIONS[@]}" <"$D/in.$kind" >"$D/out.$kind" 2>"$D/log.$kind" 3>&- &
+  done
+  wait
+  for kind in pipe link dir; do
+    hold "$D/out.$kind"
+    codes 220 250 250 250 354 '250 2.1.5' 221
+    grep -q "broke the stale lock $D/m/$kind.lock" "$D/log.$kind" ||
+      fail "$(cat "$D/log.$kind")"
+  done
+}
+
+@test "a name that would be the lock of another, and one as long as can be" {
+  local name
+  name=$(printf '%0200d' 0)
+  also -k dotlock
+  send "$name" x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  [[ $("$LMTPD" -c "${OPTIONS[@]}" "$name" | cut -f 2) == ok ]]
+  send a.lock x
+  codes 220 250 250 '550 5.1.3' 503 500 500 221
+  [[ $("$LMTPD" -c "${OPTIONS[@]}" a.lock 2>/dev/null | cut -f 2) == '550 5.1.3'* ]]
 }

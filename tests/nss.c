@@ -3,8 +3,10 @@
  * in NSS_KNOWS, a list with commas, whatever their case, and fails with the
  * number NSS_ERRNO for NSS_FAILS, or if there is none for all it knows not.
  * It answers with the name as it knows it, or with NSS_CALLS; its users are
- * whoever asks.
+ * whoever asks.  With NSS_FULL the process can open no file more.
  */
+#include <sys/resource.h>
+
 #include <errno.h>
 #include <pwd.h>
 #include <stdlib.h>
@@ -13,7 +15,7 @@
 #include <unistd.h>
 
 static char knows[1024], fails[256], calls[256];
-static int err;
+static int err, full;
 
 /* lmtpd forgets its environment. */
 static void __attribute__((__constructor__))
@@ -29,14 +31,19 @@ begin(void)
 		strncpy(calls, s, sizeof(calls) - 1);
 	if ((s = getenv("NSS_ERRNO")) != NULL)
 		err = (int)strtol(s, NULL, 10);
+	full = getenv("NSS_FULL") != NULL;
 }
 
 int
 getpwnam_r(const char *name, struct passwd *pw, char *buf, size_t size,
     struct passwd **found)
 {
+	const struct rlimit none = { 3, 3 };
 	char *s = knows;
 	size_t len;
+
+	if (full)
+		setrlimit(RLIMIT_NOFILE, &none);
 
 	*found = NULL;
 	if (strcmp(name, fails) == 0)

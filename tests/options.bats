@@ -289,7 +289,7 @@ right() {
   [[ $(<"$D/out") != *421* ]]
 }
 
-@test "-d: a home is not made for the slash behind it, a mbox has none" {
+@test "-d: a home is not made for the slash behind it, an mbox has none" {
   printf 'a:x:%d:%d::%s::\n' "$EUID" "$(id -g)" "$D/m/gone" >"$D/users"
   for template in maildir:~/ maildir:%h/ maildir:~//Maildir mbox:~//mbox; do
     with -U "file:$D/users" -d "$template"

@@ -153,7 +153,7 @@ maildir() {
   codes 220 250 250 250 354 '452 4.2.2' 221
 }
 
-@test "a mbox of the wrong kind is not called full" {
+@test "an mbox of the wrong kind is not called full" {
   with -Q -q 3000 -U any -d "mbox:$D/m/%n"
   mkdir "$D/m/a"
   send a x
@@ -243,4 +243,145 @@ maildir() {
   (($(count a) == 0))
   (($(awk 'NR > 1 { n += $1 } END { print n + 0 }' "$D/m/a/maildirsize") == 0))
   (($(awk 'NR > 1 { n += $2 } END { print n + 0 }' "$D/m/a/maildirsize") == 0))
+}
+
+@test "a part that cannot be counted defers, and is not taken for empty" {
+  local part
+  also -q 1K
+  maildir a
+  maildir a/.x
+  for part in new cur .x/new .x/cur; do
+    chmod 0 "$D/m/a/$part"
+    send a x
+    chmod 700 "$D/m/a/$part"
+    codes 220 250 250 '451 4.3.0' 503 500 500 221
+    logged "reason=.*$part.*Permission denied"
+    [[ ! -e $D/m/a/maildirsize ]]
+  done
+}
+
+@test "folders that are links are not followed: the Maildir is counted once" {
+  maildir a
+  maildir other
+  maildir a/.real
+  printf 12345 >"$D/m/a/cur/1"
+  printf 12345 >"$D/m/a/.real/cur/1"
+  printf 12345 >"$D/m/other/cur/1"
+  ln -s . "$D/m/a/.self"
+  ln -s ../other "$D/m/a/.other"
+  also -q 1000
+  send a 123456789
+  same "$D/m/a/maildirsize" '1000S\n10 2\n10 1\n'
+}
+
+@test "a maildirsize whose last line is torn is counted anew" {
+  maildir a
+  printf 12345 >"$D/m/a/cur/1"
+  printf '10240S\n100 1' >"$D/m/a/maildirsize"
+  send a 123456789
+  codes 220 250 250 250 354 250 221
+  same "$D/m/a/maildirsize" '10240S\n5 1\n10 1\n'
+}
+
+@test "a maildirsize whose time is ahead of the clock is old" {
+  maildir a
+  printf '20S\n20 1\n' >"$D/m/a/maildirsize"
+  touch -d 2037-01-01 "$D/m/a/maildirsize"
+  send a 123456789
+  codes 220 250 250 250 354 250 221
+  same "$D/m/a/maildirsize" '20S\n0 0\n10 1\n'
+}
+
+@test "quota= in the log is what is used afterwards, and the limit" {
+  send a x
+  unlogged 'quota='
+  also -q 100
+  send a 123456789
+  logged ' size=10 quota=12/100 '
+  send a "$(printf '%0100d' 0)"
+  logged ' status=deferred .*quota=12/100 '
+  with -U any -d "maildir:$D/m/%n" -x none -q 100,5
+  send a x
+  logged ' quota=14/100,3/5 '
+  with -U any -d "maildir:$D/m/%n" -x none -q 0,5
+  send a x
+  logged ' quota=16/-,4/5 '
+  with -U any -d "mbox:$D/m/%n" -x none -q 1K
+  send b x
+  logged " quota=$(stat -c %s "$D/m/b")/1024 "
+}
+
+@test "a maildirsize that cannot be written is none, and mail goes on" {
+  local n hit=0
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' QUIT >"$D/in"
+  also -q 1K
+  for n in 1 2 3; do
+    rm -rf "$D/m/a"
+    maildir a
+    strace -qq -o "$D/calls" -e "inject=write:error=ENOSPC:when=$n" \
+      "$LMTPD" "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>/dev/null
+    [[ -z $(ls -A "$D/m/a/tmp") ]]
+    # Another one failed.
+    ! grep -q '^write(1.*INJECTED' "$D/calls" || continue
+    if ! grep -q INJECTED "$D/calls" || [[ -e $D/m/a/maildirsize ]]; then
+      same "$D/m/a/maildirsize" '1024S\n0 0\n'
+      continue
+    fi
+    hold "$D/out"
+    codes 220 250 250 250 221
+    ((++hit))
+  done
+  ((hit == 1))
+}
+
+@test "a size in a name counts if it is one, else the file says" {
+  maildir a
+  maildir a/.x
+  printf 12345 >"$D/m/a/cur/1,S="
+  printf 12345 >"$D/m/a/cur/2,S=x"
+  printf 12345 >"$D/m/a/cur/3,S=00000000000000000000007"
+  printf 12345 >"$D/m/a/cur/4,S=99999999999999999999999999"
+  printf 12345 >"$D/m/a/cur/5,S=100,W=101:2,S"
+  printf 12345 >"$D/m/a/cur/6,S=1K"
+  # What is no directory is no part of a folder, nor a link to itself.
+  rm -r "$D/m/a/.x/"*
+  touch "$D/m/a/.x/new"
+  ln -s cur "$D/m/a/.x/cur"
+  touch "$D/m/a/.file"
+  also -q 1000
+  send a 123456789
+  same "$D/m/a/maildirsize" '1000S\n123 6\n10 1\n'
+}
+
+# tedious MICROSECONDS LINE...: a session with one recipient and a quota, to
+# whose Maildir of 600 messages the first look takes so long; then these lines.
+tedious() {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  maildir a
+  (cd "$D/m/a/cur" && touch {1..600})
+  also -q 1K
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' "${@:2}" >"$D/in"
+  strace -D -qq -o "$D/calls" -e "inject=getdents64:delay_enter=$1:when=1" \
+    "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>"$D/log" 3>&- &
+  SESSION=$!
+}
+
+@test "a count that takes more than five seconds is 450 4.2.0" {
+  tedious 6100000 NOOP QUIT
+  wait "$SESSION"
+  SESSION=
+  hold "$D/out"
+  codes 220 250 250 '450 4.2.0' 250 221
+  logged "$D/m/a was not counted in 5 seconds"
+}
+
+@test "SIGTERM ends a count" {
+  tedious 1500000
+  sleep 0.5
+  kill "$SESSION"
+  wait "$SESSION"
+  SESSION=
+  hold "$D/out"
+  codes 220 250 250 '451 4.3.0' '421 4.3.2'
 }

@@ -39,7 +39,8 @@ dialogue() {
 @test "descriptors left open are closed" {
   local both from status=0
   mkfifo "$D/left"
-  exec {both}<>"$D/left" {from}<"$D/left"
+  exec {both}<>"$D/left"
+  exec {from}<"$D/left"
   exec 9>"$D/left" {both}>&-
   begin
   exec 9>&-
@@ -245,8 +246,8 @@ END
 }
 
 @test "a socket that listens is said in the log, and ends it with 71" {
-  # shellcheck disable=SC2034 # exits looks at it
   STATUS=0
+  # shellcheck disable=SC2034 # exits looks at it
   /usr/bin/python3 -c '
 import os, socket, sys
 listener = socket.create_server(("127.0.0.1", 0))

@@ -35,7 +35,7 @@ speak() {
   tell 'LHLO c'
   hear 250
   same "$D/heard" '220 test.example LMTP\r\n250-test.example\r
-250-ENHANCEDSTATUSCODES\r\n250 STARTTLS\r\n'
+250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 STARTTLS\r\n'
   tell QUIT
   hear '221 2.0.0'
   finish
@@ -105,7 +105,7 @@ speak() {
   hear 220
   tell 'LHLO c' STARTTLS
   hear 250 '220 2.0.0' 250 250
-  [[ $(sed -n '6s/\r//p' "$D/heard") == "250 2.0.0 $SESSION" ]]
+  [[ $(sed -n '8s/\r//p' "$D/heard") == "250 2.0.0 $SESSION" ]]
   finish
   grep -Fq '250 2.0.0 -ta  b' "$D/heard"
 }
@@ -130,7 +130,7 @@ END
   umask 027
   exec 7</dev/zero
   # A shell lets what is in the background ignore these.
-  env --default-signal=INT,QUIT /usr/bin/python3 look <in >plain
+  env --default-signal=HUP,INT,QUIT /usr/bin/python3 look <in >plain
   (
     trap '' HUP PIPE CHLD USR1 TERM
     exec env --default-signal=INT,QUIT /usr/bin/python3 burden "$STARTTLS" /usr/bin/python3 look
@@ -140,7 +140,8 @@ END
   sed '1,/^220 2/d' out >got
   cmp plain got || fail "$(cat plain got)"
   grep -Fxq '027 True' got
-  grep -Eq '^SigBlk:.0+ SigIgn:.0+1001000$' got
+  # Python's own two; and where make started us, libc's two.
+  grep -Eq '^SigBlk:.0+ SigIgn:.0+(18)?1001000$' got
 }
 
 @test "what came in clear behind STARTTLS never reaches the program" {
@@ -251,6 +252,8 @@ from() {
   also -p ADDR
   [[ $(from 192.0.2.7) == ' ([192.0.2.7])' ]]
   [[ $(from 2001:db8::7) == ' ([IPv6:2001:db8::7])' ]]
+  [[ $(from ::ffff:192.0.2.7) == ' ([192.0.2.7])' ]]
+  [[ $(from ::1) == ' ([IPv6:::1])' ]]
   [[ $(from '') == '' ]]
   [[ $(from 192.0.2) == '' ]]
   [[ $(from '192.0.2.7) by evil (x') == '' ]]

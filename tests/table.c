@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "../lmtpd.h"
 
@@ -900,7 +901,8 @@ test_name_domain(void)
 		/* Numbers that would come round: to a slash, to others. */
 		{ AT, "xn--9x902716a", "xn--9x902716a", "xn--9x902716a" },
 		{ AT, "xn--g3902716a", "xn--g3902716a", "xn--g3902716a" },
-		{ AT, "xn--4ca904870604b", "xn--4ca904870604b", "xn--4ca904870604b" },
+		{ AT, "xn--4ca904870604b", "xn--4ca904870604b",
+		    "xn--4ca904870604b" },
 		{ AT, "xn--99999999", "xn--99999999", "xn--99999999" },
 		{ AT, "xn--999999999999", "xn--999999999999",
 		    "xn--999999999999" },
@@ -996,7 +998,7 @@ test_template(void)
 		const char	*template;
 		const char	*good;	/* with -U of these: p d f a */
 		const char	*has;	/* of hndu */
-		size_t		 fixed;
+		size_t		 preset;
 	} rows[] = {
 		{ AT, "/var/mail/%n", "pdfa", "n", 9 },
 		{ AT, "/var/vmail/%d/%n", "pdfa", "nd", 10 },
@@ -1051,8 +1053,8 @@ test_template(void)
 			row(rows[i].at, template_has(t, *p) ==
 			    (strchr(rows[i].has, *p) != NULL),
 			    "it has %%%c, or has not", *p);
-		row(rows[i].at, template_fixed(t) == rows[i].fixed,
-		    "fixed are %zu", template_fixed(t));
+		row(rows[i].at, template_preset(t) == rows[i].preset,
+		    "preset are %zu", template_preset(t));
 	}
 }
 
@@ -1103,7 +1105,7 @@ test_expand(void)
 		size_t			 size;
 		int			 err;
 		const char		*path;
-		size_t			 fixed;
+		size_t			 preset;
 	} rows[] = {
 		{ AT, "/var/mail/%n", { "/h/al", "al", "b.example" }, 64, 0,
 		    "/var/mail/al", 9 },
@@ -1123,7 +1125,7 @@ test_expand(void)
 		{ AT, "/m/all", { "/h/al", "al", NULL }, 64, 0, "/m/all", 6 },
 		{ AT, "/m/%n%%%n", { NULL, "al", NULL }, 64, 0, "/m/al%al",
 		    2 },
-		/* fixed counts bytes of the path, not of the template. */
+		/* preset counts bytes of the path, not of the template. */
 		{ AT, "/%%%%%%/%n/%n", { NULL, "x", NULL }, 64, 0,
 		    "/%%%/x/x", 4 },
 		{ AT, "/m/%%", { NULL, "x", NULL }, 64, 0, "/m/%", 4 },
@@ -1145,7 +1147,7 @@ test_expand(void)
 		{ AT, "/m/%d/%n", { "/h", "al", NULL }, 64, EINVAL, NULL, 0 },
 		{ AT, "~/x", { NULL, "al", NULL }, 64, EINVAL, NULL, 0 },
 	};
-	size_t i, fixed;
+	size_t i, preset;
 	char path[64];
 	int r;
 
@@ -1153,14 +1155,14 @@ test_expand(void)
 		errno = 0;
 		memset(path, 'x', sizeof(path));
 		r = template_expand(rows[i].template, &rows[i].e, path,
-		    rows[i].size, &fixed);
+		    rows[i].size, &preset);
 		if (rows[i].err != 0)
 			row(rows[i].at, r == -1 && errno == rows[i].err,
 			    "%d, errno %d", r, errno);
 		else
 			row(rows[i].at, r == 0 && same(path, rows[i].path) &&
-			    fixed == rows[i].fixed, "%d: %s, %zu fixed", r,
-			    path, fixed);
+			    preset == rows[i].preset, "%d: %s, %zu preset", r,
+			    path, preset);
 	}
 }
 
@@ -1642,13 +1644,13 @@ test_data(void)
 			good = d.len == rows[i].outlen &&
 			    memcmp(d.out, rows[i].out, d.len) == 0 &&
 			    d.used == rows[i].len - rows[i].left &&
-			    d.p.lines == rows[i].lines &&
+			    d.p.bare_lfs == rows[i].lines &&
 			    d.p.crlfs == rows[i].crlfs &&
 			    d.p.done == rows[i].done;
 		}
 		row(rows[i].at, good, "%.*s, %zu used, %llu lines, "
 		    "%llu crlfs, done %d, cut %zu", (int)d.len, d.out, d.used,
-		    (unsigned long long)d.p.lines,
+		    (unsigned long long)d.p.bare_lfs,
 		    (unsigned long long)d.p.crlfs, d.p.done, cut - 1);
 	}
 }
@@ -1849,14 +1851,14 @@ test_filter(void)
 			    cut <= len ? len : 1, out);
 			good = n == outlen &&
 			    memcmp(out, rows[i].out, n) == 0 &&
-			    f.lines == rows[i].lines &&
+			    f.dropped_lfs == rows[i].lines &&
 			    f.blanks == (rows[i].flags & BL ? 1 : 0) &&
 			    f.dropped == len + f.quoted - n;
 			memset(out, 0, sizeof(out));
 		}
 		row(rows[i].at, good, "%zu bytes, %llu dropped in %llu lines, "
 		    "cut %zu", n, (unsigned long long)f.dropped,
-		    (unsigned long long)f.lines, cut - 1);
+		    (unsigned long long)f.dropped_lfs, cut - 1);
 	}
 }
 
@@ -2207,6 +2209,28 @@ test_log(void)
 	    strlen(l.buf));
 }
 
+/* Each day of two centuries, at any time of it: libc is asked. */
+static void
+test_date(void)
+{
+	char buf[64], want[64] = "";
+	struct text t;
+	struct tm tm;
+	uint64_t now;
+	time_t at;
+
+	for (now = 0; now < 200ULL * 366 * 86400; now += 86400 + 61) {
+		at = (time_t)now;
+		strftime(want, sizeof(want), "%a, %d %b %Y %H:%M:%S +0000",
+		    gmtime_r(&at, &tm));
+		text_init(&t, buf, sizeof(buf));
+		trace_date(&t, now);
+		if (!same(buf, want))
+			break;
+	}
+	row(AT, same(buf, want), "%s and not %s", buf, want);
+}
+
 int
 main(void)
 {
@@ -2241,6 +2265,7 @@ main(void)
 	test_escape();
 	test_plain();
 	test_log();
+	test_date();
 	printf("%zu passed, %zu failed\n", passed, failed);
 	return failed > 0;
 }

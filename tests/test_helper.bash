@@ -32,9 +32,10 @@ teardown() {
 # Whatever a test did: no lock stays, nothing half done, no process.
 sweep() {
   local left
-  if [[ -n ${SESSION-} ]]; then
-    kill -KILL "$SESSION" 2>/dev/null || :
-  fi
+  local pid
+  for pid in ${SESSION-} "${HOLDERS[@]}"; do
+    kill -KILL "$pid" 2>/dev/null || :
+  done
   left=$(find "$D" -name sanitizer.\* -exec cat {} + -o \
     -path "$D/*/tmp/*" -print -o -name '*.lock' -print)
   if [[ -n $left ]]; then
@@ -221,10 +222,13 @@ finish() {
   hold "$D/heard"
 }
 
+HOLDERS=()
+
 # lock KIND FILE: another process holds it, until unlock.
 lock() {
   "$TESTS/hold-lock" "$@" 3>&- &
   HOLDER=$!
+  HOLDERS+=("$HOLDER")
   await test -e "$2.held"
   rm "$2.held"
 }

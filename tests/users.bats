@@ -267,11 +267,14 @@ lands() {
 
 # directory NAME=VALUE...: the next sessions ask the directory of nss.c.
 directory() {
+  local compiler
   [[ -z ${SANITIZED-} ]] || skip 'a sanitizer is to be loaded first'
   PROGRAM=${PROGRAM-$LMTPD}
   ldd "$PROGRAM" 2>/dev/null | grep -q 'libc\.so' || skip 'nothing is loaded'
-  cc -shared -fPIC -o "$D/nss.so" "$TESTS/nss.c"
-  printf '#!/bin/sh\nLD_PRELOAD=%s exec env %s %s "$@"\n' "$D/nss.so" "$*" \
+  # It is of the program's kind, which may be for 32 bits.
+  read -ra compiler <<<"${CC:-cc}"
+  "${compiler[@]}" -shared -fPIC -o "$D/nss.so" "$TESTS/nss.c"
+  printf '#!/bin/sh\nexec env LD_PRELOAD=%s %s %s "$@"\n' "$D/nss.so" "$*" \
     "$PROGRAM" >"$D/asks"
   chmod 755 "$D/asks"
   LMTPD=$D/asks
@@ -326,6 +329,15 @@ directory() {
   refused Bob+x@y '451 4.3.0'
   refused Bob+x@z '550 5.1.1'
   refused Bob+x '550 5.1.1'
+}
+
+@test "passwd: who is not found while /etc/passwd cannot be opened is 451 4.3.0" {
+  with -U passwd -d "maildir:$D/m/%n"
+  directory NSS_KNOWS=alice NSS_FULL=1
+  refused bob '451 4.3.0'
+  logged 'open /etc/passwd: Too many open files'
+  directory NSS_KNOWS=alice
+  refused bob '550 5.1.1'
 }
 
 @test "passwd: an account whose name no path may hold is 451 4.3.5" {

@@ -1,14 +1,18 @@
 """Every system call of a delivery fails once with each errno it has; the
-process is killed at each, and gets SIGTERM at each."""
+process is killed at each, and gets SIGTERM at each.  All of it where one sync
+is for all recipients, as the file system has a journal, and where each has
+its own."""
 
 import collections
+import glob
 import itertools
 import os
+import pwd
 import re
 import shutil
 import subprocess
 
-from common import BODY, LMTPD, QUICK, UID, write
+from common import BODY, LMTPD, QUICK, UID, file_systems, write
 
 # More than is kept in memory: the rest waits in -T, and the kernel copies it.
 BIG = b'Subject: fault\r\n\r\n' + b''.join(b'%062d\r\n' % k
@@ -30,6 +34,7 @@ ERRORS = {
     'faccessat2': 'EIO EACCES', 'unlink': 'EACCES EIO', 'unlinkat': 'EACCES',
     'ftruncate': 'EIO', 'mmap': 'ENOMEM', 'fstatfs': 'EIO',
     'getdents64': 'EIO', 'readlink': 'EIO', 'sendto': 'EPIPE',
+    'statx': 'EIO ENOMEM', 'pipe2': 'EMFILE ENFILE', 'clone': 'EAGAIN ENOMEM',
     'getpeername': 'ENOTCONN', 'setresuid': 'EAGAIN EPERM',
     'setresgid': 'EPERM', 'copy_file_range': 'EXDEV EIO ENOSPC EDQUOT EINTR',
 }
@@ -37,20 +42,29 @@ ERRORS = {
 # The calls that change a file, or tell of it, and where signals are let in.
 CHANGES = {'openat', 'write', 'copy_file_range', 'mkdirat', 'renameat2',
            'linkat', 'unlink', 'unlinkat', 'ftruncate', 'utimensat', 'fcntl',
-           'fsync', 'ppoll', 'exit_group'}
+           'fsync', 'ppoll', 'exit_group', 'clone', 'wait4'}
+
+# Three copies, one of them with a flag and one in the inbox.
+SCRIPT = '''require ["fileinto", "mailbox", "imap4flags"];
+fileinto :create "one";
+fileinto :flags "\\\\Seen" "two";
+keep;
+'''
 
 # What may be where the trace is: the mbox's date, then our fields.
 TRACE = re.compile(rb'(?:\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}\n)?'
                    rb'Return-Path: <a@x>\nDelivered-To: u\d\n'
                    rb'Received: .*\n(?:\t.*\n)+')
 
-# there: the mailboxes are; big: the message is; root: each is another user's.
+# there: the mailboxes are; big: the message is; root: each is another user's;
+# each: has its own sync; script: how many recipients have one.
 Scenario = collections.namedtuple(
-    'Scenario', 'format rcpts bdat quota there root big', defaults=[False] * 2)
+    'Scenario', 'format rcpts bdat quota there root big each script',
+    defaults=[False] * 3 + [0])
 
 
 def scenarios():
-    # A Maildir is made, as it takes many calls; a mbox is appended to.
+    # A Maildir is made, as it takes many calls; an mbox is appended to.
     every = [Scenario(f, *s, f == 'mbox') for f, *s in itertools.product(
         ('maildir', 'mbox'), (1, 3), (False, True), (False, True))]
     # One recipient is the first of three.
@@ -59,7 +73,13 @@ def scenarios():
     for f in ('maildir', 'mbox'):
         plain = Scenario(f, 3, False, False, f == 'mbox')
         every += [plain._replace(root=True), plain._replace(big=True),
-                  plain._replace(there=not plain.there)]
+                  plain._replace(there=not plain.there),
+                  plain._replace(each=True)]
+    # Straight into its tmp/.
+    plain = Scenario('maildir', 1, False, False, True)
+    every += [plain._replace(big=True), plain._replace(script=1),
+              plain._replace(rcpts=3, script=2, root=True),
+              plain._replace(rcpts=3, script=2, big=True, each=True)]
     return every
 
 
@@ -68,7 +88,7 @@ class Trial:
 
     def __init__(self, where, scenario):
         self.s = scenario
-        self.dir = os.path.join(where, 'trial')
+        self.dir = where + ('/disk' if scenario.each else '/mnt') + '/trial'
         shutil.rmtree(self.dir, ignore_errors=True)
         os.makedirs(self.dir + '/m')
         os.mkdir(self.dir + '/spool')
@@ -89,6 +109,10 @@ class Trial:
             text += b'DATA\r\n' + (BIG if scenario.big else BODY) + b'.\r\n'
         with open(self.dir + '/in', 'wb') as f:
             f.write(text + b'QUIT\r\n')
+        for k in range(scenario.script):
+            for part in ('cur', 'new', 'tmp'):
+                os.makedirs('%s/.two/%s' % (self.path(k), part))
+            write('%s/u%d.sieve' % (self.dir, k), SCRIPT)
         for top, dirs, files in os.walk(self.dir):
             for name in dirs + files + ['.']:
                 os.chown(os.path.join(top, name), UID, UID)
@@ -102,24 +126,30 @@ class Trial:
             for k in range(self.s.rcpts):
                 f.write('u%d:x:%d:%d::/:/bin/sh\n' % (k, UID - k, UID - k))
                 if os.path.exists(self.path(k)):
-                    os.chown(self.path(k), UID - k, UID - k)
+                    for end in ('', '/*', '/.two', '/.two/*'):
+                        for path in glob.glob(self.path(k) + end):
+                            os.chown(path, UID - k, UID - k)
+                if k < self.s.script:
+                    os.chown('%s/u%d.sieve' % (self.dir, k), UID - k, -1)
 
     def path(self, k):
         return '%s/m/u%d' % (self.dir, k)
 
     def run(self, *strace):
         # Standard output is a pipe, as an MTA's would be.
-        command = [] if self.s.root else [
-            'setpriv', '--reuid', str(UID), '--regid', str(UID),
-            '--clear-groups']
-        # With -y it says which file a descriptor is of.
-        command += ['strace', '-qq', '-y', '-o', self.dir + '/trace', *strace,
-                    LMTPD, '-e', '-t', '5', '-H', 'h', '-T',
+        # Only root may look into a process that gives up its dumps; with -y
+        # it says which file a descriptor is of.
+        command = ['strace', '-qq', '-y', '-o', self.dir + '/trace', *strace]
+        if not self.s.root:
+            command += ['-u', pwd.getpwuid(UID).pw_name]
+        command += [LMTPD, '-e', '-t', '5', '-H', 'h', '-T',
                     self.dir + '/spool', '-d',
                     '%s:%s/m/%%n' % (self.s.format, self.dir), '-U',
                     'file:%s/users' % self.dir if self.s.root else 'any']
         if self.s.quota:
             command += ['-q', '1M']
+        if self.s.script:
+            command += ['-S', self.dir + '/%n.sieve']
         with open(self.dir + '/in', 'rb') as stdin, \
                 open(self.dir + '/log', 'wb') as log:
             out = subprocess.run(command, stdin=stdin, stderr=log,
@@ -139,7 +169,12 @@ class Trial:
         self.results = dict(zip(self.accepted, results))
         return self
 
-    def pieces(self, k):
+    def parts(self, k):
+        """Where the copies of recipient k's message go."""
+        return ('new', '.one/new', '.two/cur') if k < self.s.script else \
+            ('new',)
+
+    def pieces(self, k, parts=()):
         """Recipient k's messages, whole or not; None: what was is harmed."""
         if self.s.format == 'mbox':
             try:
@@ -154,7 +189,7 @@ class Trial:
             first = first[len(OLD):] if self.s.there else first
             return [first] * (first != b'') + rest
         texts = []
-        for part in ('new', 'cur'):
+        for part in parts or self.parts(k):
             try:
                 names = os.listdir('%s/%s' % (self.path(k), part))
             except FileNotFoundError:
@@ -162,7 +197,8 @@ class Trial:
             for name in names:
                 with open('%s/%s/%s' % (self.path(k), part, name), 'rb') as f:
                     texts.append(f.read())
-                if ',S=%d,' % len(texts[-1]) not in name:
+                if ',S=%d,' % len(texts[-1]) not in name or \
+                        (':2,S' in name) != ('cur' in part):
                     return None
         return texts
 
@@ -174,10 +210,25 @@ class Trial:
             TRACE.fullmatch(piece[:-len(want)]) is not None
 
     def found(self, k):
-        """How many whole messages recipient k has; None: something else."""
-        pieces = self.pieces(k)
-        return len(pieces) if pieces is not None and \
-            all(map(self.is_whole, pieces)) else None
+        """How many whole messages recipient k has; None: something else, or
+        not the same number of all copies."""
+        found = set()
+        for part in self.parts(k):
+            pieces = self.pieces(k, [part])
+            if pieces is None or not all(map(self.is_whole, pieces)):
+                return None
+            found.add(len(pieces))
+        # What an error of the script comes to.
+        if self.script_failed(k):
+            found = {len(self.pieces(k))}
+        return found.pop() if len(found) == 1 else None
+
+    def script_failed(self, k):
+        """As the log says, and only where its child could not be heard."""
+        with open(self.dir + '/log', encoding='latin-1') as f:
+            said = any('to=<u%d>' % k in line and ': error: ' in line
+                       for line in f)
+        return said and re.match(r'read\(\d+<pipe:', injected(self))
 
     def left_over(self):
         return [os.path.join(top, f) for top, _, files in
@@ -264,9 +315,10 @@ def judge_injected(trial, call, error=''):
                                 trial.dir + '/spool' in line)
     if good < len(trial.accepted) - 1 and not dialogue and not shared:
         return 'more than one recipient suffered'
-    # An unlink that fails is what leaves a file; nothing else may, but the
-    # end of a process that cannot be root again, which is as a kill.
-    if trial.left_over() and call not in ('unlink', 'unlinkat', 'setresuid'):
+    # An unlink that fails is what leaves a file; nothing else may, but that a
+    # process cannot be root again, or whose the file is: that is as a kill.
+    if trial.left_over() and call not in ('unlink', 'unlinkat', 'setresuid',
+                                         'setresgid'):
         return 'left over: %s' % trial.left_over()
     return None
 
@@ -345,6 +397,7 @@ def steps(scenario, points):
 
 def inject(where):
     shim = make_short(where)
+    file_systems(where)
     for s in scenarios():
         points = calls(Trial(where, s).run())
         trial = Trial(where, s).run('-E', 'LD_PRELOAD=' + shim)
@@ -361,23 +414,31 @@ def judge_killed(trial, again):
     for k in range(trial.s.rcpts):
         if again.results.get(k, '')[:3] != '250':
             return 'the next delivery to u%d: %s' % (k, again.replies)
-        pieces = again.pieces(k)
-        if pieces is None:
-            return 'u%d has lost what was there' % k
-        whole = [again.is_whole(piece) for piece in pieces]
-        # A mbox may have a torn end; what comes next is whole.
-        torn = trial.s.format == 'mbox' and whole.count(False) == 1 and \
-            whole[-1]
-        if not all(whole) and not torn:
-            return 'u%d has a message that is not whole' % k
-        n = whole.count(True)
-        acknowledged = trial.results.get(k, '').startswith('250')
-        if n > 2 or n < 1 + acknowledged:
-            return 'u%d has %d messages' % (k, n)
+        for part in trial.parts(k):
+            if wrong := judge_copies(trial, again, k, part):
+                return wrong
+    return None
+
+
+def judge_copies(trial, again, k, part):
+    """Those of recipient k in one place, after a kill and another try."""
+    pieces = again.pieces(k, [part])
+    if pieces is None:
+        return 'u%d has lost what was there' % k
+    whole = [again.is_whole(piece) for piece in pieces]
+    # An mbox may have a torn end; what comes next is whole.
+    torn = trial.s.format == 'mbox' and whole.count(False) == 1 and whole[-1]
+    if not all(whole) and not torn:
+        return 'u%d has a message that is not whole' % k
+    n = whole.count(True)
+    acknowledged = trial.results.get(k, '').startswith('250')
+    if n > 2 or n < 1 + acknowledged:
+        return 'u%d has %d messages in %s' % (k, n, part)
     return None
 
 
 def kill(where):
+    file_systems(where)
     for s in scenarios():
         for call, number in steps(s, calls(Trial(where, s).run())):
             what = '%s:signal=KILL:when=%d' % (call, number)
@@ -390,6 +451,7 @@ def kill(where):
 
 def term(where):
     """SIGTERM: what was committed is answered so, the rest 451, then 421."""
+    file_systems(where)
     for s in scenarios():
         for call, number in steps(s, calls(Trial(where, s).run())):
             what = '%s:signal=TERM:when=%d' % (call, number)

@@ -1,6 +1,7 @@
 """What all parts share: the program, the message, and how to find it again."""
 
 import os
+import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LMTPD = os.environ.get('LMTPD') or os.path.join(HERE, '../../lmtpd')
@@ -18,6 +19,19 @@ def own(path, uid=UID):
 def write(path, text):
     with open(path, 'w', encoding='utf-8') as f:
         f.write(text)
+
+
+def file_systems(where):
+    """One with a journal at where/mnt, and at where/disk one without."""
+    for name in ('/mnt', '/disk'):
+        os.makedirs(where + name, exist_ok=True)
+    image = where + '/disk/image'
+    for command in (
+            ['mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs',
+             where + '/disk'],
+            ['truncate', '-s', '64M', image], ['mkfs.ext4', '-q', image],
+            ['mount', '-o', 'loop', image, where + '/mnt']):
+        subprocess.run(command, check=True)
 
 
 class Client:

@@ -6,6 +6,7 @@ then what the disk was not told to flush is lost too, as with a disk that
 keeps writes in its own memory."""
 
 import collections
+import ctypes
 import glob
 import itertools
 import os
@@ -96,7 +97,13 @@ class Volume:
             os.unlink(lock)
 
     def umount(self):
-        subprocess.run(['umount', self.at], check=True)
+        # A process that was killed lets go of it a moment later.
+        for _ in range(200):
+            if quiet('umount', self.at):
+                break
+            time.sleep(0.01)
+        else:
+            raise RuntimeError('%s is in use' % self.at)
         if self.kind.disk:
             # The kernel lets go of the loop device a moment later.
             while not quiet('umount', self.under):
@@ -110,18 +117,23 @@ class Server:
         self.sock, theirs = socket.socketpair()
         self.process = subprocess.Popen(
             argv, stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL,
-            env=env, group=group)
+            env=env, group=group, start_new_session=True)
         theirs.close()
 
     def kill(self):
+        """It, and what it started or is traced by."""
         self.sock.close()
-        self.process.send_signal(signal.SIGKILL)
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
 
+def command(volume, fmt, *options):
+    return [LMTPD, '-u', '%d:%d' % (UID, UID), '-H', 'h', '-U', 'any',
+            '-d', '%s:%s/v/%%n' % (fmt, volume.at), *options]
+
+
 def lmtpd(volume, fmt, env=None):
-    return Server([LMTPD, '-u', '%d:%d' % (UID, UID), '-H', 'h', '-U', 'any',
-                   '-d', '%s:%s/v/%%n' % (fmt, volume.at)], env)
+    return Server(command(volume, fmt), env)
 
 
 def trial(volume, server, rcpts, early, body=BODY):
@@ -189,11 +201,11 @@ HEAD = re.compile(rb'(?:\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}\n)?'
 class Mailboxes:
     """All of a file system: what was sent to each, and acknowledged."""
 
-    def __init__(self, volume, fmt):
+    def __init__(self, volume, fmt, there=()):
         self.top, self.fmt = volume.at + '/v/', fmt
         self.sent = collections.Counter()
         self.acknowledged = collections.defaultdict(set)
-        for path in [self.top + name for name in FIXED]:
+        for path in [self.top + name for name in there or FIXED]:
             if fmt == 'mbox':
                 write(path, OLD.decode())
                 own(path)
@@ -248,7 +260,7 @@ class Mailboxes:
             return '%s: acknowledged in cycle %d and lost' % (name, lost[0])
         if len(set(whole)) < len(whole):
             return '%s has a message twice' % name
-        # A mbox may have a torn end, one for each that got no answer.
+        # An mbox may have a torn end, one for each that got no answer.
         allowed = 0 if self.fmt == 'maildir' else \
             self.sent[name] - len(acknowledged)
         return '%s: %d torn' % (name, torn) if torn > allowed else None
@@ -257,9 +269,9 @@ class Mailboxes:
         return next(filter(None, map(self.wrong, names)), None)
 
 
-def choose(cycle):
+def choose(cycle, numbers=(1, 3, 100)):
     """Recipients, about half of them with a mailbox already."""
-    n = random.choice((1, 3, 100))
+    n = random.choice(numbers)
     old = random.sample(FIXED, (n + random.randrange(2)) // 2)
     rcpts = old + ['c%d-u%d' % (cycle, k) for k in range(n - len(old))]
     # Old or new last: that is the one whose sync is for all.
@@ -285,6 +297,112 @@ def power(where):
                 ', early' if early else ''), wrong
         yield '%s %s, all cycles' % (title(kind), fmt), \
             mailboxes.first_wrong({*FIXED, *mailboxes.sent})
+        volume.umount()
+
+
+# A recipient who wants what others rely on to be done before its time: he is
+# the last of his group, whose sync is for all.
+
+FLAGGED = '''require "imap4flags";
+keep :flags "\\\\Seen";
+'''
+
+
+def sync(file):
+    """That file, and all else of its file system."""
+    fd = os.open(file, os.O_RDONLY)
+    os.fsync(fd)
+    ctypes.CDLL(None).syncfs(fd)
+    os.close(fd)
+
+
+def steal(box, flagged):
+    """Gives a message its name himself, as soon as it is there, and syncs."""
+    while True:
+        for name in os.listdir(box + '/tmp'):
+            data = read(box + '/tmp/' + name)
+            if data and data.endswith(END):
+                new = '%s/%s,S=%d,W=%d' % (
+                    'cur' if flagged else 'new', name, len(data),
+                    len(data) + data.count(b'\n'))
+                new = '%s/%s%s' % (box, new, ':2,S' if flagged else '')
+                try:
+                    os.rename(box + '/tmp/' + name, new)
+                except FileNotFoundError:
+                    continue
+                sync(new)
+
+
+def sync_for_ever(box):
+    while True:
+        sync(box)
+
+
+class Accompanied(Server):
+    """What is delivered to the last recipient he deals with at once; held:
+    in a time that he has made long, as one can by FUSE."""
+
+    def __init__(self, volume, fmt, held, script):
+        argv = command(volume, fmt, *(['-S', script] if script else []))
+        if held:
+            argv = ['strace', '-qq', '-o', '/dev/null', '-e',
+                    'inject=%s:delay_enter=%d:when=1' % held, *argv]
+        self.hostile = os.fork()
+        if self.hostile == 0:
+            try:
+                if fmt == 'mbox':
+                    sync_for_ever(volume.at + '/v/hostile')
+                steal(volume.at + '/v/hostile', script)
+            finally:
+                os._exit(0)
+        super().__init__(argv)
+
+    def kill(self):
+        os.kill(self.hostile, signal.SIGKILL)
+        os.waitpid(self.hostile, 0)
+        super().kill()
+
+
+def cruelties(where):
+    """Format, the call that takes long, a script."""
+    script = where + '/keep.sieve'
+    write(script, FLAGGED)
+    yield 'maildir', None, None
+    yield 'maildir', ('renameat2', 60000), None
+    yield 'maildir', ('renameat2', 60000), script
+    yield 'maildir', ('fsync', 60000), None
+    yield 'mbox', ('utimensat', 30000), None
+    yield 'mbox', ('fsync', 30000), None
+
+
+def hostile(where):
+    cycles = 3 if QUICK else int(os.environ.get('CYCLES', '200')) // 4
+    for kind in KINDS:
+        if kind.disk and QUICK:
+            continue
+        volume = None
+        for fmt, held, script in cruelties(where):
+            if volume is None or fmt != mailboxes.fmt:
+                if volume:
+                    volume.umount()
+                volume = Volume(where, kind)
+                mailboxes = Mailboxes(volume, fmt, [*FIXED, 'hostile'])
+                cycle = 0
+            for cycle in range(cycle + 1, cycle + 1 + cycles):
+                rcpts = choose(cycle, (1, 2, 19))
+                got = trial(volume, Accompanied(volume, fmt, held, script),
+                            rcpts + ['hostile'], False, body_of(cycle))
+                got = [r for r in got if r != 'hostile']
+                mailboxes.note(cycle, rcpts, got)
+                wrong = mailboxes.first_wrong(rcpts)
+                if wrong is None and got != rcpts:
+                    wrong = '%d of %d were answered 250' % (len(got),
+                                                            len(rcpts))
+                yield '%s %s, hostile, %s%s, cycle %d, %d recipients' % (
+                    title(kind), fmt, held and held[0],
+                    ', script' if script else '', cycle, len(rcpts)), wrong
+            yield '%s %s, hostile, all cycles' % (title(kind), fmt), \
+                mailboxes.first_wrong({*FIXED, *mailboxes.sent})
         volume.umount()
 
 

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-from common import LMTPD, QUICK, UID, own
+from common import LMTPD, QUICK, UID, own, write
 from power import Client, Server, found
 
 TIMES = 40 if QUICK else 400
@@ -110,7 +110,7 @@ def deliver_beside(where, other, *options):
     return threads[0].acknowledged + threads[1].acknowledged, status
 
 
-# Readers of a mbox that take all that is in it, under their kind of lock.
+# Readers of an mbox that take all that is in it, under their kind of lock.
 
 def take(box, f):
     f.seek(0)
@@ -206,10 +206,12 @@ def both_break(where):
     the first fails in the end, and cuts off what it wrote."""
     options = ['-k', 'dotlock', '-d', 'mbox:%s/m/%%n' % where]
     lock = where + '/m/box.lock'
+    with open('/proc/sys/kernel/random/boot_id', encoding='ascii') as f:
+        boot = f.read().strip()
     for i in range(TIMES // 4):
         fresh(where)
-        with open(lock, 'w', encoding='ascii') as f:
-            f.write('999999999\n%s\n' % os.uname().nodename)
+        write(lock, '999999999\n%s\n%s %d\n' % (
+            os.uname().nodename, boot, os.stat('/proc/self/ns/pid').st_ino))
         own(lock)
         second = Client(lmtpd(
             *options, inject='renameat:delay_enter=60000:when=1').sock)
@@ -244,7 +246,7 @@ def race(where):
              [*mbox, '-k', 'dotlock'], True),
             ('a reader by fcntl, two locks', reader(fcntl.lockf), mbox, True),
             ('new/ to cur/', mover, maildir, True),
-            ('a mbox renamed', renamer, mbox, True),
+            ('an mbox renamed', renamer, mbox, True),
             ('a Maildir renamed', renamer, maildir, False),
             ('tmp/ removed', remover, maildir, False)):
         fresh(where)

@@ -46,6 +46,35 @@ owned() {
   (($(grep -c '^From ' "$D/m/games") == 2))
 }
 
+@test "links of root's own lead to a directory of mail, others' do not" {
+  local path
+  ln -s m "$D/link"
+  ln -s link "$D/chain"
+  ln -s "$D" "$D/all"
+  mkdir "$D/sub"
+  ln -s ../m "$D/sub/up"
+  # A per cent sign in what a link leads to is none of the template's.
+  mkdir "$D/100%n"
+  ln -s 100%n "$D/percent"
+  for path in link chain all/m all/all/link sub/up percent; do
+    with -U passwd -d "mbox:$D/$path/%n"
+    send games x
+    codes 220 250 250 250 354 '250 2.1.5' 221
+    logged "mailbox=mbox:$D/(sub/../)?(m|100%n)/games"
+    owned "$D/$path/games" "games:$(id -gn games):600"
+    rm "$D/$path/games"
+  done
+  ln -s loop "$D/loop"
+  ln -s m "$D/theirs"
+  chown -h games "$D/theirs"
+  for path in loop theirs; do
+    with -U passwd -d "mbox:$D/$path/%n"
+    send games x
+    codes 220 250 250 250 354 '451 4.3.0' 221
+  done
+  [[ -z $(ls -A "$D/m") ]]
+}
+
 @test "world-writable with the sticky bit: the recipient alone" {
   chmod 1777 "$D/m"
   send games x
@@ -128,6 +157,69 @@ owned() {
   send games x
   gpasswd -d games mail
   codes 220 250 250 250 354 '250 2.1.5' 221
+}
+
+# in_mail: from here on games is of the group mail, for lmtpd alone.
+in_mail() {
+  sed -E 's/^(mail:.*)$/\1,games/; s/:,games/:games/' /etc/group >"$D/group"
+  printf '#!/bin/sh\nexec unshare --mount sh -c %s sh "$@"\n' \
+    "'mount --bind $D/group /etc/group && exec $LMTPD \"\$@\"'" >"$D/grouped"
+  chmod 755 "$D/grouped"
+  ALONE=$LMTPD LMTPD=$D/grouped
+}
+
+@test "a user's group counts at each step, and for -c: new/, maildirsize, scripts" {
+  with -U passwd -d "maildir:$D/m/%n" -S "$D/s/%n"
+  in_mail
+  install -d -m 755 "$D/m/games"
+  install -d -m 770 -g mail "$D/m/games/"{cur,new,tmp}
+  install -d -o games -m 700 "$D/m/games/tmp"
+  install -d -m 750 -g mail "$D/s"
+  echo 'discard;' >"$D/s/other"
+  LMTPD=$ALONE
+  # Without the group there is no way to new/, nor to the script.
+  send games x
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  ! "$LMTPD" -c "${OPTIONS[@]}" games >"$D/out" || fail "$(cat "$D/out")"
+  LMTPD=$D/grouped
+  send games x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  [[ $("$LMTPD" -c "${OPTIONS[@]}" games | cut -f 2) == ok ]]
+  (($(count games) == 1))
+  install -o games -m 600 "$D/s/other" "$D/s/games"
+  send games x
+  logged 'status=discarded'
+  [[ $("$LMTPD" -c "${OPTIONS[@]}" games | cut -f 6) == "sieve:$D/s/games" ]]
+}
+
+@test "a script is run as its recipient, and may be root's" {
+  with -U passwd -d "maildir:$D/m/%n" -S "$D/s/%n"
+  install -d "$D/s"
+  chmod 1777 "$D/m"
+  echo 'discard;' >"$D/text"
+  install -m 644 "$D/text" "$D/s/games"
+  send games x
+  logged 'status=discarded'
+  install -o games -m 600 "$D/text" "$D/s/games"
+  send games x
+  logged 'status=discarded'
+  install -o man -m 644 "$D/text" "$D/s/games"
+  send games x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  logged "sieve=\"$D/s/games: error: it belongs to somebody else"
+  (($(count games) == 1))
+  # What only root can read is not read.
+  install -m 600 "$D/text" "$D/s/games"
+  send games x
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged "open $D/s/games: Permission denied"
+  # Folders are made as the recipient.
+  echo 'require ["fileinto", "mailbox"]; fileinto :create "f";' >"$D/s/games"
+  chmod 644 "$D/s/games"
+  send games x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  owned "$D/m/games/.f" "games:$(id -gn games):700"
+  owned "$D/m/games/.f/maildirfolder" "games:$(id -gn games):600"
 }
 
 # trees: games and man each have a directory of root's that they may write to,

@@ -132,3 +132,23 @@ while True:
   hear 452 452
   finish
 }
+
+@test "an mbox that is append-only is refused before anything is added to it" {
+  umount "$D/m"
+  with -u games -U any -d "mbox:$D/m/%n"
+  send a x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  cp "$D/m/a" "$D/before"
+  chattr +a "$D/m/a" || skip 'no such attribute here'
+  send a x
+  STATUS=0
+  "$LMTPD" -c "${OPTIONS[@]}" a >"$D/check" 2>&1 || STATUS=$?
+  chattr -a "$D/m/a"
+  mount -t tmpfs tmpfs "$D/m"
+  codes 220 250 250 250 354 '451 4.2.0' 221
+  logged 'is append-only'
+  cut -f 2 "$D/check" | grep -q '^451 4.2.0' || fail "$(cat "$D/check")"
+  umount "$D/m"
+  cmp "$D/before" "$D/m/a"
+  mount -t tmpfs tmpfs "$D/m"
+}

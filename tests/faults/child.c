@@ -1,0 +1,100 @@
+/*
+ * What can become of a script's child, as CHILD says: it is killed, makes a
+ * call that it may not make, hangs or spins, says nonsense or half of what it
+ * was to say, or finds that the disk fails.
+ */
+#define _GNU_SOURCE
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int in_child;
+static const char *fate;
+
+/* The program keeps nothing of its environment. */
+__attribute__((__constructor__)) static void
+init(void)
+{
+	const char *s = getenv("CHILD");
+
+	fate = s == NULL ? "" : strdup(s);
+}
+
+static int
+is(const char *what)
+{
+	return in_child && strcmp(fate, what) == 0;
+}
+
+/* It may send no signal. */
+static void
+die(void)
+{
+	*(volatile char *)0 = 0;
+}
+
+pid_t
+fork(void)
+{
+	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+
+	in_child = pid == 0;
+	if (is("killed"))
+		die();
+	return pid;
+}
+
+/* It looks for its directory when it has become who it is. */
+char *
+realpath(const char *path, char *buf)
+{
+	while (is("hanging"))
+		pause();
+	return strcpy(buf, path);
+}
+
+char *
+__realpath_chk(const char *path, char *buf, size_t size)
+{
+	(void)size;
+	return realpath(path, buf);
+}
+
+ssize_t
+write(int fd, const void *buf, size_t n)
+{
+	static int written;
+
+	if (is("forbidden"))
+		syscall(SYS_getppid);
+	if (is("nonsense"))
+		memset((void *)buf, 'x', n);
+	/* From its first record's text on. */
+	if (is("cut") && written++ > 0)
+		die();
+	while (is("spinning"))
+		continue;
+	return syscall(SYS_write, fd, buf, n);
+}
+
+int
+fstatat(int at, const char *path, struct stat *st, int flags)
+{
+	if (is("disk")) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_newfstatat, at, path, st, flags);
+}
+
+int
+fstatat64(int at, const char *path, struct stat64 *st, int flags)
+{
+	return fstatat(at, path, (struct stat *)st, flags);
+}
