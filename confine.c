@@ -443,6 +443,9 @@ confine_child(void)
 		LOAD(nr), NO_CACHE,
 		MAY(write), MAY(exit_group), MAY(brk), MAY(mmap), MAY(munmap),
 		MAY(mremap), MAY(madvise), MAY(newfstatat),
+#ifdef __x86_64__
+		MAY(stat),	/* which is what musl calls */
+#endif
 		MAY(clock_gettime), MAY(rt_sigreturn),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
 	};

@@ -623,7 +623,7 @@ troubled() {
 @test "a child that cannot be made is 451 4.3.0" {
   troubled pipe2:error=EMFILE
   codes 220 250 250 250 354 '451 4.3.0' 221
-  logged "reason=\"pipe2 for $D/s/a: Too many open files"
+  logged "reason=\"pipe2 for $D/s/a: (Too many open files|No file descriptors)"
   troubled fork,clone,clone3,vfork:error=EAGAIN
   codes 220 250 250 250 354 '451 4.3.0' 221
   logged "reason=\"fork for $D/s/a: Resource temporarily unavailable"

@@ -22,11 +22,10 @@ teardown() {
 contained() {
   local script=$1
   shift
-  STATUS=0
   unshare --mount --pid --fork --mount-proc --uts sh -ec "hostname same
     $script
     exec \"\$@\"" sh "$@" "$LMTPD" "${OPTIONS[@]}" \
-    <"$D/in" >"$D/out" 2>"$D/log" || STATUS=$?
+    <"$D/in" >"$D/out" 2>"$D/log"
   hold "$D/out"
 }
 
@@ -129,10 +128,9 @@ message() {
 @test 'a user namespace without setgroups: its root is one who can write' {
   message one
   with -u 0:0 -U any -d "maildir:$D/m/%n"
-  STATUS=0
   setpriv --reuid 12345 --regid 12345 --clear-groups \
     unshare --user --map-root-user --pid --fork "$LMTPD" -e "${OPTIONS[@]}" \
-    <"$D/in" >"$D/out" 2>"$D/log" || STATUS=$?
+    <"$D/in" >"$D/out" 2>"$D/log"
   hold "$D/out"
   codes 220 250 250 250 354 '250 2.1.5' 221
   [[ $(stat -c %u "$(only a)") == 12345 ]] || fail 'owner'
@@ -145,12 +143,10 @@ message() {
     with -e -u 12345:12345 -U any -d "$kind:$D/m/%n.$kind"
     printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<b>' DATA \
       "$(head -c 2000000 /dev/zero | tr '\0' x | fold -w 900)" . QUIT >"$D/in"
-    STATUS=0
     "$TESTS/old-seccomp" "$LMTPD" "${OPTIONS[@]}" \
-      <"$D/in" >"$D/out" 2>"$D/log" || STATUS=$?
+      <"$D/in" >"$D/out" 2>"$D/log"
     hold "$D/out"
     codes 220 250 250 250 250 354 '250 2.1.5' '250 2.1.5' 221
-    exits 0
   done
   unlogged 'cannot|not permitted'
 }
