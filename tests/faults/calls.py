@@ -280,8 +280,10 @@ def judge_replies(trial, code):
     # 421: nobody is there to answer, or told to end.
     rcpts, chunk = trial.replies[3:3 + n], trial.replies[3 + n:4 + n]
     for what, good, replies in (
-            ('RCPT', '250 2.', rcpts), ('the message', ('250 2.', '354 '),
-                                        chunk),
+            ('RCPT', '250 2.', rcpts),
+            # Nobody is there to get it.
+            ('the message', ('250 2.', '354 ') if any(
+                r.startswith('250') for r in rcpts) else '503 5.5.1', chunk),
             ('a recipient', '250 2.1.5 ', trial.results.values())):
         for reply in replies:
             if not reply.startswith((code + ' ', '421 4.3.2 ')) and \
