@@ -432,7 +432,9 @@ label_chars(const char *s, size_t len, uint32_t chars[LABEL_BYTES])
 				return 0;
 	for (i = 0; i < n; i++)
 		chars[i] = small(chars[i]);
-	return n;
+	/* What would be taken for a form of yet another label is none. */
+	return n > 4 && chars[0] == 'x' && chars[1] == 'n' &&
+	    chars[2] == '-' && chars[3] == '-' ? 0 : n;
 }
 
 static void

@@ -901,6 +901,8 @@ test_name_domain(void)
 		/* Numbers that would come round: to a slash, to others. */
 		{ AT, "xn--9x902716a", "xn--9x902716a", "xn--9x902716a" },
 		{ AT, "xn--g3902716a", "xn--g3902716a", "xn--g3902716a" },
+		{ AT, "xn--xn--bcher-kva", "xn--xn--bcher-kva",
+		    "xn--xn--bcher-kva" },
 		{ AT, "xn--4ca904870604b", "xn--4ca904870604b",
 		    "xn--4ca904870604b" },
 		{ AT, "xn--99999999", "xn--99999999", "xn--99999999" },
