@@ -103,8 +103,8 @@ compile_include(struct compiler *c, struct node *n, const struct str *name)
 
 	memcpy(path, name->s, name->len);
 	path[name->len] = '\0';
-	if (c->library != NULL && !n->global)
-		text = c->library->get(c->library->arg, path, &len);
+	if (c->includes != NULL && !n->global)
+		text = c->includes->get(c->includes->arg, path, &len);
 	if (text == NULL)
 		return (n->tags & TAG_OPTIONAL) != 0 ||
 		    FAIL(n, "there is no script \"%s\" to include", path);
@@ -159,7 +159,7 @@ sieve_compile(const char *text, size_t len,
 	memset(&none, 0, sizeof(none));
 	memset(e, 0, sizeof(*e));
 	none.name = first;
-	c.library = library;
+	c.includes = library;
 	c.error = e;
 	c.script = &none;
 	if ((p = calloc(1, sizeof(*p))) == NULL) {

@@ -234,7 +234,7 @@ enum tests { TESTS_NONE, TESTS_ONE, TESTS_LIST };
 
 struct compiler {
 	struct sieve_program *program;
-	const struct sieve_library *library;
+	const struct sieve_library *includes;
 	struct sieve_error *error;
 	bool		 failed;
 	struct script	*script;	/* that is being compiled */
