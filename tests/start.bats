@@ -295,7 +295,8 @@ os.execv(sys.argv[1], sys.argv[1:])' "$LMTPD" "${OPTIONS[@]}" <"$D/fifo" \
     wait "$SESSION"
     SESSION=
     exec {TO}>&-
-    rm "$D/fifo"
+    # The next one must not find this one's replies and be killed too soon.
+    rm "$D/fifo" "$D/out"
   done
 }
 
