@@ -372,7 +372,7 @@ set_identity(struct options *o, struct config *cfg)
 	if (o->user == NULL)
 		return;
 	cfg->one_user = true;
-	r = user_option(o->user, cfg, &name);
+	r = account_option(o->user, cfg, &name);
 	if (r == -1)
 		cannot_start(o, "look-up of -u");
 	else if (r == 0)

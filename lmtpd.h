@@ -28,6 +28,7 @@
 
 struct failure;
 struct format;
+struct passwd;
 struct stat;
 struct log;
 struct source;
@@ -656,6 +657,86 @@ int	 message_write(const struct message *m, int fd, struct filter *f,
 	    const struct text *head, const char *tail, uint64_t *written);
 
 /*
+ * account.c: the system's users and groups, as NSS has them.  A look-up
+ * returns 1, 0 if there is nobody of that name, and -1 with errno: whatever
+ * that is, ENOENT and ESRCH too, it is a directory that did not answer, as
+ * «nobody» is no error.
+ */
+
+/* By the uid if name is NULL.  The caller frees *buf in any case. */
+int	 account_passwd(const char *name, uid_t uid, struct passwd *pw,
+	    char **buf);
+int	 account_group(const char *name, gid_t *gid);
+/*
+ * Notes that call(name) failed.  Whatever its errno, nothing is wrong with
+ * the mailbox.  Returns -1.
+ */
+int	 account_failed(struct failure *f, const char *call, const char *name);
+/*
+ * Is «nobody» the answer of all?  Where /etc/passwd cannot be read glibc asks
+ * the next source, which may know nobody.  0, or -1 and the failure.
+ */
+int	 account_has_answered(struct failure *f);
+/*
+ * Of -u: a name or number, a group behind a colon; *name is the login name or
+ * NULL, to be freed.  1, 0 if nobody has that name, or -1 with errno.
+ */
+int	 account_option(const char *s, struct config *cfg, char **name);
+
+/*
+ * passwdfile.c: a passwd-file, read once for all the names that its user may
+ * have in it.
+ */
+struct passwd_scan {
+	const char		*path;	/* for what is said of it */
+	struct passwd_keys	 keys;
+	struct passwd_match	 match;	/* of the best line */
+	char			*line;	/* a copy of it, to be freed, or NULL */
+	size_t			 number;	/* of it, from 1 */
+	const char		*wrong;	/* with its form, or NULL */
+	bool			 is_empty;	/* the file */
+	bool			 torn;	/* the user may be in the last line */
+};
+
+#define PASSWD_NO_NEWLINE	"it has no newline, as if it were being written"
+
+/*
+ * Looks for the keys in the file, in blocks: one of a million lines is
+ * neither copied nor kept, and a line that does not fit into a block is cut.
+ * The keys, and match.best, are the caller's.  0, or -1 and errno.
+ */
+int	 passwd_scan(struct passwd_scan *s, int fd);
+
+/*
+ * way.c: the way to a mailbox through the directories above it.  preset is
+ * how many bytes of a path are the administrator's own.
+ */
+
+/*
+ * Root finds a mailbox where users have the directories above it: does every
+ * component of its way, and of each link on it, belong to root or to the
+ * mailbox's owner?  0, or -1 and the failure.
+ */
+int	 way_check(const char *path, size_t preset, uid_t owner,
+	    struct failure *f);
+/*
+ * Is there a link of a user's before the way ends?  Then nobody may learn
+ * whether there is anything behind it: root sees what that user may not.
+ */
+bool	 way_has_link(const char *path, size_t preset);
+/*
+ * Is a directory, with all above it, root's alone, but that a group may
+ * write to it?  Links of root's are followed, and dir, of PATH_MAX bytes, is
+ * where they lead.
+ */
+bool	 way_is_roots(char *dir);
+/*
+ * Is it only the user that is missing at path?  If it is the place itself, or
+ * what a link on the way leads to, a disk may be missing: -1 and the failure.
+ */
+int	 way_exists(const char *path, size_t preset, struct failure *f);
+
+/*
  * user.c: an address to a mailbox, or the reply that refuses it.
  */
 struct mailbox {
@@ -698,12 +779,6 @@ void	 mailbox_free(struct mailbox *mb);
 /* If it is missing: not with -U dir, nor where it is no user's alone. */
 bool	 mailbox_may_be_made(const struct config *cfg,
 	    const struct mailbox *mb);
-/*
- * Of -u: a name or number, a group behind a colon; *name is the login name or
- * NULL, to be freed.  1, 0 if nobody has that name, or -1 with errno.
- */
-int	 user_option(const char *s, struct config *cfg, char **name);
-
 /*
  * Whether to go on, which is asked between two pieces of work.
  */

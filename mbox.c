@@ -25,7 +25,6 @@
 #define STALE_SECONDS	300	/* a dotlock that old is nobody's any more */
 #define SEEN_SECONDS	1	/* and it was seen so long not to change; */
 #define AHEAD_SECONDS	10	/* if its time is ahead, so long */
-#define LINKS_MAX	8	/* of root's, on the way to the directory */
 
 /* A lock file, as it was seen. */
 struct dotlock {
@@ -71,79 +70,6 @@ mbox_busy(struct delivery *d, const char *what)
 	    d->rcpt->mailbox.path, what);
 }
 
-/*
- * The directory of system mailboxes.  What root may lend to a delivery there
- * is what Postfix would take from its modes; nothing where anybody but root
- * has a hand in it.
- */
-static bool
-is_roots_directory(const char *path, mode_t forbidden, struct stat *st)
-{
-	return lstat(path, st) == 0 && S_ISDIR(st->st_mode) &&
-	    st->st_uid == 0 && (st->st_mode & forbidden) == 0;
-}
-
-/*
- * Puts in path, of PATH_MAX bytes, what a link of root's at its first len
- * bytes leads to, in place of these.  False if it is none.
- */
-static bool
-follow_link(char *path, size_t len)
-{
-	char target[PATH_MAX], new[PATH_MAX];
-	char rest = path[len];
-	struct stat st;
-	struct text t;
-	ssize_t n;
-
-	path[len] = '\0';
-	n = lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && st.st_uid == 0 ?
-	    readlink(path, target, sizeof(target)) : -1;
-	path[len] = rest;
-	if (n <= 0)
-		return false;
-	text_init(&t, new, sizeof(new));
-	if (target[0] != '/') {
-		while (path[len - 1] != '/')
-			len--;
-		text_bytes(&t, path, len);
-	}
-	text_bytes(&t, target, (size_t)n);
-	text_add(&t, path + strcspn(path + len, "/") + len, NULL);
-	strlcpy(path, new, PATH_MAX);
-	return t.len < sizeof(new) - 1;
-}
-
-/*
- * Follows the links of root's on the way to the directory, in its place, as
- * long as all that is passed is root's alone.  False: it is not.
- */
-static bool
-settle_directory(char path[PATH_MAX])
-{
-	int links = 0;
-	struct stat st;
-	size_t len;
-	bool good;
-
-	for (len = 0; path[len] != '\0'; ) {
-		len += 1 + strcspn(path + len + 1, "/");
-		if (path[len] == '/') {
-			path[len] = '\0';
-			good = is_roots_directory(path, S_IWGRP | S_IWOTH,
-			    &st);
-			path[len] = '/';
-		} else
-			good = is_roots_directory(path, S_IWOTH, &st);
-		if (good)
-			continue;
-		if (++links > LINKS_MAX || !follow_link(path, len))
-			return false;
-		len = 0;
-	}
-	return true;
-}
-
 static bool
 uses_dotlocks(const struct config *cfg)
 {
@@ -155,6 +81,11 @@ uses_dotlocks(const struct config *cfg)
 	return false;
 }
 
+/*
+ * What root may lend to a delivery in the directory of system mailboxes is
+ * what Postfix would take from its modes; nothing where anybody but root has
+ * a hand in it.
+ */
 static int
 mbox_settle(struct config *cfg)
 {
@@ -167,7 +98,7 @@ mbox_settle(struct config *cfg)
 		os_instance(cfg->instance, sizeof(cfg->instance));
 	if (!cfg->each_as_itself ||
 	    !template_directory(cfg->template, path, sizeof(path)) ||
-	    !settle_directory(path))
+	    !way_is_roots(path))
 		return 0;
 	/* A per cent sign that came by a link begins no conversion. */
 	text_init(&t, template, sizeof(template));

@@ -2,11 +2,8 @@
  * An address to a mailbox: who the user is, and where that user's mail goes.
  * Names come from strangers; name_is_safe stands before every path.
  */
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
@@ -118,81 +115,6 @@ lookup_found(struct lookup *l, size_t i, const char *name, struct failure *f)
 }
 
 /*
- * The system's users and groups.  A look-up returns 1, 0 if there is nobody
- * of that name, and -1 with errno: whatever that is, ENOENT and ESRCH too,
- * it is a directory that did not answer, as «nobody» is no error.
- */
-
-/* A buffer, twice as large if err says that it was too small.  0 or -1. */
-static int
-buffer_grow(char **buf, size_t *size, int err)
-{
-	char *p;
-
-	if (err == ERANGE)
-		*size *= 2;
-	if (*size > 16 * 1024 * 1024) {
-		errno = ERANGE;
-		return -1;
-	}
-	if ((p = reallocarray(*buf, *size, 1)) == NULL)
-		return -1;
-	*buf = p;
-	return 0;
-}
-
-/* By the uid if name is NULL.  The caller frees *buf in any case. */
-static int
-passwd_get(const char *name, uid_t uid, struct passwd *pw, char **buf)
-{
-	struct passwd *found = NULL;
-	size_t size = 1024;
-	int err = 0;
-
-	*buf = NULL;
-	do {
-		if (buffer_grow(buf, &size, err) == -1)
-			return -1;
-		err = name != NULL ?
-		    getpwnam_r(name, pw, *buf, size, &found) :
-		    getpwuid_r(uid, pw, *buf, size, &found);
-	} while (err == ERANGE || err == EINTR);
-	errno = err;
-	return err != 0 ? -1 : found != NULL;
-}
-
-static int
-group_get(const char *name, gid_t *gid)
-{
-	struct group gr, *found = NULL;
-	size_t size = 1024;
-	char *buf = NULL;
-	int err = 0;
-
-	do {
-		if (buffer_grow(&buf, &size, err) == -1) {
-			free(buf);
-			return -1;
-		}
-		err = getgrnam_r(name, &gr, buf, size, &found);
-	} while (err == ERANGE || err == EINTR);
-	if (err == 0 && found != NULL)
-		*gid = gr.gr_gid;
-	free(buf);
-	errno = err;
-	return err != 0 ? -1 : found != NULL;
-}
-
-/* A failure of those; no errno of a directory is one of the mailbox. */
-static int
-directory_failed(struct failure *f, const char *call, const char *name)
-{
-	failure_errno(f, call, "%s", name);
-	f->reply = &reply_trouble;
-	return -1;
-}
-
-/*
  * Each that looks up returns 1 if the user was found, 0 if there is none,
  * and -1 with the failure.
  */
@@ -204,9 +126,9 @@ try_passwd(struct lookup *l, size_t i, const char *name, struct mailbox *mb,
 	char *buf;
 	int r;
 
-	r = passwd_get(name, 0, &pw, &buf);
+	r = account_passwd(name, 0, &pw, &buf);
 	if (r == -1)
-		directory_failed(f, "getpwnam_r", name);
+		account_failed(f, "getpwnam_r", name);
 	if (r == 1) {
 		l->has_id = true;
 		mb->id.uid = pw.pw_uid;
@@ -218,26 +140,6 @@ try_passwd(struct lookup *l, size_t i, const char *name, struct mailbox *mb,
 			r = -1;
 	}
 	free(buf);
-	return r;
-}
-
-/*
- * Where /etc/passwd cannot be opened glibc asks the next source, which may
- * know nobody: that is no answer.  0, or -1 and the failure.
- */
-static int
-passwd_is_there(struct failure *f)
-{
-	static const char path[] = "/etc/passwd";
-	int fd, r = 0;
-	char c;
-
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
-		r = errno == ENOENT ? 0 : directory_failed(f, "open", path);
-	else if (read(fd, &c, 1) == -1)
-		r = directory_failed(f, "read", path);
-	if (fd != -1)
-		close(fd);
 	return r;
 }
 
@@ -262,7 +164,7 @@ find_passwd(struct lookup *l, struct mailbox *mb, struct failure *f)
 			if (r == 1)
 				l->domain = l->domains[k];
 		}
-	return r == 0 ? passwd_is_there(f) : r;
+	return r == 0 ? account_has_answered(f) : r;
 }
 
 static int
@@ -336,194 +238,7 @@ expand_path(const struct lookup *l, const char *name, size_t *preset,
 	return copy;
 }
 
-/*
- * Is it only the user that is missing at path?  If it is the place itself,
- * or what a link on the way leads to, a disk may be missing.
- */
-static int
-only_user_missing(const char *path, size_t preset, struct failure *f)
-{
-	char dir[PATH_MAX];
-	struct stat st;
-	char *slash;
-
-	strlcpy(dir, path, sizeof(dir));
-	do {
-		slash = strrchr(dir, '/');
-		*slash = '\0';
-	} while (slash > dir + preset && lstat(dir, &st) == -1);
-	return slash > dir && stat(dir, &st) == -1 ?
-	    failure_errno(f, "stat", "%s", dir) : 0;
-}
-
-/*
- * A way to a mailbox, one component after the other, links followed by hand.
- */
-struct way {
-	char		 own[PATH_MAX];	/* of the template, "" for the root */
-	char		 at[PATH_MAX];	/* so far, no link in it */
-	char		 rest[PATH_MAX];
-	unsigned int	 links;
-};
-
-/* Begins behind the preset bytes of the path.  0, or -1 and errno. */
-static int
-way_begin(struct way *w, const char *path, size_t preset)
-{
-	char own[PATH_MAX];
-
-	if (preset >= sizeof(own) || strlcpy(w->rest, path + preset,
-	    sizeof(w->rest)) >= sizeof(w->rest)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	memcpy(own, path, preset);
-	own[preset] = '\0';
-	if (realpath(preset == 0 ? "/" : own, w->own) == NULL)
-		return -1;
-	if (strcmp(w->own, "/") == 0)
-		w->own[0] = '\0';
-	strlcpy(w->at, w->own, sizeof(w->at));
-	w->links = 0;
-	return 0;
-}
-
-static int
-way_stat(const struct way *w, struct stat *st)
-{
-	return lstat(w->at[0] == '\0' ? "/" : w->at, st);
-}
-
-/* Puts where the link leads before the rest.  0, or -1 and errno. */
-static int
-way_follow(struct way *w)
-{
-	char to[PATH_MAX];
-	ssize_t n;
-
-	n = readlink(w->at, to, sizeof(to) - 1);
-	if (n == -1)
-		return -1;
-	to[n] = '\0';
-	if (++w->links > 40) {
-		errno = ELOOP;
-		return -1;
-	}
-	if (strlcat(to, "/", sizeof(to)) >= sizeof(to) ||
-	    strlcat(to, w->rest, sizeof(to)) >= sizeof(to)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	strlcpy(w->rest, to, sizeof(w->rest));
-	if (to[0] == '/')
-		w->at[0] = '\0';
-	else
-		*strrchr(w->at, '/') = '\0';
-	return 0;
-}
-
-/* Goes one component on.  1, 0 at the end, or -1 and errno. */
-static int
-way_next(struct way *w, struct stat *st)
-{
-	const char *s = w->rest + strspn(w->rest, "/");
-	size_t len = strcspn(s, "/"), at = strlen(w->at);
-	char *slash;
-
-	if (len == 0)
-		return 0;
-	if (len == 2 && s[0] == '.' && s[1] == '.') {
-		if ((slash = strrchr(w->at, '/')) != NULL)
-			*slash = '\0';
-	} else if (len != 1 || s[0] != '.') {
-		if (at + 1 + len >= sizeof(w->at)) {
-			errno = ENAMETOOLONG;
-			return -1;
-		}
-		w->at[at] = '/';
-		memcpy(w->at + at + 1, s, len);
-		w->at[at + 1 + len] = '\0';
-	}
-	memmove(w->rest, s + len, strlen(s + len) + 1);
-	return way_stat(w, st) == -1 ? -1 : 1;
-}
-
-/* Is it on the way to the template's own part, or there? */
-static bool
-way_is_own(const struct way *w)
-{
-	size_t n = strlen(w->at);
-
-	return strncmp(w->own, w->at, n) == 0 &&
-	    (w->own[n] == '\0' || w->own[n] == '/');
-}
-
-/*
- * Who may lead others astray at this component: whoever owns it, or all, if
- * they may make what is missing in it.  0, or -1 with the failure.
- */
-static int
-way_check(const struct way *w, const struct stat *st, uid_t owner,
-    struct failure *f)
-{
-	if (st->st_uid != 0 && st->st_uid != owner && !way_is_own(w))
-		return failure_set(f, &reply_wrong_mailbox,
-		    "%s belongs to uid %ld, neither to root nor to the owner "
-		    "of the mailbox, uid %ld", w->at, (long)st->st_uid,
-		    (long)owner);
-	if (S_ISDIR(st->st_mode) && (st->st_mode & S_IWOTH) != 0 &&
-	    w->rest[strspn(w->rest, "/")] != '\0')
-		return failure_set(f, &reply_wrong_mailbox,
-		    "%s may be written by everybody, so that the owner of a "
-		    "mailbox could be anybody", w->at);
-	return 0;
-}
-
-/*
- * Root finds a mailbox where users have the directories above it: is it its
- * owner's by the whole way?  0, or -1 with the failure.
- */
-static int
-dir_check_way(const char *path, size_t preset, uid_t owner, struct failure *f)
-{
-	struct stat st;
-	struct way w;
-	int r;
-
-	r = way_begin(&w, path, preset);
-	if (r == 0 && (r = way_stat(&w, &st)) == 0)
-		r = 1;
-	for (; r == 1; r = way_next(&w, &st)) {
-		if (way_check(&w, &st, owner, f) == -1)
-			return -1;
-		if (S_ISLNK(st.st_mode) && way_follow(&w) == -1) {
-			r = -1;
-			break;
-		}
-	}
-	return r == -1 ? failure_errno(f, "lstat", "%s", path) : 0;
-}
-
-/*
- * Is there a link of a user's before the way ends?  Then nobody may learn
- * whether there is anything behind it: root sees what that user may not.
- */
-static bool
-dir_has_link(const char *path, size_t preset)
-{
-	struct stat st;
-	struct way w;
-
-	if (way_begin(&w, path, preset) == -1)
-		return false;
-	while (way_next(&w, &st) == 1)
-		if (S_ISLNK(st.st_mode) && (st.st_uid != 0 ||
-		    way_follow(&w) == -1))
-			return st.st_uid != 0;
-	return false;
-}
-
-/* Is there a mailbox, and whose?  1, 0 or -1, of which see dir_has_link. */
+/* Is there a mailbox, and whose?  1, 0 or -1, of which see way_has_link. */
 static int
 dir_look(const struct lookup *l, const char *path, size_t preset,
     struct identity *id, struct failure *f)
@@ -533,8 +248,8 @@ dir_look(const struct lookup *l, const char *path, size_t preset,
 	if (!l->cfg->each_as_itself)
 		return r;
 	if (r == 1)
-		return dir_check_way(path, preset, id->uid, f) == -1 ? -1 : 1;
-	if (!dir_has_link(path, preset))
+		return way_check(path, preset, id->uid, f) == -1 ? -1 : 1;
+	if (!way_has_link(path, preset))
 		return r;
 	if (r == 0)
 		return failure_set(f, &reply_wrong_mailbox,
@@ -570,126 +285,9 @@ find_dir(struct lookup *l, struct mailbox *mb, struct failure *f)
 		}
 	l->has_id = r == 1;
 	if (r == 0)
-		r = last == NULL ? -1 : only_user_missing(last, last_fixed,
-		    f);
+		r = last == NULL ? -1 : way_exists(last, last_fixed, f);
 	free(last);
 	return r;
-}
-
-/* A passwd-file while it is read. */
-struct scan {
-	const char		*path;
-	struct passwd_keys	 keys;
-	struct passwd_match	 match;
-	char			*line;	/* a copy of the best */
-	size_t			 number;
-	const char		*wrong;	/* with its form, or NULL */
-	bool			 is_empty;
-	bool			 torn;	/* the user may be in the last line */
-};
-
-#define NO_NEWLINE	"it has no newline, as if it were being written"
-
-/* Keeps the line that was matched, if one was. */
-static int
-scan_keep(struct scan *s, const char *wrong)
-{
-	char *copy;
-
-	if (s->match.line == NULL)
-		return 0;
-	copy = strndup(s->match.line, s->match.len);
-	/* It lies in a block that the next one overwrites. */
-	s->match.line = NULL;
-	if (copy == NULL)
-		return -1;
-	free(s->line);
-	s->line = copy;
-	s->number = s->match.lines;
-	s->wrong = wrong;
-	return 1;
-}
-
-/* A line that has no LF within the block, or in the file. */
-static int
-scan_part(struct scan *s, const char *line, size_t len, const char *wrong)
-{
-	size_t rank = parse_passwd_key(line, len, &s->keys, s->match.best);
-
-	s->match.lines++;
-	s->match.line = rank < s->match.best ? line : NULL;
-	s->match.len = len;
-	s->match.best = rank;
-	return scan_keep(s, wrong) == -1 ? -1 : 0;
-}
-
-/* The whole lines of a block.  How many bytes these are, or -1 and errno. */
-static ssize_t
-scan_lines(struct scan *s, const char *buf, size_t len)
-{
-	size_t i = 0;
-	int r;
-
-	do {
-		i += parse_passwd_lines(buf + i, len - i, &s->keys,
-		    &s->match);
-		if ((r = scan_keep(s, NULL)) == -1)
-			return -1;
-	} while (r == 1 && s->match.best > 0);
-	return (ssize_t)i;
-}
-
-/* Bytes of the byte order mark with which some editors begin a file. */
-static size_t
-byte_order_mark(const char *buf, size_t len)
-{
-	return len >= 3 && memcmp(buf, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-}
-
-/*
- * Reads the file once for all names, in blocks: one of a million lines is
- * neither copied nor kept.  A line that does not fit into a block is cut.
- */
-static int
-scan_file(struct scan *s, int fd)
-{
-	char buf[65536];
-	size_t have = 0, i;
-	bool first = true, rest = false;
-	const char *lf;
-	ssize_t n, used;
-
-	do {
-		n = read(fd, buf + have, sizeof(buf) - have);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -1;
-		have += (size_t)n;
-		i = first ? byte_order_mark(buf, have) : 0;
-		if (first)
-			s->is_empty = have == i;
-		first = false;
-		lf = rest ? memchr(buf, '\n', have) : NULL;
-		if (rest)
-			i = lf == NULL ? have : (size_t)(lf - buf) + 1;
-		rest = rest && lf == NULL;
-		used = scan_lines(s, buf + i, have - i);
-		if (used == -1)
-			return -1;
-		have -= i + (size_t)used;
-		memmove(buf, buf + i + used, have);
-		if (have == sizeof(buf)) {
-			if (scan_part(s, buf, have, "it is too long") == -1)
-				return -1;
-			rest = true;
-			have = 0;
-		}
-	} while (n != 0 && s->match.best > 0);
-	if (have == 0 || s->match.best == 0)
-		return 0;
-	s->torn = parse_passwd_torn(buf, have, &s->keys);
-	return scan_part(s, buf, have, NO_NEWLINE);
 }
 
 /* 1, 0 if there is no such user or group, or -1 with the failure. */
@@ -703,9 +301,9 @@ line_id(const struct passwd_line *p, struct identity *id, struct failure *f)
 
 	id->uid = (uid_t)strtonum(p->uid, 0, UINT32_MAX - 1, &error);
 	if (error != NULL) {
-		r = passwd_get(p->uid, 0, &pw, &buf);
+		r = account_passwd(p->uid, 0, &pw, &buf);
 		if (r == -1)
-			directory_failed(f, "getpwnam_r", p->uid);
+			account_failed(f, "getpwnam_r", p->uid);
 		if (r == 1)
 			id->uid = pw.pw_uid;
 		free(buf);
@@ -713,8 +311,8 @@ line_id(const struct passwd_line *p, struct identity *id, struct failure *f)
 	if (r != 1)
 		return r;
 	id->gid = (gid_t)strtonum(p->gid, 0, UINT32_MAX - 1, &error);
-	if (error != NULL && (r = group_get(p->gid, &id->gid)) == -1)
-		directory_failed(f, "getgrnam_r", p->gid);
+	if (error != NULL && (r = account_group(p->gid, &id->gid)) == -1)
+		account_failed(f, "getgrnam_r", p->gid);
 	return r;
 }
 
@@ -734,7 +332,7 @@ line_domain(struct lookup *l, const char *name, size_t i, struct failure *f)
 }
 
 static int
-wrong_line(const struct scan *s, size_t number, const char *wrong,
+wrong_line(const struct passwd_scan *s, size_t number, const char *wrong,
     struct failure *f)
 {
 	return failure_set(f, &reply_wrong_setup, "%s line %zu: %s", s->path,
@@ -743,7 +341,7 @@ wrong_line(const struct scan *s, size_t number, const char *wrong,
 
 /* What the line says becomes the mailbox's; or what is wrong with it. */
 static int
-use_line(struct lookup *l, struct scan *s, struct mailbox *mb,
+use_line(struct lookup *l, struct passwd_scan *s, struct mailbox *mb,
     struct failure *f)
 {
 	size_t rank = s->match.best, i = rank / 2;
@@ -799,14 +397,14 @@ open_users(struct lookup *l, char path[PATH_MAX], struct failure *f)
 		if (errno != ENOENT || !template_has(template, 'd'))
 			return -1;
 	}
-	return only_user_missing(path, preset, f) == -1 ? -1 : -2;
+	return way_exists(path, preset, f) == -1 ? -1 : -2;
 }
 
 static int
 find_file(struct lookup *l, struct mailbox *mb, struct failure *f)
 {
 	char path[PATH_MAX] = "";
-	struct scan s;
+	struct passwd_scan s;
 	size_t i;
 	int fd, r;
 
@@ -822,7 +420,7 @@ find_file(struct lookup *l, struct mailbox *mb, struct failure *f)
 	fd = open_users(l, path, f);
 	if (fd == -2)
 		return 0;
-	if (fd == -1 || scan_file(&s, fd) == -1) {
+	if (fd == -1 || passwd_scan(&s, fd) == -1) {
 		failure_errno(f, "read", "%s", path);
 		f->reply = &reply_wrong_setup;
 		r = -1;
@@ -831,7 +429,7 @@ find_file(struct lookup *l, struct mailbox *mb, struct failure *f)
 	else if (s.line != NULL)
 		r = use_line(l, &s, mb, f);
 	else
-		r = s.torn ? wrong_line(&s, s.match.lines, NO_NEWLINE, f) : 0;
+		r = s.torn ? wrong_line(&s, s.match.lines, PASSWD_NO_NEWLINE, f) : 0;
 	free(s.line);
 	if (fd != -1)
 		close(fd);
@@ -1012,39 +610,4 @@ user_find(const struct config *cfg, const struct address *a,
 	free(l.home);
 	free(l.spelt);
 	return r;
-}
-
-/*
- * A name or a number, and the login name that goes with it if any.  Two
- * numbers say all: nobody is asked who that is.
- */
-int
-user_option(const char *s, struct config *cfg, char **name)
-{
-	const char *colon = strchr(s, ':'), *error;
-	char *user, *buf = NULL;
-	struct passwd pw;
-	int r = 1;
-
-	*name = NULL;
-	if ((user = strndup(s, colon == NULL ? strlen(s) :
-	    (size_t)(colon - s))) == NULL)
-		return -1;
-	cfg->uid = (uid_t)strtonum(user, 0, UINT32_MAX - 1, &error);
-	if (error != NULL || colon == NULL) {
-		r = passwd_get(error != NULL ? user : NULL, cfg->uid, &pw,
-		    &buf);
-		if (r == 1) {
-			cfg->uid = pw.pw_uid;
-			cfg->gid = pw.pw_gid;
-			if ((*name = strdup(pw.pw_name)) == NULL)
-				r = -1;
-		}
-	}
-	free(buf);
-	free(user);
-	if (r != 1 || colon == NULL)
-		return r;
-	cfg->gid = (gid_t)strtonum(colon + 1, 0, UINT32_MAX - 1, &error);
-	return error == NULL ? 1 : group_get(colon + 1, &cfg->gid);
 }
