@@ -429,7 +429,8 @@ find_file(struct lookup *l, struct mailbox *mb, struct failure *f)
 	else if (s.line != NULL)
 		r = use_line(l, &s, mb, f);
 	else
-		r = s.torn ? wrong_line(&s, s.match.lines, PASSWD_NO_NEWLINE, f) : 0;
+		r = !s.torn ? 0 : wrong_line(&s, s.match.lines,
+		    PASSWD_NO_NEWLINE, f);
 	free(s.line);
 	if (fd != -1)
 		close(fd);

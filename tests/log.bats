@@ -251,28 +251,23 @@ for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
 }
 
 @test "the component of a path that is at fault" {
+  local path said
   touch "$D/m/file"
   ln -s loop "$D/m/loop"
   ln -s gone "$D/m/dangling"
   mkdir -m 0 "$D/m/closed"
   mkdir -m 500 "$D/m/fixed"
-  with -U any -d "maildir:$D/m/file/%n"
-  send a x
-  logged "Not a directory.*, $D/m/file is no directory\""
-  with -U any -d "maildir:$D/m/loop/%n"
-  send a x
-  logged "$D/m/loop is a link to itself\""
-  with -U any -d "maildir:$D/m/dangling/%n"
-  send a x
-  logged "$D/m/dangling is a link that leads nowhere\""
-  with -U any -d "maildir:$D/m/gone/%n"
-  send a x
-  logged "$D/m/gone is missing\""
-  with -U any -d "maildir:$D/m/closed/%n/b"
-  send a x
-  logged "Permission denied.*, no search permission in $D/m/closed\""
-  with -U any -d "maildir:$D/m/fixed/%n"
-  send a x
-  logged "Permission denied.*, no write permission in $D/m/fixed\""
+  while IFS='|' read -r path said; do
+    with -U any -d "maildir:$D/m/$path"
+    send a x
+    logged "$said\""
+  done <<END
+file/%n|Not a directory.*, $D/m/file is no directory
+loop/%n|$D/m/loop is a link to itself
+dangling/%n|$D/m/dangling is a link that leads nowhere
+gone/%n|$D/m/gone is missing
+closed/%n/b|Permission denied.*, no search permission in $D/m/closed
+fixed/%n|Permission denied.*, no write permission in $D/m/fixed
+END
   chmod 700 "$D/m/closed"
 }

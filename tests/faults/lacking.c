@@ -39,14 +39,6 @@ fsync(int fd)
 	return (int)syscall(SYS_fsync, fd);
 }
 
-static int
-open_it(const char *path, int flags, mode_t mode)
-{
-	if ((flags & O_TMPFILE) == O_TMPFILE && is_failing("open"))
-		return -1;
-	return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
-}
-
 int
 open(const char *path, int flags, ...)
 {
@@ -56,17 +48,9 @@ open(const char *path, int flags, ...)
 	va_start(ap, flags);
 	mode = va_arg(ap, mode_t);
 	va_end(ap);
-	return open_it(path, flags, mode);
+	if ((flags & O_TMPFILE) == O_TMPFILE && is_failing("open"))
+		return -1;
+	return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 
-int
-open64(const char *path, int flags, ...)
-{
-	va_list ap;
-	mode_t mode;
-
-	va_start(ap, flags);
-	mode = va_arg(ap, mode_t);
-	va_end(ap);
-	return open_it(path, flags, mode);
-}
+int	open64(const char *, int, ...) __attribute__((__alias__("open")));
