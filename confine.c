@@ -57,14 +57,13 @@
 #endif
 
 /*
- * The one directory that mail is written to, if there is one.  A Maildir may
- * be reached through links, as may what is deeper: where they lead is not
- * known here.  A mailbox that lies in the directory itself cannot be a link.
+ * The one directory that mail is written to, if there is one.  Where links
+ * lead, of a mailbox or of a directory that it lies in, is not known here.
  */
 static bool
 mail_directory(const struct config *cfg, char dir[PATH_MAX])
 {
-	return cfg->format == &mbox_format &&
+	return !cfg->format->follows_links &&
 	    template_directory(cfg->template, dir, PATH_MAX);
 }
 
@@ -503,7 +502,7 @@ forbid_calls(const struct config *cfg)
 
 	snprintf(promises, sizeof(promises),
 	    "stdio rpath wpath cpath fattr inet%s%s%s",
-	    cfg->format == &mbox_format ? " flock proc" : "",
+	    cfg->format->locks ? " flock proc" : "",
 	    cfg->each_as_itself ? " id chown" : "",
 	    user_asks_nss(cfg) ? " getpw" : "");
 	return pledge(promises, NULL) == 0;

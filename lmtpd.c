@@ -490,19 +490,6 @@ check_all(const struct config *cfg, char **addresses)
 	return status;
 }
 
-/* The name of this machine, in node of size bytes. */
-static void
-set_node(struct config *cfg, char *node, size_t size)
-{
-	/* The system's own may be anything. */
-	node[size - 1] = '\0';
-	if (gethostname(node, size - 1) == -1 || !host_is_safe(node))
-		strlcpy(node, "localhost", size);
-	cfg->node = node;
-	if (cfg->host == NULL)
-		cfg->host = node;
-}
-
 /* As whom the process goes on, and what only that one can find out. */
 static void
 settle(struct options *o, struct config *cfg)
@@ -560,7 +547,10 @@ main(int argc, char *argv[])
 	log_open(&log, &cfg, !shielded);
 	if (o.log_stderr && shielded)
 		log_warn(&cfg, "-e: standard error is the client's");
-	set_node(&cfg, node, sizeof(node));
+	os_host(node, sizeof(node));
+	cfg.node = node;
+	if (cfg.host == NULL)
+		cfg.host = node;
 	settle(&o, &cfg);
 	if (o.status == 0) {
 		confine(&cfg);

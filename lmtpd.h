@@ -534,6 +534,11 @@ struct volumes {
 };
 
 /*
+ * The name of this machine, or "localhost" where that is none that may stand
+ * in a reply, a header field and a file's name.
+ */
+void	 os_host(char *name, size_t size);
+/*
  * The file system that fd is on, whose device is dev; asked about once.  What
  * is returned is vs's, and good as long as that is.
  */
@@ -932,6 +937,8 @@ struct format {
 	/* sync makes the data safe too: a mailbox has its name already. */
 	bool		 syncs_itself;
 	bool		 keeps_quota;	/* a mailbox can have its own limit */
+	bool		 locks;		/* and asks whether who does is alive */
+	bool		 follows_links;	/* from a mailbox to where it lies */
 	/* More may be written to fd between begin and commit. */
 	bool		 takes_more;
 	/* NULL, or what is wrong with a template. */

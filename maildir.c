@@ -697,6 +697,7 @@ const struct format maildir_format = {
 	.name = "maildir",
 	.state_size = sizeof(struct maildir),
 	.keeps_quota = true,
+	.follows_links = true,
 	.takes_more = true,
 	.owner = maildir_owner,
 	.begin = maildir_begin,

@@ -634,7 +634,7 @@ find_missing(const struct delivery *d, const char **missing)
 }
 
 static int
-append(struct delivery *d, const struct draft *draft)
+mbox_append(struct delivery *d, const struct draft *draft)
 {
 	struct filter filter = {
 		.return_path = (d->cfg->trace & TRACE_RETURN_PATH) != 0,
@@ -745,7 +745,7 @@ mbox_begin(struct delivery *d, const struct step_args *a)
 		d->dev = d->place_dev = st.st_dev;
 		d->place_ino = st.st_ino;
 		m->end = st.st_size;
-		if (append(d, a->draft) == 0)
+		if (mbox_append(d, a->draft) == 0)
 			return 0;
 	}
 	mbox_undo(d);
@@ -916,6 +916,7 @@ const struct format mbox_format = {
 	.name = "mbox",
 	.state_size = sizeof(struct mbox),
 	.syncs_itself = true,
+	.locks = true,
 	.check_template = mbox_check_template,
 	.owner = mbox_owner,
 	.name_is_taken = mbox_name_is_taken,

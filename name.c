@@ -55,7 +55,7 @@ struct output {
 };
 
 static void
-put(struct output *o, uint32_t c)
+output_put(struct output *o, uint32_t c)
 {
 	if (o->len + 1 < o->size)
 		o->buf[o->len++] = (char)c;
@@ -76,21 +76,21 @@ static void
 put_utf8(struct output *o, uint32_t c)
 {
 	if (c < 0x80) {
-		put(o, c);
+		output_put(o, c);
 		return;
 	}
 	if (c < 0x800)
-		put(o, 0xc0 | c >> 6);
+		output_put(o, 0xc0 | c >> 6);
 	else {
 		if (c < 0x10000)
-			put(o, 0xe0 | c >> 12);
+			output_put(o, 0xe0 | c >> 12);
 		else {
-			put(o, 0xf0 | c >> 18);
-			put(o, 0x80 | (c >> 12 & 0x3f));
+			output_put(o, 0xf0 | c >> 18);
+			output_put(o, 0x80 | (c >> 12 & 0x3f));
 		}
-		put(o, 0x80 | (c >> 6 & 0x3f));
+		output_put(o, 0x80 | (c >> 6 & 0x3f));
 	}
-	put(o, 0x80 | (c & 0x3f));
+	output_put(o, 0x80 | (c & 0x3f));
 }
 
 static bool
@@ -152,7 +152,8 @@ base64_digits(struct base64 *b, struct output *o)
 	    "abcdefghijklmnopqrstuvwxyz0123456789+,";
 
 	for (; b->n >= 6; b->n -= 6)
-		put(o, (unsigned char)digits[b->bits >> (b->n - 6) & 0x3f]);
+		output_put(o,
+		    (unsigned char)digits[b->bits >> (b->n - 6) & 0x3f]);
 }
 
 /* Sixteen bits more, in a run that begins here if none is open. */
@@ -160,7 +161,7 @@ static void
 base64_put(struct base64 *b, struct output *o, uint32_t unit)
 {
 	if (!b->open)
-		put(o, '&');
+		output_put(o, '&');
 	b->open = true;
 	b->bits = b->bits << 16 | unit;
 	b->n += 16;
@@ -178,7 +179,7 @@ base64_end(struct base64 *b, struct output *o)
 		b->n = 6;
 		base64_digits(b, o);
 	}
-	put(o, '-');
+	output_put(o, '-');
 	b->open = false;
 }
 
@@ -200,9 +201,9 @@ name_folder(const char *utf8, char *out, size_t size)
 			base64_put(&b, &o, c);
 		else {
 			base64_end(&b, &o);
-			put(&o, c);
+			output_put(&o, c);
 			if (c == '&')
-				put(&o, '-');
+				output_put(&o, '-');
 		}
 	}
 	base64_end(&b, &o);
@@ -359,10 +360,11 @@ puny_put(struct output *o, uint32_t delta, uint32_t bias)
 		t = puny_threshold(k, bias);
 		if (delta < t)
 			break;
-		put(o, (unsigned char)digits[t + (delta - t) % (BASE - t)]);
+		output_put(o,
+		    (unsigned char)digits[t + (delta - t) % (BASE - t)]);
 		delta = (delta - t) / (BASE - t);
 	}
-	put(o, (unsigned char)digits[delta]);
+	output_put(o, (unsigned char)digits[delta]);
 }
 
 /* Puts out what stands behind xn-- for n characters of a label. */
@@ -374,11 +376,11 @@ puny_encode(const uint32_t *chars, size_t n, struct output *o)
 
 	for (i = 0; i < n; i++)
 		if (chars[i] < 0x80) {
-			put(o, chars[i]);
+			output_put(o, chars[i]);
 			done++;
 		}
 	if ((basic = done) > 0)
-		put(o, '-');
+		output_put(o, '-');
 	for (; done < n; delta++, c++) {
 		next = UINT32_MAX;
 		for (i = 0; i < n; i++)
@@ -449,16 +451,16 @@ put_label(struct output *o, const char *s, size_t len, bool ascii)
 		puny_encode(chars, n, &p);
 		if (put_end(&p) == 0) {
 			for (s = "xn--"; *s != '\0'; s++)
-				put(o, (unsigned char)*s);
+				output_put(o, (unsigned char)*s);
 			for (i = 0; i < p.len; i++)
-				put(o, (unsigned char)puny[i]);
+				output_put(o, (unsigned char)puny[i]);
 			return;
 		}
 	}
 	for (i = 0; i < n; i++)
 		put_utf8(o, chars[i]);
 	for (; n == 0 && i < len; i++)
-		put(o, (unsigned char)lower(s[i]));
+		output_put(o, (unsigned char)lower(s[i]));
 }
 
 int
@@ -473,7 +475,7 @@ name_domain(const char *s, size_t len, bool ascii, char *out, size_t size)
 		    ascii);
 		if (dot == NULL)
 			return put_end(&o);
-		put(&o, '.');
+		output_put(&o, '.');
 		s = dot + 1;
 	}
 }

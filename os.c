@@ -48,6 +48,15 @@ os_write(int fd, const void *buf, size_t len, uint64_t *written)
 	return 0;
 }
 
+/* What the system says may be anything: "(none)", with blanks, too long. */
+void
+os_host(char *name, size_t size)
+{
+	name[size - 1] = '\0';
+	if (gethostname(name, size - 1) == -1 || !host_is_safe(name))
+		strlcpy(name, "localhost", size);
+}
+
 /* Where a file system or a container has no O_TMPFILE, a name for a moment. */
 int
 os_tmpfile(const char *dir)

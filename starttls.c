@@ -51,7 +51,7 @@ static const struct command {
 };
 
 static enum next
-answer(struct client *c, const struct reply *r, enum next next)
+starttls_answer(struct client *c, const struct reply *r, enum next next)
 {
 	client_reply(c, r, NULL);
 	return next;
@@ -70,23 +70,23 @@ greet(struct client *c)
 }
 
 static enum next
-command_run(struct client *c, char *line, size_t len)
+starttls_command(struct client *c, char *line, size_t len)
 {
 	const struct command *cmd;
 	const char *args;
 
 	if ((args = parse_command(line, len)) == NULL)
-		return answer(c, &tls_first, NEXT_LINE);
+		return starttls_answer(c, &tls_first, NEXT_LINE);
 	for (cmd = commands; cmd < commands + nitems(commands); cmd++)
 		if (strcasecmp(cmd->verb, line) == 0)
 			break;
 	if (cmd == commands + nitems(commands))
-		return answer(c, &tls_first, NEXT_LINE);
+		return starttls_answer(c, &tls_first, NEXT_LINE);
 	if (cmd->args != ARGS_ANY &&
 	    (cmd->args == ARGS_SOME) != (args[0] != '\0'))
-		return answer(c, &bad_args, NEXT_LINE);
+		return starttls_answer(c, &bad_args, NEXT_LINE);
 	return cmd->reply == NULL ? greet(c) :
-	    answer(c, cmd->reply, cmd->next);
+	    starttls_answer(c, cmd->reply, cmd->next);
 }
 
 /* The n-th line that the client says, counted from 1. */
@@ -100,20 +100,20 @@ line_run(struct client *c, unsigned int n)
 	case CLIENT_MORE:
 		break;
 	case CLIENT_TIMEOUT:
-		return answer(c, &timed_out, NEXT_END);
+		return starttls_answer(c, &timed_out, NEXT_END);
 	case CLIENT_ENDING:
-		return answer(c, &told_to_end, NEXT_END);
+		return starttls_answer(c, &told_to_end, NEXT_END);
 	case CLIENT_GONE:
 	case CLIENT_EOF:
 		return NEXT_END;
 	}
 	if (len > COMMAND_MAX)
-		return answer(c, &long_line, NEXT_END);
+		return starttls_answer(c, &long_line, NEXT_END);
 	if (n == 1 && line_is_foreign(line, len))
-		return answer(c, &no_stranger, NEXT_END);
+		return starttls_answer(c, &no_stranger, NEXT_END);
 	if (n == COMMANDS_MAX)
-		return answer(c, &too_many, NEXT_END);
-	return command_run(c, line, len);
+		return starttls_answer(c, &too_many, NEXT_END);
+	return starttls_command(c, line, len);
 }
 
 /* True if TLS is to begin. */
@@ -153,7 +153,7 @@ become(const struct config *cfg, char **program)
 
 /* Says it wherever somebody may read it. */
 static int
-refuse(const struct config *cfg, const char *why, int status)
+starttls_refuse(const struct config *cfg, const char *why, int status)
 {
 	if (!cfg->log_stderr)
 		log_stderr(cfg, why);
@@ -165,7 +165,7 @@ refuse(const struct config *cfg, const char *why, int status)
 
 /* NULL, or what is wrong with the options. */
 static const char *
-read_options(struct config *cfg, int argc, char **argv)
+starttls_options(struct config *cfg, int argc, char **argv)
 {
 	const char *error;
 	int option;
@@ -194,34 +194,34 @@ read_options(struct config *cfg, int argc, char **argv)
 int
 main(int argc, char *argv[])
 {
-	char node[256] = "";
+	char node[256];
 	struct config cfg = { .program = "starttls", .timeout = 300 };
 	struct client client;
 	struct log log;
 	const char *wrong;
-	bool shielded = false, go_on = false;
+	bool shielded = false, go_on;
 
 	if (client_open() == -1 || client_shield(&shielded) == -1)
 		return EX_OSERR;
-	wrong = read_options(&cfg, argc, argv);
+	wrong = starttls_options(&cfg, argc, argv);
 	cfg.pid = getpid();
 	log_open(&log, &cfg, !shielded);
-	if (gethostname(node, sizeof(node) - 1) == -1 || !host_is_safe(node))
-		strlcpy(node, "localhost", sizeof(node));
+	os_host(node, sizeof(node));
 	if (cfg.host == NULL)
 		cfg.host = node;
 	if (client_signals() == -1)
-		return refuse(&cfg, "cannot start: sigaction", EX_OSERR);
-	if (wrong != NULL)
-		return refuse(&cfg, wrong, EX_USAGE);
-	if (client_listens())
-		return refuse(&cfg, "standard input is a socket that listens",
+		return starttls_refuse(&cfg, "cannot start: sigaction",
 		    EX_OSERR);
+	if (wrong != NULL)
+		return starttls_refuse(&cfg, wrong, EX_USAGE);
+	if (client_listens())
+		return starttls_refuse(&cfg,
+		    "standard input is a socket that listens", EX_OSERR);
 	os_shed();
-	if (client_init(&client, &cfg) == 0)
-		go_on = talk(&client);
-	else
-		log_warn(&cfg, "malloc: %s", strerror(errno));
+	if (client_init(&client, &cfg) == -1)
+		return starttls_refuse(&cfg, "cannot start: malloc",
+		    EX_OSERR);
+	go_on = talk(&client);
 	client_free(&client);
 	if (!go_on)
 		return 0;

@@ -29,7 +29,7 @@ bool
 address_is_atext(char c)
 {
 	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9') || (unsigned char)c >= 0x80)
+	    is_digit(c) || (unsigned char)c >= 0x80)
 		return true;
 	return c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL;
 }
@@ -42,7 +42,7 @@ is_at(const struct reader *r, char c)
 
 /* Passes over blanks and comments; WRONG is a comment without its end. */
 static enum piece
-skip(struct reader *r)
+reader_skip(struct reader *r)
 {
 	const char *start = r->s;
 	bool ended;
@@ -54,7 +54,7 @@ skip(struct reader *r)
 }
 
 static void
-append(struct reader *r, struct str *out, char c)
+reader_append(struct reader *r, struct str *out, char c)
 {
 	if (out->len == 0)
 		out->s = r->text;
@@ -68,11 +68,11 @@ read_quoted(struct reader *r, struct str *out)
 	for (r->s++; r->s < r->end; r->s++) {
 		if (*r->s == '"') {
 			r->s++;
-			return skip(r);
+			return reader_skip(r);
 		}
 		if (*r->s == '\\' && ++r->s == r->end)
 			break;
-		append(r, out, *r->s);
+		reader_append(r, out, *r->s);
 	}
 	return WRONG;
 }
@@ -83,8 +83,8 @@ read_atom(struct reader *r, struct str *out)
 	if (r->s == r->end || !address_is_atext(*r->s))
 		return WRONG;
 	while (r->s < r->end && address_is_atext(*r->s))
-		append(r, out, *r->s++);
-	return skip(r);
+		reader_append(r, out, *r->s++);
+	return reader_skip(r);
 }
 
 /* Passes over the words before "<" or ":"; there may be none. */
@@ -102,7 +102,7 @@ skip_phrase(struct reader *r)
 			while (r->s < r->end &&
 			    (address_is_atext(*r->s) || *r->s == '.'))
 				r->s++;
-			p = skip(r);
+			p = reader_skip(r);
 		}
 	} while (p == GOES_ON && (address_is_atext(*r->s) || *r->s == '"' ||
 	    *r->s == '.'));
@@ -120,7 +120,7 @@ read_localpart(struct reader *r, struct str *out)
 		return read_quoted(r, out);
 	do {
 		while (is_at(r, '.')) {
-			append(r, out, *r->s++);
+			reader_append(r, out, *r->s++);
 			p = r->s == r->end ? ENDS : GOES_ON;
 		}
 		if (r->s == r->end || *r->s == '@')
@@ -133,15 +133,15 @@ read_localpart(struct reader *r, struct str *out)
 static enum piece
 read_literal(struct reader *r, struct str *out)
 {
-	append(r, out, *r->s++);
+	reader_append(r, out, *r->s++);
 	for (; r->s < r->end && *r->s != '['; r->s++) {
-		append(r, out, *r->s);
+		reader_append(r, out, *r->s);
 		if (*r->s == ']') {
 			r->s++;
-			return skip(r);
+			return reader_skip(r);
 		}
 		if (*r->s == '\\' && r->s + 1 < r->end)
-			append(r, out, *++r->s);
+			reader_append(r, out, *++r->s);
 	}
 	return WRONG;
 }
@@ -153,13 +153,13 @@ read_domain(struct reader *r, struct str *out)
 	enum piece p;
 
 	r->s++;
-	if (skip(r) != GOES_ON)
+	if (reader_skip(r) != GOES_ON)
 		return WRONG;
 	if (*r->s == '[')
 		return read_literal(r, out);
 	while ((p = read_atom(r, out)) == GOES_ON && is_at(r, '.')) {
-		append(r, out, *r->s++);
-		if (skip(r) != GOES_ON)
+		reader_append(r, out, *r->s++);
+		if (reader_skip(r) != GOES_ON)
 			return WRONG;
 	}
 	return p;
@@ -228,8 +228,8 @@ addr_spell(struct arena *a, struct addr *ad)
  * counts, but nothing is equal to it.
  */
 static void
-add(struct reader *r, const struct str *localpart, const struct str *domain,
-    bool is_quoted)
+reader_add(struct reader *r, const struct str *localpart,
+    const struct str *domain, bool is_quoted)
 {
 	struct addr *ad;
 
@@ -250,7 +250,7 @@ add(struct reader *r, const struct str *localpart, const struct str *domain,
 
 /* Passes over "@a,@b:" before an address in "<", as far as it is right. */
 static void
-skip_route(struct reader *r)
+reader_route(struct reader *r)
 {
 	struct str ignored = { "", 0 };
 	char *text = r->text;
@@ -258,11 +258,11 @@ skip_route(struct reader *r)
 	while (is_at(r, '@') && read_domain(r, &ignored) == GOES_ON)
 		while (is_at(r, ',')) {
 			r->s++;
-			(void)skip(r);
+			(void)reader_skip(r);
 		}
 	if (is_at(r, ':')) {
 		r->s++;
-		(void)skip(r);
+		(void)reader_skip(r);
 	}
 	r->text = text;
 }
@@ -276,9 +276,9 @@ read_angle(struct reader *r)
 	enum piece p;
 
 	r->s++;
-	p = skip(r);
+	p = reader_skip(r);
 	if (is_at(r, '@'))
-		skip_route(r);
+		reader_route(r);
 	is_quoted = is_at(r, '"');
 	if (p == GOES_ON && !is_at(r, '>'))
 		p = read_localpart(r, &localpart);
@@ -287,8 +287,8 @@ read_angle(struct reader *r)
 	if (p != GOES_ON || !is_at(r, '>'))
 		return;
 	r->s++;
-	if (skip(r) != WRONG)
-		add(r, &localpart, &domain, is_quoted);
+	if (reader_skip(r) != WRONG)
+		reader_add(r, &localpart, &domain, is_quoted);
 }
 
 /* Reads an address without brackets; false if there is no "@". */
@@ -303,7 +303,7 @@ read_spec(struct reader *r)
 	if (p == ENDS || !is_at(r, '@'))
 		return false;
 	if (read_domain(r, &domain) != WRONG && p != WRONG)
-		add(r, &localpart, &domain, is_quoted);
+		reader_add(r, &localpart, &domain, is_quoted);
 	return true;
 }
 
@@ -332,7 +332,7 @@ next_of_list(struct reader *r)
 	if (!is_at(r, ','))
 		return false;
 	r->s++;
-	return skip(r) == GOES_ON;
+	return reader_skip(r) == GOES_ON;
 }
 
 /* Reads what stands between the ":" and the ";" of a group. */
@@ -340,13 +340,13 @@ static void
 read_group(struct reader *r)
 {
 	r->s++;
-	if (skip(r) == GOES_ON && *r->s != ';')
+	if (reader_skip(r) == GOES_ON && *r->s != ';')
 		do
 			read_mailbox(r);
 		while (next_of_list(r));
 	if (is_at(r, ';')) {
 		r->s++;
-		(void)skip(r);
+		(void)reader_skip(r);
 	}
 }
 
@@ -398,7 +398,7 @@ address_parse(struct arena *a, const struct str *field, struct addr **list)
 	r.commented = r.no_memory = false;
 	if ((r.text = arena_take(a, field->len)) == NULL)
 		return -1;
-	if (skip(&r) != GOES_ON)
+	if (reader_skip(&r) != GOES_ON)
 		return 0;
 	read_list(&r);
 	if (r.first == NULL && (r.first = addr_raw(a, field)) == NULL)

@@ -312,7 +312,7 @@ is_wanted(const struct walk *w, const struct str *type)
 }
 
 static int
-add(struct walk *w, const struct str *text)
+walk_add(struct walk *w, const struct str *text)
 {
 	struct body_part *p = arena_take(w->arena, sizeof(*p));
 
@@ -326,7 +326,7 @@ add(struct walk *w, const struct str *text)
 
 /* Undoes the transfer encoding; nobody knows what is in an unknown one. */
 static int
-decode(struct walk *w, const struct entity *e, struct str *text)
+entity_decode(struct walk *w, const struct entity *e, struct str *text)
 {
 	char *out;
 
@@ -349,7 +349,7 @@ decode(struct walk *w, const struct entity *e, struct str *text)
 
 /* Undoes the charset; one that is not known is taken for UTF-8. */
 static int
-convert(struct walk *w, const struct entity *e, struct str *text)
+entity_convert(struct walk *w, const struct entity *e, struct str *text)
 {
 	static const struct str none = { "", 0 };
 	const struct charset *utf8 = mime_charset(&none), *cs;
@@ -379,7 +379,8 @@ add_body(struct walk *w, const struct entity *e, const struct str *raw,
 	/* What is left of the budget is seen by who set it. */
 	if (!budget_take(w->budget, text.len / STEP + 1))
 		return 0;
-	if (decode(w, e, &text) == -1 || convert(w, e, &text) == -1)
+	if (entity_decode(w, e, &text) == -1 ||
+	    entity_convert(w, e, &text) == -1)
 		return -1;
 	if (w->how == BODY_TEXT && leaf && (is(&e->type, "text/html") ||
 	    is(&e->type, "application/xhtml+xml"))) {
@@ -388,7 +389,7 @@ add_body(struct walk *w, const struct entity *e, const struct str *raw,
 		text.len = html_text(text.s, text.len, out);
 		text.s = out;
 	}
-	return add(w, &text);
+	return walk_add(w, &text);
 }
 
 /* Adds the header of a message in a part: it is that part's text. */
@@ -412,12 +413,12 @@ add_header(struct walk *w, const struct entity *e, const struct str *header)
 			out[text.len++] = '\r';
 		out[text.len++] = header->s[i];
 	}
-	return add(w, &text);
+	return walk_add(w, &text);
 }
 
 /* Reads the header of an entity; is_message is what it is if it is silent. */
 static int
-read_entity(struct walk *w, struct entity *e, bool is_message,
+entity_read(struct walk *w, struct entity *e, bool is_message,
     struct str *header)
 {
 	static const struct str plain = { "text/plain", 10 }, none = { "", 0 };
@@ -440,13 +441,13 @@ read_part(struct walk *w)
 	bool multipart;
 
 	/* RFC 2046, 5.1.5: what is in a digest is a message. */
-	if (read_entity(w, &e, w->depth > 0 &&
+	if (entity_read(w, &e, w->depth > 0 &&
 	    is(&w->open[w->depth - 1].type, "multipart/digest"),
 	    &header) == -1)
 		return -1;
 	while (e.has_body && e.is_message) {
 		outer = e;
-		if (read_entity(w, &e, false, &header) == -1 ||
+		if (entity_read(w, &e, false, &header) == -1 ||
 		    add_header(w, &outer, &header) == -1)
 			return -1;
 	}
@@ -500,7 +501,7 @@ body_parts(struct arena *a, const struct str *msg, enum body_transform how,
 	if (how == BODY_RAW) {
 		text.s = msg->s + end;
 		text.len = msg->len - end;
-		return text.len == 0 ? 0 : add(&w, &text);
+		return text.len == 0 ? 0 : walk_add(&w, &text);
 	}
 	if (!budget_take(b, msg->len / STEP + 1))
 		return 0;

@@ -73,7 +73,7 @@ calendar_is_real(const struct calendar *c)
 
 /* Takes the next word; false if there is none. */
 static bool
-next_word(const char **s, const char *end, struct str *word)
+date_word(const char **s, const char *end, struct str *word)
 {
 	bool ended;
 
@@ -87,7 +87,7 @@ next_word(const char **s, const char *end, struct str *word)
 
 /* All digits, at least min and at most max of them. */
 static bool
-number(const struct str *word, size_t min, size_t max, int *n)
+date_number(const struct str *word, size_t min, size_t max, int *n)
 {
 	size_t i;
 
@@ -95,7 +95,7 @@ number(const struct str *word, size_t min, size_t max, int *n)
 		return false;
 	*n = 0;
 	for (i = 0; i < word->len; i++) {
-		if (word->s[i] < '0' || word->s[i] > '9')
+		if (!is_digit(word->s[i]))
 			return false;
 		*n = *n * 10 + word->s[i] - '0';
 	}
@@ -131,7 +131,7 @@ parse_month(const struct str *word, int *month)
 static bool
 parse_year(const struct str *word, int *year)
 {
-	if (!number(word, 2, 4, year) || word->len == 3)
+	if (!date_number(word, 2, 4, year) || word->len == 3)
 		return false;
 	/* Two digits are of the century that begins in 1970. */
 	if (word->len == 2)
@@ -146,17 +146,17 @@ parse_day(const char **s, const char *end, struct calendar *c)
 	struct str word;
 	bool ended;
 
-	if (!next_word(s, end, &word))
+	if (!date_word(s, end, &word))
 		return false;
 	if (word.len == 3) {
 		if (*s == end || **s != ',')
 			return false;
 		*s = header_skip(*s + 1, end, &ended);
-		if (!next_word(s, end, &word))
+		if (!date_word(s, end, &word))
 			return false;
 	}
-	return number(&word, 1, 2, &c->mday) && next_word(s, end, &word) &&
-	    parse_month(&word, &c->month) && next_word(s, end, &word) &&
+	return date_number(&word, 1, 2, &c->mday) && date_word(s, end, &word) &&
+	    parse_month(&word, &c->month) && date_word(s, end, &word) &&
 	    parse_year(&word, &c->year);
 }
 
@@ -165,14 +165,14 @@ parse_time(const char **s, const char *end, struct calendar *c)
 {
 	struct str word;
 
-	if (!next_word(s, end, &word) || !number(&word, 1, 2, &c->hour) ||
-	    !skip_colon(s, end) || !next_word(s, end, &word) ||
-	    !number(&word, 2, 2, &c->minute))
+	if (!date_word(s, end, &word) || !date_number(&word, 1, 2, &c->hour) ||
+	    !skip_colon(s, end) || !date_word(s, end, &word) ||
+	    !date_number(&word, 2, 2, &c->minute))
 		return false;
 	c->second = 0;
 	if (!skip_colon(s, end))
 		return true;
-	return next_word(s, end, &word) && number(&word, 2, 2, &c->second);
+	return date_word(s, end, &word) && date_number(&word, 2, 2, &c->second);
 }
 
 /* Minutes east of UTC of a zone that is a letter, as ISO has them. */
@@ -221,7 +221,7 @@ date_zone(const struct str *s, int *zone)
 	int n;
 
 	if (s->len != 5 || (*s->s != '+' && *s->s != '-') ||
-	    !number(&digits, 4, 4, &n))
+	    !date_number(&digits, 4, 4, &n))
 		return false;
 	*zone = n / 100 * 60 + n % 100;
 	if (*s->s == '-')
@@ -245,7 +245,7 @@ date_parse(const struct str *field, struct sieve_date *d)
 		return false;
 	d->zone = 0;
 	if (s < end) {
-		if (!next_word(&s, end, &word))
+		if (!date_word(&s, end, &word))
 			return false;
 		if (!date_zone(&word, &d->zone))
 			d->zone = named_zone(&word);

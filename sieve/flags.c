@@ -35,7 +35,7 @@ is_flag(const struct str *s)
 
 /* What stands between blanks at the start of s, which begins behind it. */
 static bool
-next_word(struct str *s, struct str *word)
+flags_word(struct str *s, struct str *word)
 {
 	for (; s->len > 0 && *s->s == ' '; s->len--)
 		s->s++;
@@ -50,7 +50,7 @@ next_word(struct str *s, struct str *word)
 bool
 flags_next(struct str *s, struct str *flag)
 {
-	while (next_word(s, flag))
+	while (flags_word(s, flag))
 		if (is_flag(flag))
 			return true;
 	return false;
@@ -82,7 +82,7 @@ own(struct run *r, struct str *set)
 }
 
 static bool
-add(struct run *r, struct str *set, char *buf, const struct str *flag)
+flags_put(struct run *r, struct str *set, char *buf, const struct str *flag)
 {
 	size_t len = set->len + (set->len > 0) + flag->len;
 
@@ -102,7 +102,7 @@ cut(struct run *r, struct str *set, char *buf, const struct str *flag)
 	struct str rest = *set, word;
 
 	(void)r;
-	for (set->len = 0; next_word(&rest, &word);) {
+	for (set->len = 0; flags_word(&rest, &word);) {
 		if (str_same(&word, flag))
 			continue;
 		if (set->len > 0)
@@ -138,7 +138,7 @@ change(struct run *r, struct str *set, const struct list *flags, bool has,
 bool
 flags_add(struct run *r, struct str *set, const struct list *flags)
 {
-	return change(r, set, flags, false, add);
+	return change(r, set, flags, false, flags_put);
 }
 
 bool

@@ -208,7 +208,7 @@ is_all_blank(const char *s, size_t len)
  * words go; as with Dovecot, they go even if the second is no word in the end.
  */
 static size_t
-decode(const struct str *in, char *scratch, char *out)
+decode_words(const struct str *in, char *scratch, char *out)
 {
 	static const struct str none = { "", 0 };
 	const struct charset *utf8 = mime_charset(&none);
@@ -254,7 +254,7 @@ header_decode(struct arena *a, const struct str *in, struct str *out)
 	    (text = arena_take(a, 3 * in->len)) == NULL)
 		return -1;
 	out->s = text;
-	out->len = decode(in, scratch, text);
+	out->len = decode_words(in, scratch, text);
 	for (i = 0; i < out->len; i++)
 		if (text[i] == '\0')
 			text[i] = ' ';
@@ -265,7 +265,7 @@ header_decode(struct arena *a, const struct str *in, struct str *out)
 
 /* Behind the comment at s, with those in it; NULL if it has no end. */
 static const char *
-skip_comment(const char *s, const char *end)
+header_comment(const char *s, const char *end)
 {
 	size_t depth = 0;
 
@@ -286,7 +286,7 @@ header_skip(const char *s, const char *end, bool *ended)
 	*ended = true;
 	while (s < end) {
 		if (*s == '(') {
-			if ((s = skip_comment(s, end)) == NULL) {
+			if ((s = header_comment(s, end)) == NULL) {
 				*ended = false;
 				return end;
 			}

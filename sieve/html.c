@@ -52,7 +52,7 @@ struct html {
 };
 
 static bool
-is_space(char c)
+html_is_space(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
@@ -73,13 +73,13 @@ is_tag(const struct html *h, const char *tag)
 	size_t n = strlen(tag);
 
 	return is_next(h, tag) && (size_t)(h->end - h->s) > n &&
-	    (is_space(h->s[n]) || h->s[n] == '>');
+	    (html_is_space(h->s[n]) || h->s[n] == '>');
 }
 
 static void
 put_blank(struct html *h, char blank)
 {
-	if (h->len > 0 && !is_space(h->out[h->len - 1]))
+	if (h->len > 0 && !html_is_space(h->out[h->len - 1]))
 		h->out[h->len++] = blank;
 }
 
@@ -93,12 +93,12 @@ skip_until(struct html *h, const char *word)
 }
 
 static void
-skip_comment(struct html *h)
+html_comment(struct html *h)
 {
 	h->s += 4;
 	while (h->s < h->end) {
 		skip_until(h, "--");
-		while (h->s < h->end && is_space(*h->s))
+		while (h->s < h->end && html_is_space(*h->s))
 			h->s++;
 		if (h->s < h->end && *h->s++ == '>')
 			return;
@@ -133,7 +133,7 @@ read_tag(struct html *h)
 	    '\n' : ' ';
 
 	if (is_next(h, "<!--")) {
-		skip_comment(h);
+		html_comment(h);
 		return;
 	}
 	if (is_tag(h, "<script"))
@@ -167,7 +167,7 @@ entity_number(const char *s, size_t len)
 		i = 2;
 	}
 	for (; i < len; i++) {
-		if (s[i] >= '0' && s[i] <= '9')
+		if (is_digit(s[i]))
 			digit = (uint32_t)(s[i] - '0');
 		else if (base == 16 && (s[i] | 0x20) >= 'a' &&
 		    (s[i] | 0x20) <= 'f')
@@ -201,13 +201,14 @@ entity_find(const char *s, size_t len)
 
 /* What stands at "&"; it is never longer than what it stands for. */
 static void
-read_entity(struct html *h)
+html_entity(struct html *h)
 {
 	const char *name = ++h->s;
 	uint32_t c;
 	size_t n = 0, left = (size_t)(h->end - name);
 
-	while (n < left && n < ENTITY && name[n] != ';' && !is_space(name[n]))
+	while (n < left && n < ENTITY && name[n] != ';' &&
+	    !html_is_space(name[n]))
 		n++;
 	if (n == left || name[n] != ';')
 		return;
@@ -227,7 +228,7 @@ html_text(const char *s, size_t len, char *out)
 		else if (*h.s == '<')
 			read_tag(&h);
 		else if (*h.s == '&')
-			read_entity(&h);
+			html_entity(&h);
 		else
 			out[h.len++] = *h.s++;
 	}

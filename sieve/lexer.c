@@ -9,18 +9,6 @@
 
 static const char blanks[] = " \t\r\n";
 
-static bool
-is_letter(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
-static bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* What an operator reads is never a control character, nor torn UTF-8. */
 void
 error_put(struct sieve_error *e, const struct str *script, unsigned int line,
@@ -89,7 +77,7 @@ lexer_token(const struct lexer *l, char *buf, size_t size)
 
 /* Goes n bytes on; lines are counted here and nowhere else. */
 static void
-step(struct lexer *l, size_t n)
+lexer_step(struct lexer *l, size_t n)
 {
 	for (; n > 0 && l->at < l->end; n--)
 		if (*l->at++ == '\n') {
@@ -103,7 +91,7 @@ skip_line(struct lexer *l)
 {
 	const char *nl = memchr(l->at, '\n', (size_t)(l->end - l->at));
 
-	step(l, nl == NULL ? (size_t)(l->end - l->at) :
+	lexer_step(l, nl == NULL ? (size_t)(l->end - l->at) :
 	    (size_t)(nl - l->at) + 1);
 }
 
@@ -118,20 +106,20 @@ static void
 skip_bracket_comment(struct lexer *l)
 {
 	mark(l);
-	for (step(l, 2); l->at < l->end; step(l, 1))
+	for (lexer_step(l, 2); l->at < l->end; lexer_step(l, 1))
 		if (l->end - l->at >= 2 && memcmp(l->at, "*/", 2) == 0) {
-			step(l, 2);
+			lexer_step(l, 2);
 			return;
 		}
 	lexer_fail(l, "this comment has no end");
 }
 
 static void
-skip_blanks(struct lexer *l)
+lexer_blanks(struct lexer *l)
 {
 	while (l->at < l->end) {
 		if (*l->at != '\0' && strchr(blanks, *l->at) != NULL)
-			step(l, 1);
+			lexer_step(l, 1);
 		else if (*l->at == '#')
 			skip_line(l);
 		else if (l->end - l->at >= 2 && memcmp(l->at, "/*", 2) == 0)
@@ -147,19 +135,19 @@ word(struct lexer *l, enum token token)
 	l->token = token;
 	l->text.s = l->at;
 	while (l->at < l->end && (is_letter(*l->at) || is_digit(*l->at)))
-		step(l, 1);
+		lexer_step(l, 1);
 	l->text.len = (size_t)(l->at - l->text.s);
 }
 
 /* Digits and K, M or G; at most 2^64 - 1. */
 static void
-number(struct lexer *l)
+lexer_number(struct lexer *l)
 {
 	unsigned int shift = 0, digit;
 	uint64_t n = 0;
 
 	l->token = TOKEN_NUMBER;
-	for (; l->at < l->end && is_digit(*l->at); step(l, 1)) {
+	for (; l->at < l->end && is_digit(*l->at); lexer_step(l, 1)) {
 		digit = (unsigned int)(*l->at - '0');
 		if (n > (UINT64_MAX - digit) / 10)
 			goto large;
@@ -183,7 +171,7 @@ number(struct lexer *l)
 			break;
 		}
 		if (shift > 0)
-			step(l, 1);
+			lexer_step(l, 1);
 	}
 	if (n > UINT64_MAX >> shift)
 		goto large;
@@ -224,7 +212,7 @@ string_put(struct lexer *l, char *out)
 		*out++ = '\r';
 	if (*l->at != '\r' || l->end - l->at < 2 || l->at[1] != '\n')
 		*out++ = *l->at;
-	step(l, 1);
+	lexer_step(l, 1);
 	return out;
 }
 
@@ -235,7 +223,7 @@ quoted_string(struct lexer *l)
 	char *s, *out;
 
 	l->token = TOKEN_STRING;
-	step(l, 1);
+	lexer_step(l, 1);
 	for (p = l->at; p < l->end && *p != '"'; p++)
 		if (*p == '\\' && l->end - p > 1)
 			p++;
@@ -247,10 +235,10 @@ quoted_string(struct lexer *l)
 		return;
 	while (l->at < p) {
 		if (*l->at == '\\')
-			step(l, 1);
+			lexer_step(l, 1);
 		out = string_put(l, out);
 	}
-	step(l, 1);
+	lexer_step(l, 1);
 	l->text.s = s;
 	l->text.len = (size_t)(out - s);
 }
@@ -291,9 +279,9 @@ multi_line(struct lexer *l)
 	char *s, *out;
 
 	l->token = TOKEN_STRING;
-	step(l, 1);
+	lexer_step(l, 1);
 	while (l->at < l->end && (*l->at == ' ' || *l->at == '\t'))
-		step(l, 1);
+		lexer_step(l, 1);
 	if (l->at < l->end && *l->at != '#' && *l->at != '\n' &&
 	    (*l->at != '\r' || l->end - l->at < 2 || l->at[1] != '\n')) {
 		lexer_fail(l, "only a comment may stand behind \"text:\"");
@@ -308,10 +296,10 @@ multi_line(struct lexer *l)
 		return;
 	while (l->at < end) {
 		if (*l->at == '.' && l->at[-1] == '\n' && l->at[1] == '.')
-			step(l, 1);
+			lexer_step(l, 1);
 		out = string_put(l, out);
 	}
-	step(l, last_line(l, end));
+	lexer_step(l, last_line(l, end));
 	l->text.s = s;
 	l->text.len = (size_t)(out - s);
 }
@@ -319,7 +307,7 @@ multi_line(struct lexer *l)
 void
 lexer_next(struct lexer *l)
 {
-	skip_blanks(l);
+	lexer_blanks(l);
 	if (l->failed)
 		return;
 	mark(l);
@@ -331,17 +319,17 @@ lexer_next(struct lexer *l)
 		    *l->at == ':')
 			multi_line(l);
 	} else if (is_digit(*l->at)) {
-		number(l);
+		lexer_number(l);
 	} else if (*l->at == '"') {
 		quoted_string(l);
 	} else if (*l->at == ':' && l->end - l->at >= 2 &&
 	    is_letter(l->at[1])) {
-		step(l, 1);
+		lexer_step(l, 1);
 		word(l, TOKEN_TAG);
 	} else if (*l->at != '\0' && strchr("()[]{},;:", *l->at) != NULL) {
 		l->token = TOKEN_CHARACTER;
 		l->character = *l->at;
-		step(l, 1);
+		lexer_step(l, 1);
 	} else {
 		lexer_fail(l, "this character means nothing here");
 	}

@@ -22,7 +22,7 @@ digits(const struct str *s, struct str *out, bool *infinite)
 {
 	size_t i = 0, n = 0;
 
-	while (n < s->len && s->s[n] >= '0' && s->s[n] <= '9')
+	while (n < s->len && is_digit(s->s[n]))
 		n++;
 	*infinite = n == 0;
 	while (i < n && s->s[i] == '0')

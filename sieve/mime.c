@@ -109,18 +109,6 @@ mime_base64(const char *s, size_t len, char *out)
 	return n;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* The byte that "=XX" at s stands for, or -1. */
 static int
 escape(const char *s, size_t len)
@@ -245,7 +233,7 @@ one_byte(const struct charset *cs, char c)
  * and says in *used how many it had.  Returns what it wrote.
  */
 static size_t
-convert(const struct charset *cs, const char *s, size_t len, char *out,
+mime_character(const struct charset *cs, const char *s, size_t len, char *out,
     size_t *used)
 {
 	if (BYTE(*s) < 0x80) {
@@ -280,7 +268,8 @@ mime_utf8(const struct charset *cs, const struct str *in, char *out,
 
 	for (i = 0; i < in->len; i += used) {
 		after = ends_in_replacement(out, len);
-		n = convert(cs, in->s + i, in->len - i, out + len, &used);
+		n = mime_character(cs, in->s + i, in->len - i, out + len,
+		    &used);
 		if (!after || !ends_in_replacement(out, len + n) || used > 1)
 			len += n;
 	}

@@ -10,7 +10,7 @@
 static struct node *node_list(struct lexer *, int);
 
 static bool
-is_character(const struct lexer *l, char c)
+token_is(const struct lexer *l, char c)
 {
 	return l->token == TOKEN_CHARACTER && l->character == c;
 }
@@ -63,8 +63,8 @@ parse_list(struct lexer *l, struct list *list)
 		}
 		list->values[list->n++].source = l->text;
 		lexer_next(l);
-	} while (is_character(l, ','));
-	if (is_character(l, ']'))
+	} while (token_is(l, ','));
+	if (token_is(l, ']'))
 		lexer_next(l);
 	else
 		expected(l, "',' or ']' in this list");
@@ -75,7 +75,7 @@ static struct argument *
 parse_argument(struct lexer *l)
 {
 	struct argument *a;
-	bool is_list = is_character(l, '[');
+	bool is_list = token_is(l, '[');
 
 	if (!is_list && l->token != TOKEN_STRING && l->token != TOKEN_NUMBER &&
 	    l->token != TOKEN_TAG)
@@ -128,7 +128,7 @@ parse_node(struct lexer *l, int depth)
 		;
 	if (l->token == TOKEN_IDENTIFIER) {
 		n->tests = parse_node(l, depth + 1);
-	} else if (is_character(l, '(')) {
+	} else if (token_is(l, '(')) {
 		n->in_parentheses = true;
 		n->tests = node_list(l, depth + 1);
 	}
@@ -150,8 +150,8 @@ node_list(struct lexer *l, int depth)
 		if ((*next = parse_node(l, depth)) == NULL)
 			return first;
 		next = &(*next)->next;
-	} while (is_character(l, ','));
-	if (is_character(l, ')'))
+	} while (token_is(l, ','));
+	if (token_is(l, ')'))
 		lexer_next(l);
 	else
 		expected(l, "',' or ')' in this list of tests");
@@ -170,18 +170,18 @@ parse_commands(struct lexer *l, int depth)
 		if ((n = *next = parse_node(l, 0)) == NULL)
 			break;
 		next = &n->next;
-		if (is_character(l, ';')) {
+		if (token_is(l, ';')) {
 			lexer_next(l);
 			continue;
 		}
-		if (!is_character(l, '{')) {
+		if (!token_is(l, '{')) {
 			expected(l, "';' or '{' behind this command");
 			break;
 		}
 		n->has_block = true;
 		lexer_next(l);
 		n->block = parse_commands(l, depth + 1);
-		if (!is_character(l, '}')) {
+		if (!token_is(l, '}')) {
 			expected(l, "a command or '}' of this block");
 			break;
 		}

@@ -59,7 +59,7 @@ struct regex {
 };
 
 /* While a pattern is compiled. */
-struct compiler {
+struct regex_compiler {
 	const char	*s, *end;
 	bool		 fold;
 	struct instruction *code;
@@ -84,7 +84,7 @@ set_add(struct set *set, unsigned int c)
 }
 
 static bool
-fail(struct compiler *c, const char *wrong)
+regex_fail(struct regex_compiler *c, const char *wrong)
 {
 	if (c->wrong == NULL)
 		c->wrong = wrong;
@@ -93,10 +93,10 @@ fail(struct compiler *c, const char *wrong)
 
 /* Makes room for one instruction at the place at, and writes it. */
 static bool
-emit(struct compiler *c, int at, enum op op, int x, int y)
+emit(struct regex_compiler *c, int at, enum op op, int x, int y)
 {
 	if (c->n == PROGRAM)
-		return fail(c, "the regular expression is too large");
+		return regex_fail(c, "the regular expression is too large");
 	memmove(c->code + at + 1, c->code + at,
 	    (size_t)(c->n - at) * sizeof(*c->code));
 	c->code[at].op = op;
@@ -108,10 +108,10 @@ emit(struct compiler *c, int at, enum op op, int x, int y)
 
 /* Appends the len instructions at from once more. */
 static bool
-copy(struct compiler *c, int from, int len)
+copy(struct regex_compiler *c, int from, int len)
 {
 	if (len > PROGRAM - c->n)
-		return fail(c, "the regular expression is too large");
+		return regex_fail(c, "the regular expression is too large");
 	memcpy(c->code + c->n, c->code + from,
 	    (size_t)len * sizeof(*c->code));
 	c->n += len;
@@ -133,7 +133,7 @@ set_fold(struct set *set)
 }
 
 static bool
-emit_set(struct compiler *c, struct set *set, bool negated)
+emit_set(struct regex_compiler *c, struct set *set, bool negated)
 {
 	size_t i;
 
@@ -146,7 +146,7 @@ emit_set(struct compiler *c, struct set *set, bool negated)
 }
 
 static bool
-emit_byte(struct compiler *c, char byte)
+emit_byte(struct regex_compiler *c, char byte)
 {
 	struct set set;
 
@@ -156,91 +156,94 @@ emit_byte(struct compiler *c, char byte)
 }
 
 static bool
-is_lower(unsigned int c)
+class_lower(unsigned int c)
 {
 	return c >= 'a' && c <= 'z';
 }
 
 static bool
-is_upper(unsigned int c)
+class_upper(unsigned int c)
 {
 	return c >= 'A' && c <= 'Z';
 }
 
 static bool
-is_digit(unsigned int c)
+class_digit(unsigned int c)
 {
 	return c >= '0' && c <= '9';
 }
 
 static bool
-is_alpha(unsigned int c)
+class_alpha(unsigned int c)
 {
-	return is_lower(c) || is_upper(c);
+	return class_lower(c) || class_upper(c);
 }
 
 static bool
-is_alnum(unsigned int c)
+class_alnum(unsigned int c)
 {
-	return is_alpha(c) || is_digit(c);
+	return class_alpha(c) || class_digit(c);
 }
 
 static bool
-is_word(unsigned int c)
+class_word(unsigned int c)
 {
-	return is_alnum(c) || c == '_';
+	return class_alnum(c) || c == '_';
 }
 
 static bool
-is_space(unsigned int c)
+class_space(unsigned int c)
 {
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 static bool
-is_blank(unsigned int c)
+class_blank(unsigned int c)
 {
 	return c == ' ' || c == '\t';
 }
 
 static bool
-is_cntrl(unsigned int c)
+class_cntrl(unsigned int c)
 {
 	return c < ' ' || c == 0x7f;
 }
 
 static bool
-is_print(unsigned int c)
+class_print(unsigned int c)
 {
 	return c >= ' ' && c < 0x7f;
 }
 
 static bool
-is_graph(unsigned int c)
+class_graph(unsigned int c)
 {
 	return c > ' ' && c < 0x7f;
 }
 
 static bool
-is_punct(unsigned int c)
+class_punct(unsigned int c)
 {
-	return is_graph(c) && !is_alnum(c);
+	return class_graph(c) && !class_alnum(c);
 }
 
 static bool
-is_xdigit(unsigned int c)
+class_xdigit(unsigned int c)
 {
-	return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+	return class_digit(c) || (c >= 'a' && c <= 'f') ||
+	    (c >= 'A' && c <= 'F');
 }
 
 static const struct class {
 	const char	*name;
 	bool		(*has)(unsigned int);
 } classes[] = {
-	{ "alnum", is_alnum }, { "alpha", is_alpha }, { "blank", is_blank },
-	{ "cntrl", is_cntrl }, { "digit", is_digit }, { "graph", is_graph },
-	{ "lower", is_lower }, { "print", is_print }, { "punct", is_punct },
-	{ "space", is_space }, { "upper", is_upper }, { "xdigit", is_xdigit },
+	{ "alnum", class_alnum }, { "alpha", class_alpha },
+	{ "blank", class_blank }, { "cntrl", class_cntrl },
+	{ "digit", class_digit }, { "graph", class_graph },
+	{ "lower", class_lower }, { "print", class_print },
+	{ "punct", class_punct }, { "space", class_space },
+	{ "upper", class_upper }, { "xdigit", class_xdigit },
 };
 
 static void
@@ -265,13 +268,13 @@ element_end(const char *s, const char *end, char kind)
 
 /* Reads "[:alpha:]" into set. */
 static bool
-parse_class(struct compiler *c, struct set *set)
+parse_class(struct regex_compiler *c, struct set *set)
 {
 	const char *name = c->s + 2, *end = element_end(name, c->end, ':');
 	size_t i, len;
 
 	if (end == NULL)
-		return fail(c, "a character class has no \":]\"");
+		return regex_fail(c, "a character class has no \":]\"");
 	len = (size_t)(end - name);
 	c->s = end + 2;
 	for (i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
@@ -280,12 +283,12 @@ parse_class(struct compiler *c, struct set *set)
 			set_add_class(set, classes[i].has);
 			return true;
 		}
-	return fail(c, "there is no such character class");
+	return regex_fail(c, "there is no such character class");
 }
 
 /* One end of a range, perhaps as "[.-.]" or "[=a=]". */
 static bool
-parse_element(struct compiler *c, unsigned char *byte)
+parse_element(struct regex_compiler *c, unsigned char *byte)
 {
 	const char *end;
 
@@ -293,7 +296,8 @@ parse_element(struct compiler *c, unsigned char *byte)
 	    (c->s[1] == '.' || c->s[1] == '=')) {
 		end = element_end(c->s + 3, c->end, c->s[1]);
 		if (end == NULL || end != c->s + 3)
-			return fail(c, "there is no such collating element");
+			return regex_fail(c,
+			    "there is no such collating element");
 		*byte = (unsigned char)c->s[2];
 		c->s = end + 2;
 		return true;
@@ -304,7 +308,7 @@ parse_element(struct compiler *c, unsigned char *byte)
 
 /* Reads one byte or a range of them into set. */
 static bool
-parse_range(struct compiler *c, struct set *set)
+parse_range(struct regex_compiler *c, struct set *set)
 {
 	unsigned char first, last;
 	unsigned int i;
@@ -317,7 +321,7 @@ parse_range(struct compiler *c, struct set *set)
 		if (!parse_element(c, &last))
 			return false;
 		if (last < first)
-			return fail(c, "the end of a range is before it");
+			return regex_fail(c, "the end of a range is before it");
 	}
 	for (i = first; i <= last; i++)
 		set_add(set, i);
@@ -325,7 +329,7 @@ parse_range(struct compiler *c, struct set *set)
 }
 
 static bool
-parse_bracket(struct compiler *c)
+parse_bracket(struct regex_compiler *c)
 {
 	struct set set;
 	bool negated = false, first = true;
@@ -345,29 +349,29 @@ parse_bracket(struct compiler *c)
 		}
 	}
 	if (c->s == c->end)
-		return fail(c, "a \"[\" has no \"]\"");
+		return regex_fail(c, "a \"[\" has no \"]\"");
 	c->s++;
 	return emit_set(c, &set, negated);
 }
 
 /* Reads what follows a backslash. */
 static bool
-parse_escape(struct compiler *c)
+parse_escape(struct regex_compiler *c)
 {
 	struct set set;
 	char e;
 
 	if (++c->s == c->end)
-		return fail(c, "nothing follows the last \"\\\"");
+		return regex_fail(c, "nothing follows the last \"\\\"");
 	memset(&set, 0, sizeof(set));
 	switch (e = *c->s++) {
 	case 'w':
 	case 'W':
-		set_add_class(&set, is_word);
+		set_add_class(&set, class_word);
 		return emit_set(c, &set, e == 'W');
 	case 's':
 	case 'S':
-		set_add_class(&set, is_space);
+		set_add_class(&set, class_space);
 		return emit_set(c, &set, e == 'S');
 	case 'b':
 		return emit(c, c->n, WORD_EDGE, 0, 0);
@@ -383,27 +387,27 @@ parse_escape(struct compiler *c)
 		return emit(c, c->n, END, 0, 0);
 	}
 	if (e >= '1' && e <= '9')
-		return fail(c, "backreferences are not known");
+		return regex_fail(c, "backreferences are not known");
 	/*
 	 * glibc folds the value to upper case, and not what is escaped: "\d",
 	 * as it is often written for a digit, is then no character at all.
 	 */
-	if (c->fold && is_lower((unsigned char)e))
+	if (c->fold && class_lower((unsigned char)e))
 		return emit_set(c, &set, false);
 	return emit_byte(c, e);
 }
 
-static bool	parse_alternatives(struct compiler *);
+static bool	parse_alternatives(struct regex_compiler *);
 
 static bool
-parse_group(struct compiler *c)
+parse_group(struct regex_compiler *c)
 {
 	uint32_t group = ++c->ngroups;
 	bool kept = group < CAPTURES;
 
 	c->s++;
 	if (c->depth == DEPTH)
-		return fail(c, "groups are nested too deeply");
+		return regex_fail(c, "groups are nested too deeply");
 	c->depth++;
 	if (kept && !emit(c, c->n, SAVE, (int)(2 * group), 0))
 		return false;
@@ -413,13 +417,13 @@ parse_group(struct compiler *c)
 		return false;
 	c->depth--;
 	if (c->s == c->end)
-		return fail(c, "a \"(\" has no \")\"");
+		return regex_fail(c, "a \"(\" has no \")\"");
 	c->s++;
 	return true;
 }
 
 static bool
-parse_atom(struct compiler *c)
+parse_atom(struct regex_compiler *c)
 {
 	struct set set;
 
@@ -444,14 +448,14 @@ parse_atom(struct compiler *c)
 	case '+':
 	case '?':
 	case '{':
-		return fail(c, "there is nothing to be repeated");
+		return regex_fail(c, "there is nothing to be repeated");
 	}
 	return emit_byte(c, *c->s++);
 }
 
 /* Repeats the code from start on any number of times, or not at all. */
 static bool
-repeat_star(struct compiler *c, int start)
+repeat_star(struct regex_compiler *c, int start)
 {
 	int len = c->n - start;
 
@@ -461,7 +465,7 @@ repeat_star(struct compiler *c, int start)
 
 /* The same, min times at least and max at most; max -1 is without end. */
 static bool
-repeat(struct compiler *c, int start, int min, int max)
+repeat(struct regex_compiler *c, int start, int min, int max)
 {
 	int i, len = c->n - start, rest;
 
@@ -493,11 +497,11 @@ repeat(struct compiler *c, int start, int min, int max)
 
 /* A number of an interval, -1 if there is none. */
 static int
-parse_number(struct compiler *c)
+regex_number(struct regex_compiler *c)
 {
 	int n = -1;
 
-	for (; c->s < c->end && is_digit((unsigned char)*c->s); c->s++) {
+	for (; c->s < c->end && class_digit((unsigned char)*c->s); c->s++) {
 		n = (n == -1 ? 0 : n) * 10 + (*c->s - '0');
 		if (n > REPEAT)
 			n = REPEAT + 1;
@@ -507,29 +511,29 @@ parse_number(struct compiler *c)
 
 /* Reads "{2}", "{2,}", "{,3}" or "{2,3}". */
 static bool
-parse_interval(struct compiler *c, int *min, int *max)
+parse_interval(struct regex_compiler *c, int *min, int *max)
 {
 	c->s++;
-	*min = *max = parse_number(c);
+	*min = *max = regex_number(c);
 	if (c->s < c->end && *c->s == ',') {
 		c->s++;
-		*max = parse_number(c);
+		*max = regex_number(c);
 		if (*min == -1)
 			*min = 0;
 	}
 	if (c->s == c->end || *c->s != '}' || *min == -1)
-		return fail(c, "what is in \"{\" and \"}\" is wrong");
+		return regex_fail(c, "what is in \"{\" and \"}\" is wrong");
 	c->s++;
 	if (*min > REPEAT || *max > REPEAT)
-		return fail(c, "a repetition is of more than 50");
+		return regex_fail(c, "a repetition is of more than 50");
 	if (*max != -1 && *max < *min)
-		return fail(c, "what is in \"{\" and \"}\" is wrong");
+		return regex_fail(c, "what is in \"{\" and \"}\" is wrong");
 	return true;
 }
 
 /* Reads an atom and what repeats it. */
 static bool
-parse_piece(struct compiler *c)
+parse_piece(struct regex_compiler *c)
 {
 	int start = c->n, min, max;
 	bool anchor;
@@ -541,7 +545,7 @@ parse_piece(struct compiler *c)
 	while (c->s < c->end && *c->s != '\0' &&
 	    strchr("*+?{", *c->s) != NULL) {
 		if (anchor)
-			return fail(c, "there is nothing to be repeated");
+			return regex_fail(c, "there is nothing to be repeated");
 		min = *c->s == '+';
 		max = *c->s == '?' ? 1 : -1;
 		if (*c->s != '{')
@@ -555,7 +559,7 @@ parse_piece(struct compiler *c)
 }
 
 static bool
-ends_branch(const struct compiler *c)
+ends_branch(const struct regex_compiler *c)
 {
 	/* A ")" that closes nothing is an ordinary character. */
 	return c->s == c->end || *c->s == '|' ||
@@ -568,7 +572,7 @@ ends_branch(const struct compiler *c)
  * end, since where that is is known last.
  */
 static bool
-parse_alternatives(struct compiler *c)
+parse_alternatives(struct regex_compiler *c)
 {
 	int branch = c->n, jump = -1;
 
@@ -639,7 +643,7 @@ find_first(struct arena *a, struct regex *r)
 }
 
 static struct regex *
-regex_make(struct arena *a, const struct compiler *c)
+regex_make(struct arena *a, const struct regex_compiler *c)
 {
 	struct regex *r = arena_take(a, sizeof(*r));
 	size_t n = (size_t)c->n;
@@ -663,7 +667,7 @@ regex_compile(struct arena *a, const struct str *pattern, bool fold,
     const char **wrong)
 {
 	struct instruction code[PROGRAM];
-	struct compiler c;
+	struct regex_compiler c;
 
 	memset(&c, 0, sizeof(c));
 	c.code = code;
@@ -686,7 +690,7 @@ regex_compile(struct arena *a, const struct str *pattern, bool fold,
 }
 
 /* One match: the value, and what is known of it so far. */
-struct run {
+struct regex_run {
 	const struct regex *r;
 	const struct str *value;
 	uint32_t	 at;		/* the position, in bytes */
@@ -711,7 +715,7 @@ threads_make(struct arena *a, struct threads *t, size_t n, size_t nslots)
 }
 
 static bool
-run_make(struct arena *a, struct run *run)
+run_make(struct arena *a, struct regex_run *run)
 {
 	size_t n = (size_t)run->r->n;
 
@@ -724,15 +728,15 @@ run_make(struct arena *a, struct run *run)
 }
 
 static bool
-word_at(const struct run *run, uint32_t i)
+word_at(const struct regex_run *run, uint32_t i)
 {
 	return i < run->value->len &&
-	    is_word((unsigned char)run->value->s[i]);
+	    class_word((unsigned char)run->value->s[i]);
 }
 
 /* Does an instruction that takes no input let a thread pass? */
 static bool
-passes(const struct run *run, enum op op)
+passes(const struct regex_run *run, enum op op)
 {
 	bool before = run->at > 0 && word_at(run, run->at - 1);
 	bool after = word_at(run, run->at);
@@ -765,7 +769,7 @@ push(struct pending *stack, size_t *n, int pc, uint32_t slot, uint32_t old)
 
 /* A thread that waits for input, or has matched, with run's slots. */
 static void
-threads_add(struct threads *t, const struct run *run, int pc)
+threads_add(struct threads *t, const struct regex_run *run, int pc)
 {
 	memcpy(t->slots + (size_t)t->n * run->r->nslots, run->slots,
 	    run->r->nslots * sizeof(*t->slots));
@@ -777,7 +781,7 @@ threads_add(struct threads *t, const struct run *run, int pc)
  * preferred first, and adds the threads of it to t.
  */
 static void
-follow(struct run *run, struct threads *t, int start)
+follow(struct regex_run *run, struct threads *t, int start)
 {
 	const struct instruction *i;
 	struct pending *stack = run->stack;
@@ -816,7 +820,7 @@ follow(struct run *run, struct threads *t, int start)
 
 /* The thread at i of t has matched: it is the best if it is the longest. */
 static void
-keep(struct run *run, const struct threads *t, uint32_t i)
+keep(struct regex_run *run, const struct threads *t, uint32_t i)
 {
 	const uint32_t *slots = t->slots + (size_t)i * run->r->nslots;
 
@@ -830,7 +834,7 @@ keep(struct run *run, const struct threads *t, uint32_t i)
 
 /* Lets the threads of t have the byte c; next gets those that go on. */
 static void
-step(struct run *run, const struct threads *t, struct threads *next,
+regex_step(struct regex_run *run, const struct threads *t, struct threads *next,
     unsigned char c)
 {
 	const struct regex *r = run->r;
@@ -854,7 +858,7 @@ step(struct run *run, const struct threads *t, struct threads *next,
 
 /* Can a match begin here? */
 static bool
-may_begin(const struct run *run)
+may_begin(const struct regex_run *run)
 {
 	return run->r->empty || (run->at < run->value->len &&
 	    set_has(&run->r->first, (unsigned char)run->value->s[run->at]));
@@ -862,7 +866,7 @@ may_begin(const struct run *run)
 
 /* Passes over all where nothing can begin.  It is quick: it costs little. */
 static void
-skip(struct run *run)
+regex_skip(struct regex_run *run)
 {
 	uint32_t start = run->at;
 
@@ -873,7 +877,7 @@ skip(struct run *run)
 
 /* A thread begins here, unless one that matched began before. */
 static void
-begin(struct run *run, struct threads *t)
+begin(struct regex_run *run, struct threads *t)
 {
 	uint32_t i;
 
@@ -887,7 +891,7 @@ begin(struct run *run, struct threads *t)
 
 /* Runs over the value; false if the budget is gone. */
 static bool
-run_all(struct run *run, bool any, struct budget *b)
+run_all(struct regex_run *run, bool any, struct budget *b)
 {
 	struct threads now = run->now, next = run->next, t;
 	uint32_t i, len = (uint32_t)run->value->len;
@@ -895,7 +899,7 @@ run_all(struct run *run, bool any, struct budget *b)
 	run->round++;
 	for (;;) {
 		if (now.n == 0 && !run->found)
-			skip(run);
+			regex_skip(run);
 		begin(run, &now);
 		for (i = 0; i < now.n; i++)
 			if (run->r->code[now.pc[i]].op == MATCH)
@@ -907,7 +911,7 @@ run_all(struct run *run, bool any, struct budget *b)
 		if (run->at == len || (run->found && (any || now.n == 0)))
 			return true;
 		run->at++;
-		step(run, &now, &next,
+		regex_step(run, &now, &next,
 		    (unsigned char)run->value->s[run->at - 1]);
 		t = now;
 		now = next;
@@ -919,7 +923,7 @@ bool
 regex_match(struct arena *a, const struct regex *r, const struct str *value,
     struct captures *cap, struct budget *b)
 {
-	struct run run;
+	struct regex_run run;
 	size_t i;
 
 	if (value->len >= NOWHERE)

@@ -17,18 +17,6 @@ struct name {
 	uint64_t	 number;
 };
 
-static bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool
-is_letter(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
 bool
 str_is(const struct str *s, const char *word)
 {
@@ -44,20 +32,8 @@ str_same(const struct str *a, const struct str *b)
 /*
  * Encoded characters.
  */
-static int
-hex_digit(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static size_t
-skip_blanks(const char *s, size_t i, size_t len)
+value_blanks(const char *s, size_t i, size_t len)
 {
 	while (i < len && s[i] != '\0' && strchr(" \t\r\n", s[i]) != NULL)
 		i++;
@@ -77,7 +53,7 @@ decode_numbers(const char *s, size_t i, size_t len, bool unicode, char **out,
 	uint32_t n;
 	size_t start, found = 0;
 
-	for (i = skip_blanks(s, i, len); i < len && s[i] != '}'; found++) {
+	for (i = value_blanks(s, i, len); i < len && s[i] != '}'; found++) {
 		for (start = i, n = 0; i < len && hex_digit(s[i]) != -1; i++)
 			n = n > UINT32_MAX >> 4 ? UINT32_MAX :
 			    n << 4 | (uint32_t)hex_digit(s[i]);
@@ -90,7 +66,7 @@ decode_numbers(const char *s, size_t i, size_t len, bool unicode, char **out,
 		else
 			*at++ = (char)n;
 		start = i;
-		i = skip_blanks(s, i, len);
+		i = value_blanks(s, i, len);
 		if (i < len && i == start && s[i] != '}')
 			return 0;
 	}
@@ -102,7 +78,7 @@ decode_numbers(const char *s, size_t i, size_t len, bool unicode, char **out,
 
 /* The characters in place of s; what comes out is never longer. */
 static bool
-decode(struct compiler *c, struct str *s, const struct argument *at)
+value_decode(struct compiler *c, struct str *s, const struct argument *at)
 {
 	static const char hex[] = "${hex:", uni[] = "${unicode:";
 	uint32_t wrong = 0;
@@ -192,7 +168,7 @@ find_global(struct compiler *c, const struct str *name,
 
 /* The script's variable of that name, or NULL. */
 static struct variable *
-find_variable(struct script *s, const struct str *name)
+value_find(struct script *s, const struct str *name)
 {
 	size_t i;
 
@@ -248,7 +224,7 @@ resolve(struct compiler *c, const struct name *n, struct piece *p,
 		p->kind = PIECE_GLOBAL;
 		return find_global(c, &n->base, at, &p->index);
 	}
-	if ((v = find_variable(c->script, &n->base)) == NULL) {
+	if ((v = value_find(c->script, &n->base)) == NULL) {
 		if ((v = add_variable(c, &n->base, at)) == NULL)
 			return false;
 		v->kind = PIECE_LOCAL;
@@ -292,7 +268,7 @@ value_declare_global(struct compiler *c, const struct value *value,
 		return FAIL(at,
 		    "\"%.*s\" is no name of a variable",
 		    SHOWN(s));
-	if ((v = find_variable(c->script, s)) != NULL &&
+	if ((v = value_find(c->script, s)) != NULL &&
 	    v->kind != PIECE_GLOBAL)
 		return FAIL(at,
 		    "\"%.*s\" has been used as a local variable before",
@@ -346,7 +322,8 @@ value_compile(struct compiler *c, struct value *v, const struct argument *at)
 	size_t i, start = 0, used;
 	struct name n;
 
-	if ((c->script->extensions & EXT_ENCODED) != 0 && !decode(c, &s, at))
+	if ((c->script->extensions & EXT_ENCODED) != 0 &&
+	    !value_decode(c, &s, at))
 		return false;
 	for (i = 0; variables && i < s.len; i++) {
 		if ((used = reference(s.s + i, s.len - i, &n)) == 0)
