@@ -324,7 +324,7 @@ set_process(struct options *o)
 	if (chdir("/") == -1)
 		cannot_start(o, "chdir /");
 	/* -c may be interrupted as any other program. */
-	if (!o->check && client_signals() == -1)
+	if (!o->check && start_signals() == -1)
 		cannot_start(o, "sigaction");
 }
 
@@ -494,7 +494,7 @@ check_all(const struct config *cfg, char **addresses)
 static void
 settle(struct options *o, struct config *cfg)
 {
-	if (!o->check && client_listens()) {
+	if (!o->check && start_listens()) {
 		options_wrong(o, "standard input is a socket that listens: "
 		    "systemd's socket unit wants Accept=yes, inetd nowait");
 		o->status = EX_OSERR;
@@ -530,12 +530,12 @@ main(int argc, char *argv[])
 	bool shielded = false;
 	struct log log;
 
-	if (client_open() == -1)
+	if (start_descriptors() == -1)
 		cannot_start(&o, "open /dev/null");
 	keep_zone(kept);
 	read_options(&o, &cfg, argc, argv);
 	/* With -c or -V there is none. */
-	if (!o.check && !o.version && client_shield(&shielded) == -1)
+	if (!o.check && !o.version && start_shield(&shielded) == -1)
 		cannot_start(&o, "open /dev/null");
 	if (o.version && o.status == 0) {
 		printf("lmtpd %s\n", VERSION);

@@ -1112,6 +1112,31 @@ void	 confine_limits(void);
 void	 confine_child(void);
 
 /*
+ * start.c: what the process was started with, descriptors and signals.
+ */
+
+/*
+ * Opens those of the descriptors 0 to 2 that are closed, on /dev/null.  0, or
+ * -1 and errno.
+ */
+int	 start_descriptors(void);
+/*
+ * Puts standard error on /dev/null if it is the client's, as it is with Exim,
+ * sendmail, spawn(8) and inetd, and says so in *shielded.  0, or -1 and errno.
+ */
+int	 start_shield(bool *shielded);
+/* Is standard input a socket that waits for connections? */
+bool	 start_listens(void);
+/*
+ * Blocks the signals that end us but while the client is waited for, and
+ * ignores those that only say what a system call says as well.  Or undoes
+ * it, for another program; one that has come meanwhile ends the process
+ * then.  0, or -1 and errno.
+ */
+int	 start_signals(void);
+int	 start_signals_default(void);
+
+/*
  * client.c: both descriptors of the client.
  */
 struct client {
@@ -1135,26 +1160,6 @@ enum client_input {
 	CLIENT_MORE, CLIENT_TIMEOUT, CLIENT_ENDING, CLIENT_GONE, CLIENT_EOF
 };
 
-/*
- * At the start: opens those of the descriptors 0 to 2 that are closed, on
- * /dev/null.  0, or -1 and errno.
- */
-int	 client_open(void);
-/*
- * Puts standard error on /dev/null if it is the client's, as it is with Exim,
- * sendmail, spawn(8) and inetd, and says so in *shielded.  0, or -1 and errno.
- */
-int	 client_shield(bool *shielded);
-/* Is standard input a socket that waits for connections? */
-bool	 client_listens(void);
-/*
- * Blocks the signals that end us but while the client is waited for, and
- * ignores those that only say what a system call says as well.  Or undoes
- * it, for another program; one that has come meanwhile ends the process
- * then.  0, or -1 and errno.
- */
-int	 client_signals(void);
-int	 client_signals_default(void);
 /* 0, or -1 and errno; client_free in both cases. */
 int	 client_init(struct client *c, const struct config *cfg);
 void	 client_free(struct client *c);

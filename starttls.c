@@ -142,7 +142,7 @@ talk(struct client *c)
 static void
 become(const struct config *cfg, char **program)
 {
-	if (client_signals_default() == -1)
+	if (start_signals_default() == -1)
 		log_warn(cfg, "sigaction: %s", strerror(errno));
 	else {
 		execvp(program[0], program);
@@ -201,7 +201,7 @@ main(int argc, char *argv[])
 	const char *wrong;
 	bool shielded = false, go_on;
 
-	if (client_open() == -1 || client_shield(&shielded) == -1)
+	if (start_descriptors() == -1 || start_shield(&shielded) == -1)
 		return EX_OSERR;
 	wrong = starttls_options(&cfg, argc, argv);
 	cfg.pid = getpid();
@@ -209,12 +209,12 @@ main(int argc, char *argv[])
 	os_host(node, sizeof(node));
 	if (cfg.host == NULL)
 		cfg.host = node;
-	if (client_signals() == -1)
+	if (start_signals() == -1)
 		return starttls_refuse(&cfg, "cannot start: sigaction",
 		    EX_OSERR);
 	if (wrong != NULL)
 		return starttls_refuse(&cfg, wrong, EX_USAGE);
-	if (client_listens())
+	if (start_listens())
 		return starttls_refuse(&cfg,
 		    "standard input is a socket that listens", EX_OSERR);
 	os_shed();

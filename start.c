@@ -1,0 +1,115 @@
+/*
+ * What the process was started with: its descriptors and signals, whoever
+ * did it and with whatever they were left at.
+ */
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "lmtpd.h"
+
+int
+start_descriptors(void)
+{
+	int fd;
+
+	do {
+		if ((fd = open("/dev/null", O_RDWR)) == -1)
+			return -1;
+	} while (fd <= STDERR_FILENO);
+	close(fd);
+	return 0;
+}
+
+static bool
+is_same_file(const struct stat *a, int fd)
+{
+	struct stat b;
+
+	return fstat(fd, &b) == 0 && a->st_dev == b.st_dev &&
+	    a->st_ino == b.st_ino;
+}
+
+int
+start_shield(bool *shielded)
+{
+	struct stat err;
+	int fd, r;
+
+	/* Where AppArmor denies fstat(2) it may be the client's, too. */
+	*shielded = fstat(STDERR_FILENO, &err) == -1 ||
+	    (!S_ISCHR(err.st_mode) &&
+	    (is_same_file(&err, STDIN_FILENO) ||
+	    is_same_file(&err, STDOUT_FILENO)));
+	if (!*shielded)
+		return 0;
+	if ((fd = open("/dev/null", O_RDWR)) == -1)
+		return -1;
+	r = dup2(fd, STDERR_FILENO);
+	close(fd);
+	return r == -1 ? -1 : 0;
+}
+
+bool
+start_listens(void)
+{
+	int listens = 0;
+	socklen_t len = sizeof(listens);
+
+	return getsockopt(STDIN_FILENO, SOL_SOCKET, SO_ACCEPTCONN, &listens,
+	    &len) == 0 && listens != 0;
+}
+
+static const int ends[] = { SIGTERM, SIGHUP, SIGINT };
+/*
+ * The system calls say EPIPE of a client that has gone, and EFBIG of a file
+ * that is too large; an alarm can only be one that who started us has left.
+ */
+static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGALRM };
+
+/* Does nothing: what counts is that ppoll(2) returns. */
+static void
+interrupt(int sig)
+{
+	(void)sig;
+}
+
+int
+start_signals(void)
+{
+	struct sigaction sa = { .sa_handler = interrupt };
+	sigset_t blocked;
+	size_t i;
+
+	sigemptyset(&blocked);
+	for (i = 0; i < nitems(ends); i++)
+		if (sigaddset(&blocked, ends[i]) == -1)
+			return -1;
+	if (sigprocmask(SIG_SETMASK, &blocked, NULL) == -1)
+		return -1;
+	for (i = 0; i < nitems(ends); i++)
+		if (sigaction(ends[i], &sa, NULL) == -1)
+			return -1;
+	sa.sa_handler = SIG_IGN;
+	for (i = 0; i < nitems(ignored); i++)
+		if (sigaction(ignored[i], &sa, NULL) == -1)
+			return -1;
+	return 0;
+}
+
+int
+start_signals_default(void)
+{
+	struct sigaction sa = { .sa_handler = SIG_DFL };
+	sigset_t none;
+	int sig;
+
+	sigemptyset(&none);
+	/* Some of the numbers are no signals, or cannot be changed. */
+	for (sig = 1; sig < NSIG; sig++)
+		(void)sigaction(sig, &sa, NULL);
+	return sigprocmask(SIG_SETMASK, &none, NULL);
+}
