@@ -68,10 +68,10 @@ deliver_is_over(struct deliverer *dv, long us)
  * One delivery.
  */
 
-/* The i-th delivery of the group, to r. */
+/* The i-th delivery of the group, to r of the transaction's rcpts. */
 static struct delivery *
 delivery_prepare(struct deliverer *dv, size_t i, const struct message *m,
-    struct rcpt *r)
+    const struct rcpt *rcpts, struct rcpt *r)
 {
 	struct delivery *d = &dv->group[i];
 	size_t size = dv->cfg->format->state_size;
@@ -82,6 +82,7 @@ delivery_prepare(struct deliverer *dv, size_t i, const struct message *m,
 	d->watch = &dv->watch;
 	d->volumes = &dv->volumes;
 	d->message = m;
+	d->rcpts = rcpts;
 	d->rcpt = r;
 	d->group = dv->group;
 	d->state = memset(dv->states + i * size, 0, size);
@@ -299,25 +300,29 @@ group_room(struct deliverer *dv, size_t left, uint64_t size)
 	return max < dv->room ? max : dv->room;
 }
 
+/* Of one mailbox.  What is not known as yet is no same one. */
+static bool
+is_same_folder(const struct config *cfg, const struct mailbox *a,
+    const struct mailbox *b)
+{
+	if (a->folder != NULL && b->folder != NULL)
+		return strcmp(a->folder, b->folder) == 0;
+	return !mailbox_wants_folder(cfg, a) && !mailbox_wants_folder(cfg, b);
+}
+
 /* With -o, an earlier recipient whose copy is this one's too, or NULL. */
 static const struct rcpt *
 first_of_mailbox(const struct config *cfg, const struct envelope *env,
     const struct rcpt *r)
 {
 	const struct rcpt *first;
-	const char *a, *b;
 
 	if (!cfg->once)
 		return NULL;
-	for (first = env->rcpts; first < r; first++) {
-		a = first->mailbox.folder == NULL ? "" :
-		    first->mailbox.folder;
-		b = r->mailbox.folder == NULL ? "" : r->mailbox.folder;
-		if (first->mailbox.id.uid == r->mailbox.id.uid &&
-		    strcmp(first->mailbox.path, r->mailbox.path) == 0 &&
-		    strcmp(a, b) == 0)
+	for (first = env->rcpts; first < r; first++)
+		if (mailbox_is(&first->mailbox, &r->mailbox) &&
+		    is_same_folder(cfg, &first->mailbox, &r->mailbox))
 			return first;
-	}
 	return NULL;
 }
 
@@ -348,7 +353,8 @@ begin_copies(struct deliverer *dv, struct delivery *d, struct draft *draft,
 	for (i = 0; i < v->n; i++) {
 		d->alone = false;
 		if (i > 0) {
-			d = delivery_prepare(dv, dv->n, d->message, r);
+			d = delivery_prepare(dv, dv->n, d->message, d->rcpts,
+			    r);
 			text_init(&unique, buf, sizeof(buf));
 			trace_names(&dv->tracer, dv->cfg, NULL, &unique);
 			draft->unique = buf;
@@ -372,7 +378,7 @@ begin_rcpt(struct deliverer *dv, const struct envelope *env,
     const struct message *m, struct rcpt *r)
 {
 	char head[HEAD_MAX], buf[96];
-	struct delivery *d = delivery_prepare(dv, dv->n, m, r);
+	struct delivery *d = delivery_prepare(dv, dv->n, m, env->rcpts, r);
 	struct verdict v;
 	struct draft draft;
 	struct text unique;
@@ -582,7 +588,7 @@ deliver_early(struct deliverer *dv, struct envelope *env, struct message *m)
 	if (env->nrcpt != 1 || !dv->cfg->format->takes_more ||
 	    dv->cfg->scripts != NULL || !message_has_body(m))
 		goto ours;
-	d = delivery_prepare(dv, 0, m, env->rcpts);
+	d = delivery_prepare(dv, 0, m, env->rcpts, env->rcpts);
 	d->alone = true;
 	text_init(&unique, buf, sizeof(buf));
 	draft_init(dv, &draft, env, d->rcpt, &unique, head);
@@ -657,8 +663,8 @@ deliver_log(struct deliverer *dv, const struct envelope *env)
 }
 
 int
-deliver_room(struct deliverer *dv, struct rcpt *r, uint64_t bytes,
-    struct failure *f)
+deliver_room(struct deliverer *dv, const struct envelope *env, struct rcpt *r,
+    uint64_t bytes, struct failure *f)
 {
 	static const struct message none;
 	const struct demand demand = { .more = { bytes, 1 }, .write = true };
@@ -669,7 +675,9 @@ deliver_room(struct deliverer *dv, struct rcpt *r, uint64_t bytes,
 	/* Without a limit nothing need be looked at, nor the folder found. */
 	if (!format->keeps_quota && !quota_is_set(dv->cfg, &r->mailbox))
 		return 0;
-	d = delivery_prepare(dv, 0, &none, r);
+	if (r->ignorequota && !mailbox_wants_folder(dv->cfg, &r->mailbox))
+		return 0;
+	d = delivery_prepare(dv, 0, &none, env->rcpts, r);
 	if (step_run(d, format->room, &a) == 0)
 		return 0;
 	*f = d->failure;
@@ -698,7 +706,7 @@ deliver_check(struct deliverer *dv, struct rcpt *r, struct usage *u,
 	static const struct message none;
 	const struct demand demand = { .more = { 1, 1 } };
 	const struct step_args a = { .demand = &demand };
-	struct delivery *d = delivery_prepare(dv, 0, &none, r);
+	struct delivery *d = delivery_prepare(dv, 0, &none, r, r);
 	int result;
 
 	/* The caller is told how full it is whatever else is wrong. */

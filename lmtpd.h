@@ -563,9 +563,10 @@ int	 os_touch(int fd);
 int	 os_fstat(int fd, struct stat *st, bool *append_only);
 /*
  * The second on the file system's clock that has now come, as the time of a
- * file says that is made at path and removed.  0, or -1 and errno.
+ * file says that is made at path, below the open directory at, and removed.
+ * 0, or -1 and errno.
  */
-int	 os_time_beside(const char *path, time_t *now);
+int	 os_time_beside(int at, const char *path, time_t *now);
 /*
  * Names this boot and this pid namespace in text, so that a pid means the
  * same process wherever it is the same; "" where that cannot be known.
@@ -784,6 +785,11 @@ void	 mailbox_free(struct mailbox *mb);
 /* If it is missing: not with -U dir, nor where it is no user's alone. */
 bool	 mailbox_may_be_made(const struct config *cfg,
 	    const struct mailbox *mb);
+/* Are both one, whatever the folder? */
+bool	 mailbox_is(const struct mailbox *a, const struct mailbox *b);
+/* Has a folder to be looked for in it? */
+bool	 mailbox_wants_folder(const struct config *cfg,
+	    const struct mailbox *mb);
 /*
  * Whether to go on, which is asked between two pieces of work.
  */
@@ -878,7 +884,8 @@ struct delivery {
 	struct credentials	*cred;
 	const struct watch	*watch;
 	const struct message	*message;
-	struct rcpt		*rcpt;
+	const struct rcpt	*rcpts;		/* the message's first, and */
+	struct rcpt		*rcpt;		/* whose it is, at or behind */
 	const struct delivery	*group;		/* its first; d is behind */
 	void			*state;		/* of the format, zeroed */
 	struct identity		 id;		/* as whom */
@@ -1091,8 +1098,8 @@ void	 deliver_abandon(struct deliverer *dv);
 /* Their lines in the log; to be called when they have been answered. */
 void	 deliver_log(struct deliverer *dv, const struct envelope *env);
 /* Is there room at RCPT?  As the recipient.  0, or -1 and the failure. */
-int	 deliver_room(struct deliverer *dv, struct rcpt *r, uint64_t bytes,
-	    struct failure *f);
+int	 deliver_room(struct deliverer *dv, const struct envelope *env,
+	    struct rcpt *r, uint64_t bytes, struct failure *f);
 /* What would happen: -c.  0, or -1 and the failure. */
 int	 deliver_check(struct deliverer *dv, struct rcpt *r,
 	    struct usage *u, struct failure *f);

@@ -240,29 +240,50 @@ find_folder_by_case(int dir, const char *wanted, char *name)
 
 /*
  * The folder that a detail means, in name of FOLDER_BYTES: of that very
- * name, of that in IMAP's encoding, or of one that differs in case.  ""
- * where there is none: the inbox.  0, or -1 and errno.
+ * name, of that in IMAP's encoding, or of one that differs in case.  1, 0
+ * with the name that it would be made with, or -1 and errno.  A Maildir that
+ * is missing is -1, and has none.
  */
 static int
-find_folder(const struct config *cfg, int dir, const char *detail,
-    char *name)
+find_folder(int dir, const char *detail, char *name)
 {
 	char imap[FOLDER_BYTES];
 	int r;
 
-	name[0] = '\0';
-	if (detail == NULL || !is_folder_name(detail))
-		return 0;
 	if (name_folder(detail, imap, sizeof(imap)) == -1)
 		strlcpy(imap, detail, sizeof(imap));
+	strlcpy(name, imap, FOLDER_BYTES);
+	if (dir == -1)
+		return 0;
 	if ((r = is_folder(dir, detail)) == 1)
 		strlcpy(name, detail, FOLDER_BYTES);
-	else if (r == 0 && (r = is_folder(dir, imap)) == 1)
-		strlcpy(name, imap, FOLDER_BYTES);
-	else if (r == 0 && (r = find_folder_by_case(dir, imap, name)) == 0 &&
-	    cfg->makes_folders)
-		strlcpy(name, imap, FOLDER_BYTES);
-	return r == -1 ? -1 : 0;
+	else if (r == 0 && (r = is_folder(dir, imap)) == 0)
+		r = find_folder_by_case(dir, imap, name);
+	return r;
+}
+
+/*
+ * A folder that is missing is the inbox, or with -F will be made: under the
+ * name that an earlier recipient of the message gives it, if that differs only
+ * in case, as it would be found if it were there already.
+ */
+static void
+name_missing_folder(const struct delivery *d, char *name)
+{
+	const struct rcpt *r;
+
+	if (!d->cfg->makes_folders) {
+		name[0] = '\0';
+		return;
+	}
+	for (r = d->rcpts; r < d->rcpt; r++) {
+		if (r->mailbox.folder == NULL ||
+		    strcasecmp(r->mailbox.folder, name) != 0 ||
+		    !mailbox_is(&r->mailbox, &d->rcpt->mailbox))
+			continue;
+		strlcpy(name, r->mailbox.folder, FOLDER_BYTES);
+		return;
+	}
 }
 
 /*
@@ -270,19 +291,23 @@ find_folder(const struct config *cfg, int dir, const char *detail,
  * the quota, the copies of -o and the delivery are all about the same one.
  */
 static int
-settle_folder(const struct config *cfg, struct mailbox *mb, int dir,
-    struct failure *f)
+settle_folder(struct delivery *d, int dir)
 {
-	char name[FOLDER_BYTES];
+	struct mailbox *mb = &d->rcpt->mailbox;
+	char name[FOLDER_BYTES] = "";
+	int r = 1;
 
 	if (mb->folder != NULL)
 		return 0;
-	if (find_folder(cfg, dir, cfg->folders ? mb->detail : NULL,
-	    name) == -1)
-		return failure_errno(f, "read", "%s", mb->path);
+	if (d->cfg->folders && mb->detail != NULL &&
+	    is_folder_name(mb->detail))
+		r = find_folder(dir, mb->detail, name);
+	if (r == -1)
+		return maildir_fail(d, "read", "");
+	if (r == 0)
+		name_missing_folder(d, name);
 	mb->folder = strdup(name);
-	return mb->folder == NULL ?
-	    failure_errno(f, "strdup", "%s", name) : 0;
+	return mb->folder == NULL ? maildir_fail(d, "strdup", name) : 0;
 }
 
 /*
@@ -478,7 +503,7 @@ maildir_try_begin(struct delivery *d, const struct draft *draft)
 	if ((m->dir = maildir_open(d->cfg, mb, &d->failure)) == -1)
 		return -1;
 	if ((!d->alone && check_place(d, m->dir) == -1) ||
-	    settle_folder(d->cfg, mb, m->dir, &d->failure) == -1)
+	    settle_folder(d, m->dir) == -1)
 		return -1;
 	choose_folder(d, draft->filing);
 	name_tmp(m, draft->unique, d->cfg->host);
@@ -576,12 +601,14 @@ maildir_room(struct delivery *d, const struct step_args *a)
 	int dir, r = 0;
 
 	/* What else is wrong with it is said when it is written. */
-	if (m->dir == 0 && d->cfg->folders && mb->detail != NULL &&
-	    (dir = open(mb->path, DIR_FLAGS)) != -1) {
-		r = settle_folder(d->cfg, mb, dir, &d->failure);
-		close(dir);
+	if (m->dir == 0 && mailbox_wants_folder(d->cfg, mb) &&
+	    ((dir = open(mb->path, DIR_FLAGS)) != -1 || errno == ENOENT)) {
+		r = settle_folder(d, dir);
+		if (dir != -1)
+			close(dir);
 	}
-	if (r == -1 || !quota_counts(m->dir == 0 ? mb->folder : m->name))
+	if (r == -1 || d->rcpt->ignorequota ||
+	    !quota_counts(m->dir == 0 ? mb->folder : m->name))
 		return r;
 	return quota_maildir(d->cfg, mb, m->dir == 0 ? -1 : m->dir,
 	    a->demand, d->watch, &d->usage, &d->failure);
@@ -636,7 +663,7 @@ maildir_check(struct delivery *d, const struct step_args *a)
 			return failure_errno(f, "open", "%s", mb->path);
 		return 0;
 	}
-	r = settle_folder(d->cfg, mb, dir, f);
+	r = settle_folder(d, dir);
 	if (r == 0)
 		r = check_part(d, dir, "tmp");
 	if (r == 0)

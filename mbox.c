@@ -363,7 +363,7 @@ is_abandoned(struct delivery *d, const struct stat *st)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (!lock_is(&m->seen, st)) {
 		aside_path(d, aside);
-		if (os_time_beside(aside, &m->seen_at) == -1)
+		if (os_time_beside(AT_FDCWD, aside, &m->seen_at) == -1)
 			return false;
 		m->seen = (struct dotlock){ st->st_ino, st->st_mtim };
 		m->since = now;

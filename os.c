@@ -389,17 +389,22 @@ os_touch(int fd)
 }
 
 int
-os_time_beside(const char *path, time_t *now)
+os_time_beside(int at, const char *path, time_t *now)
 {
 	struct stat st;
 	int fd, r;
 
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	fd = openat(at, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd == -1)
 		return -1;
 	r = fstat(fd, &st);
 	close(fd);
-	(void)unlink(path);
+	(void)unlinkat(at, path, 0);
+	/* Whatever is added to it or taken away shall not overflow. */
+	if (r == 0 && (st.st_mtime < 0 || st.st_mtime > INT64_MAX / 2)) {
+		errno = ERANGE;
+		return -1;
+	}
 	if (r == 0)
 		*now = st.st_mtime;
 	return r;

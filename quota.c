@@ -307,6 +307,21 @@ write_maildirsize(int dir, const struct usage *u, const char *tmp)
 	return close(fd);
 }
 
+/* A name in tmp/ that no other process takes: pids recur in containers. */
+static int
+add_tmp(struct text *t)
+{
+	uint64_t random;
+
+	if (getentropy(&random, sizeof(random)) == -1)
+		return -1;
+	text_add(t, "tmp/maildirsize.", NULL);
+	text_number(t, (uint64_t)getpid(), 10, 0);
+	text_add(t, ".", NULL);
+	text_number(t, random, 16, 16);
+	return 0;
+}
+
 /*
  * Counts the Maildir, and with write leaves the sum in maildirsize, unless
  * something changed meanwhile: then the next one shall count again.
@@ -328,10 +343,8 @@ recount(const struct mailbox *mb, int dir, bool write,
 	if (!write || !is_limited(&u->limit))
 		return 0;
 	text_init(&t, tmp, sizeof(tmp));
-	text_add(&t, "tmp/maildirsize.", NULL);
-	text_number(&t, (uint64_t)getpid(), 10, 0);
-	text_add(&t, ".", NULL);
-	text_number(&t, (uint64_t)time(NULL), 10, 0);
+	if (add_tmp(&t) == -1)
+		return 0;
 	r = write_maildirsize(dir, u, tmp);
 	if (r == 0)
 		r = renameat(dir, tmp, dir, "maildirsize");
@@ -348,21 +361,34 @@ recount(const struct mailbox *mb, int dir, bool write,
 
 enum size_file { SIZE_NONE, SIZE_BAD, SIZE_GOOD };
 
-/* A time ahead of the clock says nothing of the age. */
+/*
+ * May the sum of a maildirsize of that time be believed no longer?  By the
+ * clock of the file system, which may not be ours, unless no file can be made
+ * there or -c must not make one; a time ahead of it says nothing of the age.
+ */
 static bool
-is_old(const struct stat *st)
+is_old(const struct mailbox *mb, int dir, bool write, time_t mtime)
 {
-	time_t now = time(NULL);
+	char path[PATH_MAX + 64];
+	struct text t;
+	time_t now;
 
-	return st->st_mtime > now || st->st_mtime < now - MAILDIRSIZE_SECONDS;
+	text_init(&t, path, sizeof(path));
+	if (dir == -1)
+		text_add(&t, mb->path, "/", NULL);
+	if (!write || add_tmp(&t) == -1 ||
+	    os_time_beside(dir == -1 ? AT_FDCWD : dir, path, &now) == -1)
+		now = time(NULL);
+	return mtime > now || mtime < now - MAILDIRSIZE_SECONDS;
 }
 
 /*
- * Reads maildirsize: *old if its sum may be believed no longer.  Of one that
- * is bad the limit counts all the same, and for a large one that is usual.
+ * Reads maildirsize, and when it was changed.  Of one that is bad the limit
+ * counts all the same, and for a large one that is usual.
  */
 static enum size_file
-read_maildirsize(int at, const char *path, struct maildirsize *m, bool *old)
+read_maildirsize(int at, const char *path, struct maildirsize *m,
+    time_t *mtime)
 {
 	char text[MAILDIRSIZE_BYTES + 1];
 	struct stat st;
@@ -383,7 +409,7 @@ read_maildirsize(int at, const char *path, struct maildirsize *m, bool *old)
 	if (parse_maildirsize(text, m) == -1 || text[n - 1] != '\n' ||
 	    st.st_size >= MAILDIRSIZE_BYTES)
 		return SIZE_BAD;
-	*old = m->lines > 1 || is_old(&st);
+	*mtime = st.st_mtime;
 	return SIZE_GOOD;
 }
 
@@ -414,7 +440,8 @@ quota_maildir(const struct config *cfg, const struct mailbox *mb, int dir,
 	struct maildirsize m;
 	enum size_file file;
 	struct text t;
-	bool ours, old = false;
+	time_t mtime = 0;
+	bool ours;
 
 	memset(u, 0, sizeof(*u));
 	ours = quota_limit(cfg, mb, &u->limit);
@@ -422,7 +449,7 @@ quota_maildir(const struct config *cfg, const struct mailbox *mb, int dir,
 	if (dir == -1)
 		text_add(&t, mb->path, "/", NULL);
 	text_add(&t, "maildirsize", NULL);
-	file = read_maildirsize(dir == -1 ? AT_FDCWD : dir, path, &m, &old);
+	file = read_maildirsize(dir == -1 ? AT_FDCWD : dir, path, &m, &mtime);
 	if (!ours)
 		u->limit = m.limit;
 	u->kept = file != SIZE_NONE || is_limited(&u->limit);
@@ -433,7 +460,7 @@ quota_maildir(const struct config *cfg, const struct mailbox *mb, int dir,
 		u->used = m.used;
 		if (quota_decide(u, need, f) == 0)
 			return 0;
-		if (!old)
+		if (m.lines <= 1 && !is_old(mb, dir, need->write, mtime))
 			return -1;
 	} else if (!is_limited(&u->limit) && need->write)
 		return 0;

@@ -12,6 +12,7 @@
 
 #define ERRORS_MAX	50	/* since the start or the last message */
 #define LHLO_MAX	240	/* bytes of the whole reply: Exim's buffer */
+#define SURPLUS_LINES	100	/* in the log, of one transaction */
 #define PIECE		65536	/* bytes that are decoded at a time */
 
 enum phase { PHASE_START, PHASE_HELLO, PHASE_MAIL, PHASE_CHUNKS };
@@ -26,6 +27,7 @@ struct session {
 	struct failure		 refusal;	/* of the message, if reply */
 	enum phase		 phase;
 	size_t			 refused;	/* recipients, so far */
+	size_t			 surplus;	/* of those: more than -m */
 	unsigned int		 errors;
 	const char		*over;		/* why it is, or NULL */
 	size_t			 lines;		/* commands heard */
@@ -128,7 +130,7 @@ transaction_reset(struct session *s)
 	deliver_abandon(&s->deliverer);
 	message_reset(&s->message);
 	s->refusal.reply = NULL;
-	s->refused = 0;
+	s->refused = s->surplus = 0;
 	/* XFORWARD names the next transaction, whatever comes before it. */
 	if (s->phase > PHASE_HELLO) {
 		s->phase = PHASE_HELLO;
@@ -392,6 +394,24 @@ rcpt_refuse(struct session *s, struct rcpt *r, const struct failure *f)
 	return r->reply;
 }
 
+/*
+ * One more than -m allows.  A client that knows nothing of LIMITS may name
+ * a thousand each time: of so many the last line of the session tells.
+ */
+static const struct reply *
+rcpt_surplus(struct session *s, struct rcpt *r)
+{
+	struct failure f;
+
+	failure_set(&f, &too_many_rcpts, "more than %zu recipients",
+	    s->cfg->maxrcpt);
+	if (s->surplus++ < SURPLUS_LINES)
+		return rcpt_refuse(s, r, &f);
+	count_result(s, f.reply);
+	rcpt_free(r);
+	return f.reply;
+}
+
 static const struct reply *
 cmd_rcpt(struct session *s, char *args)
 {
@@ -411,20 +431,20 @@ cmd_rcpt(struct session *s, char *args)
 	}
 	if ((error = parse_params(path, true, &p)) != PARAM_OK)
 		return param_reply(error);
-	if (env->nrcpt >= s->cfg->maxrcpt)
-		return &too_many_rcpts;
 	if ((r = rcpt_add(env, a.raw, p.orcpt)) == NULL) {
 		failure_log(s->cfg, "malloc", "recipient");
 		s->refused++;
 		return &reply_trouble;
 	}
+	if (env->nrcpt >= s->cfg->maxrcpt)
+		return rcpt_surplus(s, r);
 	r->ignorequota = p.ignorequota;
 	identity_resume(&s->cred);
 	if (user_find(s->cfg, &a, &r->mailbox, &f) == -1)
 		return rcpt_refuse(s, r, &f);
 	/* Without SIZE= there must be room for one byte. */
-	if (!r->ignorequota && deliver_room(&s->deliverer, r,
-	    env->size > 0 ? env->size : 1, &f) == -1)
+	if (deliver_room(&s->deliverer, env, r, env->size > 0 ? env->size : 1,
+	    &f) == -1)
 		return rcpt_refuse(s, r, &f);
 	env->nrcpt++;
 	return &ok;

@@ -49,6 +49,19 @@ mailbox_may_be_made(const struct config *cfg, const struct mailbox *mb)
 	return cfg->users->makes_mailboxes && mb->preset < strlen(mb->path);
 }
 
+bool
+mailbox_is(const struct mailbox *a, const struct mailbox *b)
+{
+	return a->id.uid == b->id.uid && strcmp(a->path, b->path) == 0;
+}
+
+bool
+mailbox_wants_folder(const struct config *cfg, const struct mailbox *mb)
+{
+	return cfg->folders && mb->detail != NULL &&
+	    cfg->format->find_folder != NULL;
+}
+
 /* Adds the first len bytes of a name, unless it may not be a path's. */
 static void
 lookup_add(struct lookup *l, const char *name, size_t len, bool lower,

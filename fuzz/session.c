@@ -243,12 +243,13 @@ deliver_free(struct deliverer *dv)
 }
 
 int
-deliver_room(struct deliverer *dv, struct rcpt *r, uint64_t bytes,
-    struct failure *f)
+deliver_room(struct deliverer *dv, const struct envelope *env, struct rcpt *r,
+    uint64_t bytes, struct failure *f)
 {
 	(void)dv;
 	need(bytes > 0);
-	return r->mailbox.path[0] == 'f' ?
+	need(r == env->rcpts + env->nrcpt);
+	return !r->ignorequota && r->mailbox.path[0] == 'f' ?
 	    failure_set(f, &reply_full, "f") : 0;
 }
 

@@ -97,12 +97,11 @@ ended() {
 }
 
 @test "what is no recipient is in no line, but with -v" {
-  also -m 1
   say 'LHLO c' 'MAIL FROM:nonsense' 'MAIL FROM:<>' 'RCPT TO:<a b>' 'RCPT TO:<a>' \
-    'RCPT TO:<b>' QUIT
-  codes 220 250 501 250 '501 5.1.3' 250 '452 4.5.3' 221
+    QUIT
+  codes 220 250 501 250 '501 5.1.3' 250 221
   (($(wc -l <"$D/log") == 1))
-  also -v
+  also -v -m 1
   say 'LHLO c' 'MAIL FROM:nonsense' 'MAIL FROM:<>' 'RCPT TO:<a b>' 'RCPT TO:<a>' \
     'RCPT TO:<b>' QUIT
   logged 'C: RCPT TO:<a b>'
@@ -130,4 +129,23 @@ ended() {
   codes 220 250 250 250 250 354 250 250 221
   logged 'to=<a> .*from=<> orcpt=rfc822;list\+x@y\.example '
   (($(grep -c orcpt= "$D/log") == 1))
+}
+
+@test "a recipient too many has its line, but not each of a thousand" {
+  also -m 2
+  {
+    printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>'
+    for n in {1..132}; do
+      echo "RCPT TO:<u$n> ORCPT=rfc822;o$n@x"$'\r'
+    done
+    printf '%s\r\n' DATA x . 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<b>' \
+      'RCPT TO:<c>' QUIT
+  } | talk
+  (($(grep -c '^452 4\.5\.3 ' "$D/out") == 131))
+  logged ' to=<u3> status=deferred dsn=4.5.3 reason="more than 2 recipients" .*orcpt=rfc822;o3@x'
+  logged ' to=<u102> status=deferred dsn=4.5.3 '
+  unlogged 'to=<u103>'
+  logged ' to=<c> status=deferred dsn=4.5.3 '
+  logged 'session=quit messages=1 delivered=2 deferred=131 refused=0 errors=0$'
+  (($(wc -l <"$D/log") == 2 + 100 + 1 + 1))
 }

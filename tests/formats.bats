@@ -398,3 +398,16 @@ open(sys.argv[2], "wb").write(text)' "$n" "$D/text"
   (($(count a/.f) == 1))
   (($(count b) == 1))
 }
+
+@test "-o: folders that are new, or whose recipients ignore the quota, are told apart" {
+  local ignore=''
+  each maildir -o -F
+  for ignore in '' ' IGNOREQUOTA'; do
+    rm -rf "$D/m/a"
+    say 'LHLO c' 'MAIL FROM:<>' "RCPT TO:<a+f>$ignore" "RCPT TO:<a+g>$ignore" \
+      "RCPT TO:<a+F>$ignore" "RCPT TO:<a>$ignore" DATA x . QUIT
+    codes 220 250 250 250 250 250 250 354 250 250 250 250 221
+    (($(count a) == 1 && $(count a/.f) == 1 && $(count a/.g) == 1)) ||
+      fail "$(find "$D/m/a")"
+  done
+}

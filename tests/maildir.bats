@@ -184,3 +184,20 @@ large() {
   codes 220 250 250 250 354 '451 4.3.0' 221
   [[ ! -e $D/m/a/.new ]]
 }
+
+@test "-F: two names of one new folder, in one message, are that one folder" {
+  also -F -x none
+  # The Maildir is missing too, and then it is there.
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a+Lists>' 'RCPT TO:<a+lists>' \
+    'RCPT TO:<A+LISTS> IGNOREQUOTA' 'RCPT TO:<b+lists>' DATA x . QUIT
+  codes 220 250 250 250 250 250 250 354 250 250 250 250 221
+  (($(count a/.Lists) == 3 && $(count b/.lists) == 1)) || fail "$(find "$D/m")"
+  [[ ! -e $D/m/a/.lists && ! -e $D/m/a/.LISTS ]]
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a+grÜn>' 'RCPT TO:<a+GrÜN>' DATA x . QUIT
+  codes 220 250 250 250 250 354 250 250 221
+  (($(count 'a/.gr&ANw-n') == 2)) || fail "$(ls -A "$D/m/a")"
+  # What is there in two forms already stays two.
+  mkdir -p "$D/m/a/.lists/"{cur,new,tmp}
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a+Lists>' 'RCPT TO:<a+lists>' DATA x . QUIT
+  (($(count a/.Lists) == 4 && $(count a/.lists) == 1))
+}

@@ -385,3 +385,36 @@ tedious() {
   hold "$D/out"
   codes 220 250 250 '451 4.3.0' '421 4.3.2'
 }
+
+@test "the age of maildirsize is by the file system's clock, and not by ours" {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer must be the first library'
+  [[ $("$LMTPD" -V) != *passwd* ]] || skip 'a static program has its own time(3)'
+  local ahead compiler
+  read -ra compiler <<<"${CC:-cc}"
+  [[ ${CC-} != *-m32* ]] || skip 'the calls have other names there'
+  maildir a
+  for ahead in 1200 -1200; do
+    "${compiler[@]}" -shared -fPIC "-DAHEAD=($ahead)" -o "$D/clock.so" \
+      "$TESTS/clock.c"
+    printf '#!/bin/sh\nexec env LD_PRELOAD=%s %s "$@"\n' "$D/clock.so" \
+      "$LMTPD" >"$D/lmtpd"
+    chmod 755 "$D/lmtpd"
+    printf '20S\n20 1\n' >"$D/m/a/maildirsize"
+    LMTPD=$D/lmtpd send a x
+    codes 220 250 250 '452 4.2.2' 503 500 500 221
+    same "$D/m/a/maildirsize" '20S\n20 1\n'
+  done
+  # With nothing to make a file in, our clock is as good as any.
+  rmdir "$D/m/a/tmp"
+  LMTPD=$D/lmtpd say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' QUIT
+  codes 220 250 250 250 221
+}
+
+@test "a maildirsize dated as long ago as can be is old" {
+  maildir a
+  printf '20S\n20 1\n' >"$D/m/a/maildirsize"
+  touch -d @-9223372036854775807 "$D/m/a/maildirsize" ||
+    skip 'not on this file system'
+  send a x
+  codes 220 250 250 250 354 250 221
+}
