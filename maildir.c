@@ -89,7 +89,11 @@ make_parts(const struct delivery *d)
 	return make_part(m, "tmp");
 }
 
-/* A folder that is missing, as Maildir++ has them. */
+/*
+ * A folder that is missing, as Maildir++ has them.  Whatever has the mark's
+ * name will do for it, and is not opened: of a pipe the user would keep the
+ * other end.
+ */
 static int
 make_folder(const struct delivery *d)
 {
@@ -101,9 +105,9 @@ make_folder(const struct delivery *d)
 	if (mkdirat(m->dir, path, DIR_MODE) == -1 && errno != EEXIST)
 		return -1;
 	part_path(m->folder, "maildirfolder", path);
-	fd = openat(m->dir, path, O_WRONLY | O_CREAT | O_CLOEXEC,
+	fd = openat(m->dir, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
 	    FILE_MODE);
-	if (fd == -1 || close(fd) == -1)
+	if (fd == -1 ? errno != EEXIST : close(fd) == -1)
 		return -1;
 	if (os_sync_dir(m->dir, ".", d->volumes) == -1)
 		return -1;

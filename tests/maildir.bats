@@ -172,6 +172,18 @@ large() {
     fail "$(ls -A "$D/m/a")"
 }
 
+@test "-F: a pipe in the place of maildirfolder holds nobody up" {
+  also -F
+  mkdir -p "$D/m/a/"{cur,new,tmp,.x/cur}
+  mkfifo "$D/m/a/.x/maildirfolder"
+  begin
+  tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a+x>' DATA x .
+  hear 220 250 250 250 354 '250 2.1.5'
+  tell QUIT
+  finish
+  (($(count a/.x) == 1))
+}
+
 @test "-F: -c makes nothing; a folder that cannot be made is 451" {
   also -F
   send a x
