@@ -218,38 +218,53 @@ has_folder(const char *maildir, const char *name)
 	return is_directory(AT_FDCWD, path);
 }
 
+static int
+folders_fail(struct delivery *d)
+{
+	return failure_errno(&d->failure, "read", "%s",
+	    d->rcpt->mailbox.path);
+}
+
 /*
  * One whose name differs only in case, in name of FOLDER_BYTES.  1, 0 or -1
- * and errno.
+ * with the failure.
  */
 static int
-find_folder_by_case(int dir, const char *wanted, char *name)
+find_folder_by_case(struct delivery *d, int at, const char *wanted,
+    char *name)
 {
+	struct walk w = { .path = d->rcpt->mailbox.path,
+	    .done = "searched for a folder", .watch = d->watch,
+	    .failure = &d->failure };
 	const char *entry;
 	int r = 0;
-	DIR *d;
+	DIR *dir;
 
 	/* Where nothing may be listed, only the exact name can be had. */
-	if ((d = os_open_dir(dir, ".")) == NULL)
-		return errno == EACCES ? 0 : -1;
-	while ((entry = os_read_dir(d)) != NULL) {
+	if ((dir = os_open_dir(at, ".")) == NULL)
+		return errno == EACCES ? 0 : folders_fail(d);
+	walk_begin(&w);
+	while ((entry = os_read_dir(dir)) != NULL) {
+		if (walk_may_go_on(&w) == -1) {
+			closedir(dir);
+			return -1;
+		}
 		if (entry[0] != '.' || strcasecmp(entry + 1, wanted) != 0 ||
-		    (r = is_folder(dir, entry + 1)) == 0)
+		    (r = is_folder(at, entry + 1)) == 0)
 			continue;
 		strlcpy(name, entry + 1, FOLDER_BYTES);
 		break;
 	}
-	return os_close_dir(d) == -1 ? -1 : r;
+	return os_close_dir(dir) == -1 || r == -1 ? folders_fail(d) : r;
 }
 
 /*
  * The folder that a detail means, in name of FOLDER_BYTES: of that very
  * name, of that in IMAP's encoding, or of one that differs in case.  ""
- * where there is none: the inbox.  0, or -1 and errno.
+ * where there is none: the inbox.  0, or -1 with the failure.
  */
 static int
-find_folder(const struct config *cfg, int dir, const char *detail,
-    char *name)
+find_folder(struct delivery *d, int at, const char *detail, char *name)
 {
 	char imap[FOLDER_BYTES];
 	int r;
@@ -259,12 +274,14 @@ find_folder(const struct config *cfg, int dir, const char *detail,
 		return 0;
 	if (name_folder(detail, imap, sizeof(imap)) == -1)
 		strlcpy(imap, detail, sizeof(imap));
-	if ((r = is_folder(dir, detail)) == 1)
+	if ((r = is_folder(at, detail)) == 1)
 		strlcpy(name, detail, FOLDER_BYTES);
-	else if (r == 0 && (r = is_folder(dir, imap)) == 1)
+	else if (r == 0 && (r = is_folder(at, imap)) == 1)
 		strlcpy(name, imap, FOLDER_BYTES);
-	else if (r == 0 && (r = find_folder_by_case(dir, imap, name)) == 0 &&
-	    cfg->makes_folders)
+	if (r != 0)
+		return r == -1 ? folders_fail(d) : 0;
+	if ((r = find_folder_by_case(d, at, imap, name)) == 0 &&
+	    d->cfg->makes_folders)
 		strlcpy(name, imap, FOLDER_BYTES);
 	return r == -1 ? -1 : 0;
 }
@@ -274,19 +291,19 @@ find_folder(const struct config *cfg, int dir, const char *detail,
  * the quota, the copies of -o and the delivery are all about the same one.
  */
 static int
-settle_folder(const struct config *cfg, struct mailbox *mb, int dir,
-    struct failure *f)
+settle_folder(struct delivery *d, int at)
 {
+	struct mailbox *mb = &d->rcpt->mailbox;
 	char name[FOLDER_BYTES];
 
 	if (mb->folder != NULL)
 		return 0;
-	if (find_folder(cfg, dir, cfg->folders ? mb->detail : NULL,
+	if (find_folder(d, at, d->cfg->folders ? mb->detail : NULL,
 	    name) == -1)
-		return failure_errno(f, "read", "%s", mb->path);
+		return -1;
 	mb->folder = strdup(name);
 	return mb->folder == NULL ?
-	    failure_errno(f, "strdup", "%s", name) : 0;
+	    failure_errno(&d->failure, "strdup", "%s", name) : 0;
 }
 
 /*
@@ -482,7 +499,7 @@ maildir_try_begin(struct delivery *d, const struct draft *draft)
 	if ((m->dir = maildir_open(d->cfg, mb, &d->failure)) == -1)
 		return -1;
 	if ((!d->alone && check_place(d, m->dir) == -1) ||
-	    settle_folder(d->cfg, mb, m->dir, &d->failure) == -1)
+	    settle_folder(d, m->dir) == -1)
 		return -1;
 	choose_folder(d, draft->filing);
 	name_tmp(m, draft->unique, d->cfg->host);
@@ -582,7 +599,7 @@ maildir_room(struct delivery *d, const struct step_args *a)
 	/* What else is wrong with it is said when it is written. */
 	if (m->dir == 0 && d->cfg->folders && mb->detail != NULL &&
 	    (dir = open(mb->path, DIR_FLAGS)) != -1) {
-		r = settle_folder(d->cfg, mb, dir, &d->failure);
+		r = settle_folder(d, dir);
 		close(dir);
 	}
 	if (r == -1 || !quota_counts(m->dir == 0 ? mb->folder : m->name))
@@ -640,7 +657,7 @@ maildir_check(struct delivery *d, const struct step_args *a)
 			return failure_errno(f, "open", "%s", mb->path);
 		return 0;
 	}
-	r = settle_folder(d->cfg, mb, dir, f);
+	r = settle_folder(d, dir);
 	if (r == 0)
 		r = check_part(d, dir, "tmp");
 	if (r == 0)
