@@ -259,6 +259,59 @@ find_folder_by_case(struct delivery *d, int at, const char *wanted,
 }
 
 /*
+ * May a folder be made here for a detail, which is a stranger's?  Where the
+ * Maildir is a home as well there are .ssh and .forward in it: what has the
+ * name and was not begun as a folder is left alone.  1, 0 or -1 and errno.
+ */
+static int
+is_free(int at, const char *name)
+{
+	char folder[FOLDER_PATH], path[FOLDER_PATH];
+	const char *entry;
+	struct stat st;
+	struct text t;
+	DIR *dir;
+
+	text_init(&t, folder, sizeof(folder));
+	text_add(&t, ".", name, "/", NULL);
+	part_path(folder, "maildirfolder", path);
+	if (fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+	folder[t.len - 1] = '\0';
+	if (fstatat(at, folder, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT ? 1 : -1;
+	if (!S_ISDIR(st.st_mode) || (dir = os_open_dir(at, folder)) == NULL)
+		return 0;
+	/* An empty one is another delivery's, which has just begun. */
+	while ((entry = os_read_dir(dir)) != NULL)
+		if (strcmp(entry, ".") != 0 && strcmp(entry, "..") != 0)
+			break;
+	return os_close_dir(dir) == -1 ? -1 : entry == NULL;
+}
+
+/*
+ * The folder that is to be made for a detail, in name of FOLDER_BYTES; ""
+ * for the inbox.  What IMAP servers would not show must not get mail: .INBOX,
+ * which is the inbox to them in any case, a first ~, which is a home, and
+ * what is no UTF-8.  0, or -1 and errno.
+ */
+static int
+name_new_folder(int at, const char *detail, char *name)
+{
+	size_t prefix = strlen("INBOX.");
+	int r = 0;
+
+	while (strncasecmp(detail, "INBOX.", prefix) == 0)
+		detail += prefix;
+	if (strcasecmp(detail, "INBOX") != 0 && detail[0] != '~' &&
+	    name_folder(detail, name, FOLDER_BYTES) == 0)
+		r = is_free(at, name);
+	if (r != 1)
+		name[0] = '\0';
+	return r == -1 ? -1 : 0;
+}
+
+/*
  * The folder that a detail means, in name of FOLDER_BYTES: of that very
  * name, of that in IMAP's encoding, or of one that differs in case.  ""
  * where there is none: the inbox.  0, or -1 with the failure.
@@ -280,10 +333,10 @@ find_folder(struct delivery *d, int at, const char *detail, char *name)
 		strlcpy(name, imap, FOLDER_BYTES);
 	if (r != 0)
 		return r == -1 ? folders_fail(d) : 0;
-	if ((r = find_folder_by_case(d, at, imap, name)) == 0 &&
-	    d->cfg->makes_folders)
-		strlcpy(name, imap, FOLDER_BYTES);
-	return r == -1 ? -1 : 0;
+	if ((r = find_folder_by_case(d, at, imap, name)) != 0)
+		return r == -1 ? -1 : 0;
+	return d->cfg->makes_folders && name_new_folder(at, detail,
+	    name) == -1 ? folders_fail(d) : 0;
 }
 
 /*
