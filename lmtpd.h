@@ -822,6 +822,22 @@ struct demand {
 void	 usage_text(struct text *t, const struct usage *u);
 /* Has the mailbox a limit by the options or its user's own? */
 bool	 quota_is_set(const struct config *cfg, const struct mailbox *mb);
+/*
+ * A walk through directories.  Their owner decides how long it would take,
+ * and others wait for it: so it may not take as long as it likes.
+ */
+struct walk {
+	const char		*path;		/* for the log, what was not */
+	const char		*done;		/* done there in time, */
+	const struct watch	*watch;
+	struct failure		*failure;	/* and where that is said */
+	struct timespec		 begun;
+	unsigned int		 entries;
+};
+
+void	 walk_begin(struct walk *w);
+/* At each entry: 0, or -1 and the failure. */
+int	 walk_may_go_on(struct walk *w);
 /* Does mail in that folder count?  "" or NULL is the inbox. */
 bool	 quota_counts(const char *folder);
 /*

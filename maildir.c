@@ -89,7 +89,11 @@ make_parts(const struct delivery *d)
 	return make_part(m, "tmp");
 }
 
-/* A folder that is missing, as Maildir++ has them. */
+/*
+ * A folder that is missing, as Maildir++ has them.  Whatever has the mark's
+ * name will do for it, and is not opened: of a pipe the user would keep the
+ * other end.
+ */
 static int
 make_folder(const struct delivery *d)
 {
@@ -101,9 +105,9 @@ make_folder(const struct delivery *d)
 	if (mkdirat(m->dir, path, DIR_MODE) == -1 && errno != EEXIST)
 		return -1;
 	part_path(m->folder, "maildirfolder", path);
-	fd = openat(m->dir, path, O_WRONLY | O_CREAT | O_CLOEXEC,
+	fd = openat(m->dir, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
 	    FILE_MODE);
-	if (fd == -1 || close(fd) == -1)
+	if (fd == -1 ? errno != EEXIST : close(fd) == -1)
 		return -1;
 	if (os_sync_dir(m->dir, ".", d->volumes) == -1)
 		return -1;
@@ -214,68 +218,109 @@ has_folder(const char *maildir, const char *name)
 	return is_directory(AT_FDCWD, path);
 }
 
+static int
+folders_fail(struct delivery *d)
+{
+	return failure_errno(&d->failure, "read", "%s",
+	    d->rcpt->mailbox.path);
+}
+
 /*
  * One whose name differs only in case, in name of FOLDER_BYTES.  1, 0 or -1
- * and errno.
+ * with the failure.
  */
 static int
-find_folder_by_case(int dir, const char *wanted, char *name)
+find_folder_by_case(struct delivery *d, int at, const char *wanted,
+    char *name)
 {
+	struct walk w = { .path = d->rcpt->mailbox.path,
+	    .done = "searched for a folder", .watch = d->watch,
+	    .failure = &d->failure };
 	const char *entry;
 	int r = 0;
-	DIR *d;
+	DIR *dir;
 
 	/* Where nothing may be listed, only the exact name can be had. */
-	if ((d = os_open_dir(dir, ".")) == NULL)
-		return errno == EACCES ? 0 : -1;
-	while ((entry = os_read_dir(d)) != NULL) {
+	if ((dir = os_open_dir(at, ".")) == NULL)
+		return errno == EACCES ? 0 : folders_fail(d);
+	walk_begin(&w);
+	while ((entry = os_read_dir(dir)) != NULL) {
+		if (walk_may_go_on(&w) == -1) {
+			closedir(dir);
+			return -1;
+		}
 		if (entry[0] != '.' || strcasecmp(entry + 1, wanted) != 0 ||
-		    (r = is_folder(dir, entry + 1)) == 0)
+		    (r = is_folder(at, entry + 1)) == 0)
 			continue;
 		strlcpy(name, entry + 1, FOLDER_BYTES);
 		break;
 	}
-	return os_close_dir(d) == -1 ? -1 : r;
+	return os_close_dir(dir) == -1 || r == -1 ? folders_fail(d) : r;
 }
 
 /*
- * The folder that a detail means, in name of FOLDER_BYTES: of that very
- * name, of that in IMAP's encoding, or of one that differs in case.  1, 0
- * with the name that it would be made with, or -1 and errno.  A Maildir that
- * is missing is -1, and has none.
+ * May a folder be made here for a detail, which is a stranger's?  Where the
+ * Maildir is a home as well there are .ssh and .forward in it: what has the
+ * name and was not begun as a folder is left alone.  1, 0 or -1 and errno.
  */
 static int
-find_folder(int dir, const char *detail, char *name)
+is_free(int at, const char *name)
 {
-	char imap[FOLDER_BYTES];
-	int r;
+	char folder[FOLDER_PATH], path[FOLDER_PATH];
+	const char *entry;
+	struct stat st;
+	struct text t;
+	DIR *dir;
 
-	if (name_folder(detail, imap, sizeof(imap)) == -1)
-		strlcpy(imap, detail, sizeof(imap));
-	strlcpy(name, imap, FOLDER_BYTES);
-	if (dir == -1)
+	text_init(&t, folder, sizeof(folder));
+	text_add(&t, ".", name, "/", NULL);
+	part_path(folder, "maildirfolder", path);
+	if (fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+	folder[t.len - 1] = '\0';
+	if (fstatat(at, folder, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT ? 1 : -1;
+	if (!S_ISDIR(st.st_mode) || (dir = os_open_dir(at, folder)) == NULL)
 		return 0;
-	if ((r = is_folder(dir, detail)) == 1)
-		strlcpy(name, detail, FOLDER_BYTES);
-	else if (r == 0 && (r = is_folder(dir, imap)) == 0)
-		r = find_folder_by_case(dir, imap, name);
-	return r;
+	/* An empty one is another delivery's, which has just begun. */
+	while ((entry = os_read_dir(dir)) != NULL)
+		if (strcmp(entry, ".") != 0 && strcmp(entry, "..") != 0)
+			break;
+	return os_close_dir(dir) == -1 ? -1 : entry == NULL;
 }
 
 /*
- * A folder that is missing is the inbox, or with -F will be made: under the
- * name that an earlier recipient of the message gives it, if that differs only
- * in case, as it would be found if it were there already.
+ * The folder that is to be made for a detail, in name of FOLDER_BYTES; ""
+ * for the inbox.  What IMAP servers would not show must not get mail: .INBOX,
+ * which is the inbox to them in any case, a first ~, which is a home, and
+ * what is no UTF-8.  0, or -1 and errno.
+ */
+static int
+name_new_folder(int at, const char *detail, char *name)
+{
+	size_t prefix = strlen("INBOX.");
+	int r = 0;
+
+	while (strncasecmp(detail, "INBOX.", prefix) == 0)
+		detail += prefix;
+	if (strcasecmp(detail, "INBOX") != 0 && detail[0] != '~' &&
+	    name_folder(detail, name, FOLDER_BYTES) == 0)
+		r = at == -1 ? 1 : is_free(at, name);
+	if (r != 1)
+		name[0] = '\0';
+	return r == -1 ? -1 : 0;
+}
+
+/*
+ * A folder that is to be made gets the name that an earlier recipient of the
+ * message gives it, if that differs only in case, as it would be found if it
+ * were there already.
  */
 static void
-name_missing_folder(const struct delivery *d, char *name)
+as_others_name_it(const struct delivery *d, char *name)
 {
 	const struct rcpt *r;
 
-	if (!d->cfg->makes_folders) {
-		name[0] = '\0';
-		return;
-	}
 	for (r = d->rcpts; r < d->rcpt; r++) {
 		if (r->mailbox.folder == NULL ||
 		    strcasecmp(r->mailbox.folder, name) != 0 ||
@@ -287,25 +332,51 @@ name_missing_folder(const struct delivery *d, char *name)
 }
 
 /*
+ * The folder that a detail means, in name of FOLDER_BYTES: of that very
+ * name, of that in IMAP's encoding, of one that differs in case, or with -F
+ * of that with which it will be made.  "" where there is none: the inbox.  0,
+ * or -1 with the failure.  A Maildir that is missing is -1, and has none.
+ */
+static int
+find_folder(struct delivery *d, int at, const char *detail, char *name)
+{
+	char imap[FOLDER_BYTES];
+	int r = 0;
+
+	if (name_folder(detail, imap, sizeof(imap)) == -1)
+		strlcpy(imap, detail, sizeof(imap));
+	if (at != -1 && (r = is_folder(at, detail)) == 1)
+		strlcpy(name, detail, FOLDER_BYTES);
+	else if (at != -1 && r == 0 && (r = is_folder(at, imap)) == 1)
+		strlcpy(name, imap, FOLDER_BYTES);
+	if (r == -1)
+		return folders_fail(d);
+	if (at != -1 && r == 0)
+		r = find_folder_by_case(d, at, imap, name);
+	if (r == 0 && d->cfg->makes_folders) {
+		if (name_new_folder(at, detail, name) == -1)
+			return folders_fail(d);
+		as_others_name_it(d, name);
+	}
+	return r == -1 ? -1 : 0;
+}
+
+/*
  * Settles which folder the recipient's mail goes to, once a transaction:
  * the quota, the copies of -o and the delivery are all about the same one.
  */
 static int
-settle_folder(struct delivery *d, int dir)
+settle_folder(struct delivery *d, int at)
 {
 	struct mailbox *mb = &d->rcpt->mailbox;
 	char name[FOLDER_BYTES] = "";
-	int r = 1;
 
 	if (mb->folder != NULL)
 		return 0;
 	if (d->cfg->folders && mb->detail != NULL &&
-	    is_folder_name(mb->detail))
-		r = find_folder(dir, mb->detail, name);
-	if (r == -1)
-		return maildir_fail(d, "read", "");
-	if (r == 0)
-		name_missing_folder(d, name);
+	    is_folder_name(mb->detail) &&
+	    find_folder(d, at, mb->detail, name) == -1)
+		return -1;
 	mb->folder = strdup(name);
 	return mb->folder == NULL ? maildir_fail(d, "strdup", name) : 0;
 }

@@ -19,8 +19,8 @@
 #define MAILDIRSIZE_BYTES	5120
 #define MAILDIRSIZE_SECONDS	(15 * 60)
 
-#define COUNT_SECONDS	5	/* that a count may take */
-#define COUNT_ENTRIES	512	/* between two looks at the clock */
+#define WALK_SECONDS	5	/* that a walk may take */
+#define WALK_ENTRIES	512	/* between two looks at the clock */
 
 void
 usage_text(struct text *t, const struct usage *u)
@@ -114,39 +114,38 @@ quota_mbox(const struct config *cfg, const struct mailbox *mb, uint64_t used,
 	return quota_decide(u, need, f);
 }
 
-/* A sum over the directories of a Maildir, or just their latest change. */
-struct count {
-	const char		*path;		/* the Maildir's, for the log */
-	const struct watch	*watch;
-	struct failure		*failure;
-	struct timespec		 begun;
-	unsigned int		 entries;
-	bool			 stat_only;
-	struct quota		 sum;
-	struct timespec		 latest;
-};
+void
+walk_begin(struct walk *w)
+{
+	w->entries = 0;
+	clock_gettime(CLOCK_MONOTONIC, &w->begun);
+}
 
-/*
- * The Maildir's owner decides how long a count would take, and others wait
- * for it: so it may not take as long as it likes.  0, or -1 and the failure.
- */
-static int
-count_may_go_on(struct count *c)
+int
+walk_may_go_on(struct walk *w)
 {
 	struct timespec now;
 	const char *over;
 
-	if (++c->entries % COUNT_ENTRIES != 0)
+	if (++w->entries % WALK_ENTRIES != 0)
 		return 0;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (now.tv_sec - c->begun.tv_sec > COUNT_SECONDS)
-		return failure_set(c->failure, &reply_busy,
-		    "%s was not counted in %d seconds", c->path,
-		    COUNT_SECONDS);
-	if ((over = c->watch->pause(c->watch->arg, -1, 0)) != NULL)
-		return failure_set(c->failure, &reply_trouble, "%s", over);
+	if (now.tv_sec - w->begun.tv_sec > WALK_SECONDS)
+		return failure_set(w->failure, &reply_busy,
+		    "%s was not %s in %d seconds", w->path, w->done,
+		    WALK_SECONDS);
+	if ((over = w->watch->pause(w->watch->arg, -1, 0)) != NULL)
+		return failure_set(w->failure, &reply_trouble, "%s", over);
 	return 0;
 }
+
+/* A sum over the directories of a Maildir, or just their latest change. */
+struct count {
+	struct walk		 walk;
+	bool			 stat_only;
+	struct quota		 sum;
+	struct timespec		 latest;
+};
 
 /* The name has it behind S=, in new/ and cur/; or the file must say. */
 static int
@@ -184,7 +183,8 @@ is_trashed(const char *name)
 static int
 count_failed(struct count *c, const char *call, const char *path)
 {
-	return failure_errno(c->failure, call, "%s/%s", c->path, path);
+	return failure_errno(c->walk.failure, call, "%s/%s", c->walk.path,
+	    path);
 }
 
 static int
@@ -202,7 +202,7 @@ count_messages(int at, const char *path, struct count *c)
 	    timespeccmp(&st.st_mtim, &c->latest, >))
 		c->latest = st.st_mtim;
 	while (!c->stat_only && (name = os_read_dir(dir)) != NULL) {
-		if (count_may_go_on(c) == -1) {
+		if (walk_may_go_on(&c->walk) == -1) {
 			closedir(dir);
 			return -1;
 		}
@@ -260,13 +260,14 @@ count_maildir(int at, struct count *c)
 	const char *name;
 	DIR *dir;
 
-	clock_gettime(CLOCK_MONOTONIC, &c->begun);
+	walk_begin(&c->walk);
 	if ((dir = os_open_dir(at, ".")) == NULL)
 		return count_failed(c, "open", "");
 	if (count_folder(at, ".", c) == -1)
 		goto fail;
 	while ((name = os_read_dir(dir)) != NULL)
-		if (count_may_go_on(c) == -1 || (is_counted_folder(at, name) &&
+		if (walk_may_go_on(&c->walk) == -1 ||
+		    (is_counted_folder(at, name) &&
 		    count_folder(at, name, c) == -1))
 			goto fail;
 	return os_close_dir(dir) == -1 ? count_failed(c, "read", "") : 0;
@@ -330,8 +331,8 @@ static int
 recount(const struct mailbox *mb, int dir, bool write,
     const struct watch *watch, struct usage *u, struct failure *f)
 {
-	struct count before = { .path = mb->path, .watch = watch,
-	    .failure = f };
+	struct count before = { .walk = { .path = mb->path,
+	    .done = "counted", .watch = watch, .failure = f } };
 	struct count after = before;
 	char tmp[64];
 	struct text t;

@@ -172,6 +172,51 @@ large() {
     fail "$(ls -A "$D/m/a")"
 }
 
+@test "-F: what no IMAP server would show is not made" {
+  also -F
+  # .INBOX would be hidden by the inbox, a ~ at the start means a home.
+  for detail in INBOX iNbOx INBOX.inbox '~x' $'b\xffd'; do
+    send "a+$detail" x
+    codes 220 250 250 250 354 '250 2.1.5' 221
+  done
+  (($(count a) == 5))
+  [[ $(ls -A "$D/m/a") == $'cur\nnew\ntmp' ]] || fail "$(ls -A "$D/m/a")"
+  send a+Inbox.sub x
+  (($(count a/.sub) == 1))
+  # What is there is used, whoever made it.
+  mkdir -p "$D/m/a/.INBOX/"{cur,new,tmp}
+  send a+INBOX x
+  (($(count a/.INBOX) == 1))
+}
+
+@test "-F: what is there and no folder is left alone" {
+  also -F
+  mkdir -p "$D/m/a/"{cur,new,tmp,.ssh,.empty,.begun}
+  touch "$D/m/a/.ssh/keys" "$D/m/a/.forward" "$D/m/a/.begun/maildirfolder"
+  ln -s nowhere "$D/m/a/.link"
+  for detail in ssh forward link; do
+    send "a+$detail" x
+    codes 220 250 250 250 354 '250 2.1.5' 221
+  done
+  (($(count a) == 3))
+  [[ $(ls -A "$D/m/a/.ssh") == keys ]]
+  send a+empty x
+  send a+begun x
+  (($(count a/.empty) + $(count a/.begun) == 2))
+}
+
+@test "-F: a pipe in the place of maildirfolder holds nobody up" {
+  also -F
+  mkdir -p "$D/m/a/"{cur,new,tmp,.x/cur}
+  mkfifo "$D/m/a/.x/maildirfolder"
+  begin
+  tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a+x>' DATA x .
+  hear 220 250 250 250 354 '250 2.1.5'
+  tell QUIT
+  finish
+  (($(count a/.x) == 1))
+}
+
 @test "-F: -c makes nothing; a folder that cannot be made is 451" {
   also -F
   send a x

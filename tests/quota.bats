@@ -360,8 +360,8 @@ tedious() {
   [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
   maildir a
   (cd "$D/m/a/cur" && touch {1..600})
-  also -q 1K
-  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' "${@:2}" >"$D/in"
+  also -q "${QUOTA-1K}"
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' "RCPT TO:<${TO-a}>" "${@:2}" >"$D/in"
   strace -D -qq -o "$D/calls" -e "inject=getdents64:delay_enter=$1:when=1" \
     "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>"$D/log" 3>&- &
   SESSION=$!
@@ -417,4 +417,17 @@ tedious() {
     skip 'not on this file system'
   send a x
   codes 220 250 250 250 354 250 221
+}
+
+@test "a search for a folder is ended as a count is" {
+  also -f
+  mkdir -p "$D/m/a"
+  (cd "$D/m/a" && touch {1..600})
+  QUOTA=0 TO=a+folder tedious 1500000
+  sleep 0.5
+  kill "$SESSION"
+  wait "$SESSION"
+  SESSION=
+  hold "$D/out"
+  codes 220 250 250 '451 4.3.0' '421 4.3.2'
 }
