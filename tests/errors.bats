@@ -1,0 +1,95 @@
+#!/usr/bin/env bats
+# What fails, and what must not be used up.
+
+load test_helper
+
+@test "each call of a session fails once" {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  PYTHONDONTWRITEBYTECODE=1 "$TESTS/each-call" "$LMTPD" "$D/each" >"$D/said" ||
+    fail "$(head -c 3000 "$D/said")"
+  rm -r "$D/each"
+}
+
+# often N LINE...: a session in which these lines come so many times, and which
+# may have few descriptors; a message for last is still delivered at its end.
+often() {
+  local n=$1
+  shift
+  { printf '%s\r\n' 'LHLO c'
+    while ((n--)); do
+      printf '%s\r\n' "$@"
+    done
+    printf '%s\r\n' 'MAIL FROM:<s@x>' 'RCPT TO:<last>' DATA end . QUIT
+  } >"$D/in"
+  STATUS=0
+  (ulimit -n 20 && exec "$LMTPD" -e -H h "${OPTIONS[@]}") <"$D/in" >"$D/out" 2>"$D/log" ||
+    STATUS=$?
+  exits 0
+  [[ $(tail -n 2 "$D/out") == 250\ 2.1.5* ]] || fail "$(tail -n 3 "$D/out")" "$@"
+}
+
+@test "no descriptor stays open, whatever is said how often" {
+  local n options rcpt=('MAIL FROM:<s@x>' 'RCPT TO:<a+b>') big
+  local -a data=(DATA 'X: y' '' z .)
+  mkdir -p "$D/m/"{a,full,last}/{cur,new,tmp} "$D/m/a/.b/"{cur,new,tmp}
+  printf '10S\n9 1\n' >"$D/m/full/maildirsize"
+  : >"$D/m/file"
+  for options in '' '-f' '-F' '-o' "-U dir" "-q 1M"; do
+    # shellcheck disable=SC2086 # there are several
+    with -U any -d "maildir:$D/m/%n" $options
+    often 20 "${rcpt[@]}" 'RCPT TO:<full>' 'RCPT TO:<file>' 'RCPT TO:<none+x>' "${data[@]}"
+    rm -rf "$D/m/none"
+  done
+  with -U any -d "maildir:$D/m/%n" -f
+  often 20 "${rcpt[@]}" RSET "${rcpt[@]}" 'BDAT 3' a RSET
+  for n in keep 'fileinto "b"' 'fileinto "c"' 'reject "x"' discard nonsense; do
+    printf 'require ["fileinto", "reject"]; %s;\n' "$n" >"$D/a.sieve"
+    with -U any -d "maildir:$D/m/%n" -S "$D/%n.sieve"
+    often 20 "${rcpt[@]}" "${data[@]}"
+  done
+  echo 'x:' >"$D/users"
+  printf 'a::%s\nlast::%s\nfull::%s\n' "$(id -u):$(id -g)::$D:" "$(id -u):$(id -g)::$D:" \
+    "x:y::$D:" >>"$D/users"
+  with -U "file:$D/users" -d "maildir:$D/m/%n"
+  often 20 "${rcpt[@]}" 'RCPT TO:<full>' 'RCPT TO:<none>' "${data[@]}"
+  # More than is kept in memory: refused, given up, delivered.
+  big=$(head -c 1100000 /dev/zero | tr '\0' x | fold -w 900)
+  for options in '' '-s 1M'; do
+    # shellcheck disable=SC2086
+    with -U any -d "maildir:$D/m/%n" $options
+    often 12 'MAIL FROM:<>' 'RCPT TO:<a>' DATA X:y '' "${big//$'\n'/$'\r\n'}" . \
+      'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<last>' DATA X:y '' "${big//$'\n'/$'\r\n'}" .
+    rm -f "$D"/m/*/new/*
+  done
+  rm -r "$D/m"
+  mkdir "$D/m" "$D/m/dir"
+  ln -s nowhere "$D/m/link"
+  echo x >"$D/m/two" && ln "$D/m/two" "$D/m/links"
+  for options in '' '-q 900' '-k flock' '-k dotlock' '-U dir'; do
+    # shellcheck disable=SC2086
+    with -U any -d "mbox:$D/m/%n" $options
+    [[ $options != *dir* ]] || : >"$D/m/last"
+    often 20 "${rcpt[@]}" 'RCPT TO:<dir>' 'RCPT TO:<link>' 'RCPT TO:<two>' "${data[@]}"
+    rm -f "$D/m/"{a,last}
+  done
+}
+
+@test "-c closes what it opens" {
+  local options
+  mkdir -p "$D/m/"{a,full}/{cur,new,tmp} "$D/m/a/.b/"{cur,new,tmp}
+  printf '10S\n90 1\n' >"$D/m/full/maildirsize"
+  : >"$D/m/file"
+  for options in -f '-U dir -f' '-q 1M -S /nowhere' '-f -q 1M'; do
+    # shellcheck disable=SC2086
+    with -U any -d "maildir:$D/m/%n" $options
+    (ulimit -n 12 && "$LMTPD" -c "${OPTIONS[@]}" {a,full,file,none,b}{,+b}{,,,,}) >"$D/out" \
+      2>"$D/log" || :
+    unlogged 'Too many'
+    (ulimit -n 12 && "$LMTPD" -c "${OPTIONS[@]}" a a+b a a+b a a+b a a+b a a+b a)
+  done
+  : >"$D/m/b"
+  with -d "mbox:$D/m/%n" -U any
+  (ulimit -n 12 && "$LMTPD" -c "${OPTIONS[@]}" {a,b,file}{,,,,,,,,,,,}) >"$D/out" 2>"$D/log" || :
+  unlogged 'Too many'
+  rm -rf "$D/m"
+}
