@@ -85,9 +85,9 @@ client_over(const struct client *c)
 
 /*
  * Waits for an event at a descriptor, of the client or what else it waits
- * for.  The signals that end us are let in only here.  Returns how many are
- * ready, 0 when the time is over, or -1 if we were told to end or the system
- * failed.
+ * for; c is NULL where there is none.  The signals that end us are let in
+ * only here.  Returns how many are ready, 0 when the time is over, or -1 if
+ * we were told to end or the system failed.
  */
 static int
 client_wait(struct client *c, struct pollfd *pfd, nfds_t nfds,
@@ -98,7 +98,7 @@ client_wait(struct client *c, struct pollfd *pfd, nfds_t nfds,
 
 	sigemptyset(&none);
 	n = ppoll(pfd, nfds, timeout, &none);
-	if (n == -1 && errno == EINTR)
+	if (n == -1 && errno == EINTR && c != NULL)
 		c->ending = true;
 	return n;
 }
@@ -129,7 +129,7 @@ client_none(void *unused, int fd, long us)
 
 	(void)unused;
 	if (us > 0)
-		(void)ppoll(&pfd, 1, &timeout, NULL);
+		(void)client_wait(NULL, &pfd, 1, &timeout);
 	return NULL;
 }
 

@@ -212,14 +212,14 @@ begin_copy(struct deliverer *dv, struct delivery *d, struct draft *draft,
 static void
 draft_init(struct deliverer *dv, struct draft *draft,
     const struct envelope *env, struct rcpt *r, struct text *unique,
-    char head[HEAD_MAX])
+    char trace[TRACE_BYTES])
 {
 	trace_names(&dv->tracer, dv->cfg, r->id, unique);
 	draft->filing = NULL;
 	draft->sender = env->sender;
 	draft->unique = unique->buf;
-	text_init(&draft->head, head, HEAD_MAX);
-	draft->headlines = trace_headers(dv->cfg, env, r, &draft->head);
+	text_init(&draft->trace, trace, TRACE_BYTES);
+	draft->trace_lines = trace_headers(dv->cfg, env, r, &draft->trace);
 }
 
 /*
@@ -228,14 +228,14 @@ draft_init(struct deliverer *dv, struct draft *draft,
  */
 static int
 ask_script(struct delivery *d, const struct envelope *env,
-    const struct text *head, uint64_t headlines, bool check,
+    const struct text *trace, uint64_t trace_lines, bool check,
     struct verdict *v)
 {
 	do {
 		if (identity_assume(d->cred, &d->id) == -1)
 			return failure_errno(&d->failure, "seteuid", "%s",
 			    d->rcpt->mailbox.path);
-		if (filter_run(d, env, head, headlines, check, v) == 0)
+		if (filter_run(d, env, trace, trace_lines, check, v) == 0)
 			return 0;
 	} while (wants_groups(d));
 	return -1;
@@ -251,7 +251,7 @@ judge(struct delivery *d, const struct envelope *env,
 	v->kind = VERDICT_NONE;
 	if (d->cfg->scripts == NULL)
 		return 0;
-	if (ask_script(d, env, &draft->head, draft->headlines, false,
+	if (ask_script(d, env, &draft->trace, draft->trace_lines, false,
 	    v) == -1)
 		return -1;
 	if (v->kind == VERDICT_REFUSE) {
@@ -377,7 +377,7 @@ static bool
 begin_rcpt(struct deliverer *dv, const struct envelope *env,
     const struct message *m, struct rcpt *r)
 {
-	char head[HEAD_MAX], buf[96];
+	char trace[TRACE_BYTES], buf[96];
 	struct delivery *d = delivery_prepare(dv, dv->n, m, env->rcpts, r);
 	struct verdict v;
 	struct draft draft;
@@ -389,7 +389,7 @@ begin_rcpt(struct deliverer *dv, const struct envelope *env,
 		return true;
 	}
 	d->alone = env->nrcpt == 1;
-	draft_init(dv, &draft, env, r, &unique, head);
+	draft_init(dv, &draft, env, r, &unique, trace);
 	if (judge(d, env, &draft, dv->room, &v) == -1 || d->settled)
 		dv->n++;
 	else if (v.kind == VERDICT_FILE) {
@@ -580,7 +580,7 @@ group_finish(struct deliverer *dv)
 void
 deliver_early(struct deliverer *dv, struct envelope *env, struct message *m)
 {
-	char head[HEAD_MAX], buf[96];
+	char trace[TRACE_BYTES], buf[96];
 	struct draft draft;
 	struct delivery *d;
 	struct text unique;
@@ -591,7 +591,7 @@ deliver_early(struct deliverer *dv, struct envelope *env, struct message *m)
 	d = delivery_prepare(dv, 0, m, env->rcpts, env->rcpts);
 	d->alone = true;
 	text_init(&unique, buf, sizeof(buf));
-	draft_init(dv, &draft, env, d->rcpt, &unique, head);
+	draft_init(dv, &draft, env, d->rcpt, &unique, trace);
 	begin_copy(dv, d, &draft, false);
 	if (!d->ok)
 		goto ours;
@@ -691,12 +691,12 @@ check_script(struct delivery *d)
 	static const struct envelope nobody;
 	char none[1];
 	struct verdict v;
-	struct text head;
+	struct text trace;
 
 	if (d->cfg->scripts == NULL)
 		return 0;
-	text_init(&head, none, sizeof(none));
-	return ask_script(d, &nobody, &head, 0, true, &v);
+	text_init(&trace, none, sizeof(none));
+	return ask_script(d, &nobody, &trace, 0, true, &v);
 }
 
 int

@@ -127,8 +127,8 @@ script_find(struct script *s, const struct delivery *d, const char **wrong)
 struct child {
 	const struct delivery	*d;
 	const struct envelope	*env;
-	const struct text	*head;
-	uint64_t		 headlines;
+	const struct text	*trace;
+	uint64_t		 trace_lines;
 	struct script		 script;
 	struct script		*included;
 	size_t			 nincluded;
@@ -251,18 +251,18 @@ child_view(struct child *c, struct sieve_view *v)
 	const struct config *cfg = c->d->cfg;
 	struct filter filter = {
 		.return_path = (cfg->trace & TRACE_RETURN_PATH) != 0,
-		.begun = c->head->len == 0
+		.begun = c->trace->len == 0
 	};
-	size_t size = c->head->len + m->len + FILTER_AHEAD;
+	size_t size = c->trace->len + m->len + FILTER_AHEAD;
 	char *buf = malloc(size);
 
 	memset(v, 0, sizeof(*v));
 	if (buf == NULL)
 		return;
-	v->len = message_view(m, &filter, c->head, buf, size);
+	v->len = message_view(m, &filter, c->trace, buf, size);
 	v->message = buf;
 	/* Every LF is to be counted as the CRLF that it was. */
-	v->size = c->head->len + c->headlines + m->size - filter.dropped +
+	v->size = c->trace->len + c->trace_lines + m->size - filter.dropped +
 	    filter.quoted + filter.blanks + m->data.bare_lfs -
 	    filter.dropped_lfs;
 	v->sender = c->env->sender;
@@ -527,11 +527,11 @@ filter_ask(struct delivery *d, struct child *c, bool check,
 
 int
 filter_run(struct delivery *d, const struct envelope *env,
-    const struct text *head, uint64_t headlines, bool check,
+    const struct text *trace, uint64_t trace_lines, bool check,
     struct verdict *v)
 {
-	struct child c = { .d = d, .env = env, .head = head,
-	    .headlines = headlines };
+	struct child c = { .d = d, .env = env, .trace = trace,
+	    .trace_lines = trace_lines };
 	const char *wrong;
 	int r;
 

@@ -391,7 +391,7 @@ struct log {
 	int		 fd;		/* or -1 */
 	bool		 syslog;	/* else standard error */
 	bool		 met;		/* its daemon was there once */
-	bool		 lines;		/* each ends in a newline */
+	bool		 ends_lines;	/* by a newline */
 	bool		 socket;	/* send(2) need not wait for it */
 	bool		 may_block;	/* write(2) would: poll(2) says when */
 	bool		 torn;		/* the last line has no end */
@@ -650,17 +650,17 @@ void	 message_lend(struct message *m, int fd, const char *place);
 int	 message_append(struct message *m, const char *dir, const char *buf,
 	    size_t len, struct failure *f);
 /*
- * What of it is in memory as it is stored, behind head: at most size bytes in
- * buf.  Returns how many.
+ * What of it is in memory as it is stored, with before in front: at most size
+ * bytes in buf.  Returns how many.
  */
 size_t	 message_view(const struct message *m, struct filter *f,
-	    const struct text *head, char *buf, size_t size);
+	    const struct text *before, char *buf, size_t size);
 /*
- * Writes it between head and tail to fd; *written is how many bytes were,
- * also when it fails.  0, or -1 and errno.
+ * Writes it to fd, with before in front and after behind; *written is how many
+ * bytes were, also when it fails.  0, or -1 and errno.
  */
 int	 message_write(const struct message *m, int fd, struct filter *f,
-	    const struct text *head, const char *tail, uint64_t *written);
+	    const struct text *before, const char *after, uint64_t *written);
 
 /*
  * account.c: the system's users and groups, as NSS has them.  A look-up
@@ -936,8 +936,8 @@ struct draft {
 	const struct filing *filing;	/* where to, or NULL: as if by none */
 	const char	*sender;
 	const char	*unique;	/* for a file's name */
-	struct text	 head;		/* trace headers */
-	uint64_t	 headlines;	/* LF in it */
+	struct text	 trace;		/* headers */
+	uint64_t	 trace_lines;	/* LF in it */
 };
 
 /* What the steps of a delivery are given beside it, each its own. */
@@ -1013,7 +1013,7 @@ struct tracer {
 	unsigned int	 count;		/* names made */
 };
 
-#define HEAD_MAX	(4 * COMMAND_MAX)	/* bytes of trace headers */
+#define TRACE_BYTES	(4 * COMMAND_MAX)	/* bytes of trace headers */
 
 /* 0, or -1 and errno. */
 int	 trace_init(struct tracer *t);
@@ -1028,7 +1028,7 @@ void	 trace_date(struct text *t, uint64_t now);
 
 /* The trace headers of one recipient; returns the lines of them. */
 uint64_t trace_headers(const struct config *cfg, const struct envelope *env,
-	    const struct rcpt *r, struct text *head);
+	    const struct rcpt *r, struct text *trace);
 /*
  * The recipient's line in the log, with its n deliveries from d on; d is
  * NULL if it came to none.  reason is NULL if it was delivered.
@@ -1061,7 +1061,7 @@ struct verdict {
  * and the process its recipient.  0, or -1 and d's failure.
  */
 int	 filter_run(struct delivery *d, const struct envelope *env,
-	    const struct text *head, uint64_t headlines, bool check,
+	    const struct text *trace, uint64_t trace_lines, bool check,
 	    struct verdict *v);
 
 /*

@@ -44,7 +44,7 @@ log_connect(struct log *log)
 		    sizeof(addr)) == 0) {
 			log->fd = fd;
 			log->met = true;
-			log->lines = types[i] == SOCK_STREAM;
+			log->ends_lines = types[i] == SOCK_STREAM;
 			log->torn = false;
 			return 0;
 		}
@@ -70,7 +70,7 @@ log_use_stderr(struct log *log)
 	int fd;
 
 	log->fd = STDERR_FILENO;
-	log->lines = true;
+	log->ends_lines = true;
 	if (fstat(STDERR_FILENO, &st) == -1)
 		return;
 	log->socket = S_ISSOCK(st.st_mode);
@@ -194,7 +194,7 @@ log_put(struct log *log, const char *line, size_t len)
 			break;
 	}
 	if (done > 0)
-		log->torn = log->lines && done < len;
+		log->torn = log->ends_lines && done < len;
 	return done == len;
 }
 
@@ -224,7 +224,7 @@ static bool
 log_tail(const struct config *cfg, struct text *t)
 {
 	t->size++;
-	if (cfg->log->lines)
+	if (cfg->log->ends_lines)
 		text_add(t, "\n", NULL);
 	return log_put(cfg->log, t->buf, t->len);
 }

@@ -29,7 +29,7 @@ struct maildir {
 	char	 flags[sizeof(((struct filing *)0)->flags)];
 	char	 tmp[FILE_PATH];
 	char	 new[FILE_PATH];
-	uint64_t lines;			/* LF with no CR before them */
+	uint64_t bare_lfs;		/* LF with no CR before them */
 	bool	 named;			/* it has its place */
 	bool	 counted;		/* in maildirsize */
 };
@@ -506,13 +506,13 @@ write_tmp(struct delivery *d, const struct draft *draft)
 	struct maildir *m = d->state;
 	struct filter filter = {
 		.return_path = (d->cfg->trace & TRACE_RETURN_PATH) != 0,
-		.begun = draft->head.len == 0
+		.begun = draft->trace.len == 0
 	};
 
-	if (message_write(d->message, d->fd, &filter, &draft->head, "",
+	if (message_write(d->message, d->fd, &filter, &draft->trace, "",
 	    &d->size) == -1)
 		return maildir_fail(d, "write", m->tmp);
-	m->lines = draft->headlines - filter.dropped_lfs + filter.blanks;
+	m->bare_lfs = draft->trace_lines - filter.dropped_lfs + filter.blanks;
 	return 0;
 }
 
@@ -603,7 +603,7 @@ maildir_commit(struct delivery *d, const struct step_args *a)
 	int r;
 
 	(void)a;
-	name_new(m, d->size, m->lines + d->message->data.bare_lfs);
+	name_new(m, d->size, m->bare_lfs + d->message->data.bare_lfs);
 	d->file = m->new;
 	r = os_rename(d->volume, m->dir, d->fd, m->tmp, m->new);
 	if (r == -1 && errno == ENOENT &&

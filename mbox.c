@@ -639,12 +639,12 @@ mbox_append(struct delivery *d, const struct draft *draft)
 	struct filter filter = {
 		.return_path = (d->cfg->trace & TRACE_RETURN_PATH) != 0,
 		.mbox = true,
-		.begun = draft->head.len == 0
+		.begun = draft->trace.len == 0
 	};
 	struct mbox *m = d->state;
-	const char *missing, *tail;
-	struct text head;
-	size_t room = COMMAND_MAX + 128 + draft->head.len;
+	const char *missing, *after;
+	struct text before;
+	size_t room = COMMAND_MAX + 128 + draft->trace.len;
 	char *buf;
 	int r;
 
@@ -652,13 +652,13 @@ mbox_append(struct delivery *d, const struct draft *draft)
 		return mbox_fail(d, "read");
 	if ((buf = malloc(room)) == NULL)
 		return mbox_fail(d, "malloc for");
-	text_init(&head, buf, room);
-	text_add(&head, missing, NULL);
-	add_from_line(&head, draft->sender);
-	text_bytes(&head, draft->head.buf, draft->head.len);
-	tail = d->message->size > 0 && d->message->last != '\n' ? "\n\n" :
+	text_init(&before, buf, room);
+	text_add(&before, missing, NULL);
+	add_from_line(&before, draft->sender);
+	text_bytes(&before, draft->trace.buf, draft->trace.len);
+	after = d->message->size > 0 && d->message->last != '\n' ? "\n\n" :
 	    "\n";
-	r = message_write(d->message, d->fd, &filter, &head, tail,
+	r = message_write(d->message, d->fd, &filter, &before, after,
 	    &m->written);
 	d->size = m->written;
 	free(buf);

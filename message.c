@@ -217,13 +217,13 @@ write_spooled(const struct message *m, struct out *o, struct filter *f,
 
 size_t
 message_view(const struct message *m, struct filter *f,
-    const struct text *head, char *buf, size_t size)
+    const struct text *before, char *buf, size_t size)
 {
 	const char *piece;
 	size_t n, plen, len, used = 0;
 
-	len = head->len < size ? head->len : size;
-	memcpy(buf, head->buf, len);
+	len = before->len < size ? before->len : size;
+	memcpy(buf, before->buf, len);
 	while (used < m->len) {
 		n = filter_next(f, m->mem + used, m->len - used,
 		    m->fd == -1, &piece, &plen);
@@ -240,7 +240,7 @@ message_view(const struct message *m, struct filter *f,
 
 int
 message_write(const struct message *m, int fd, struct filter *f,
-    const struct text *head, const char *tail, uint64_t *written)
+    const struct text *before, const char *after, uint64_t *written)
 {
 	struct out o;
 	ssize_t used;
@@ -249,14 +249,14 @@ message_write(const struct message *m, int fd, struct filter *f,
 	o.len = 0;
 	o.written = written;
 	*written = 0;
-	if (out_add(&o, head->buf, head->len) == -1)
+	if (out_add(&o, before->buf, before->len) == -1)
 		return -1;
 	if ((used = out_filter(&o, f, m->mem, m->len, m->fd == -1)) == -1)
 		return -1;
 	if (m->fd != -1 &&
 	    write_spooled(m, &o, f, m->len - (size_t)used) == -1)
 		return -1;
-	if (out_add(&o, tail, strlen(tail)) == -1)
+	if (out_add(&o, after, strlen(after)) == -1)
 		return -1;
 	return out_flush(&o);
 }

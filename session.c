@@ -30,7 +30,7 @@ struct session {
 	size_t			 surplus;	/* of those: more than -m */
 	unsigned int		 errors;
 	const char		*over;		/* why it is, or NULL */
-	size_t			 lines;		/* commands heard */
+	size_t			 heard;		/* lines of commands */
 	size_t			 messages;
 	size_t			 results[6];	/* by 2xx, 4xx, 5xx */
 };
@@ -620,7 +620,7 @@ command_run(struct session *s, char *line, size_t len)
 		return &long_line;
 	if (s->cfg->verbose)
 		log_info(s->cfg, "C: %s", line);
-	if (s->lines++ == 0 && line_is_foreign(line, len)) {
+	if (s->heard++ == 0 && line_is_foreign(line, len)) {
 		session_end(s, &no_stranger, "another protocol");
 		return NULL;
 	}

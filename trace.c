@@ -129,18 +129,18 @@ add_received(struct text *t, const struct config *cfg,
 
 uint64_t
 trace_headers(const struct config *cfg, const struct envelope *env,
-    const struct rcpt *r, struct text *head)
+    const struct rcpt *r, struct text *trace)
 {
 	const char *s;
 	uint64_t lines = 0;
 
 	if (cfg->trace & TRACE_RETURN_PATH)
-		text_add(head, "Return-Path: <", env->sender, ">\n", NULL);
+		text_add(trace, "Return-Path: <", env->sender, ">\n", NULL);
 	if (cfg->trace & TRACE_DELIVERED_TO)
-		text_add(head, "Delivered-To: ", r->address, "\n", NULL);
+		text_add(trace, "Delivered-To: ", r->address, "\n", NULL);
 	if (cfg->trace & TRACE_RECEIVED)
-		add_received(head, cfg, env, r);
-	for (s = head->buf; (s = strchr(s, '\n')) != NULL; s++)
+		add_received(trace, cfg, env, r);
+	for (s = trace->buf; (s = strchr(s, '\n')) != NULL; s++)
 		lines++;
 	return lines;
 }

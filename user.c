@@ -275,7 +275,7 @@ dir_look(const struct lookup *l, const char *path, size_t preset,
 static int
 find_dir(struct lookup *l, struct mailbox *mb, struct failure *f)
 {
-	size_t i, k, preset, last_fixed = 0;
+	size_t i, k, preset, last_preset = 0;
 	char *path, *last = NULL;
 	int r = 0;
 
@@ -294,11 +294,11 @@ find_dir(struct lookup *l, struct mailbox *mb, struct failure *f)
 				r = -1;
 			free(last);
 			last = path;
-			last_fixed = preset;
+			last_preset = preset;
 		}
 	l->has_id = r == 1;
 	if (r == 0)
-		r = last == NULL ? -1 : way_exists(last, last_fixed, f);
+		r = last == NULL ? -1 : way_exists(last, last_preset, f);
 	free(last);
 	return r;
 }

@@ -144,6 +144,22 @@ waits() {
   done
 }
 
+@test "as long as another's dotlock is there, nothing is made beside it" {
+  also -k dotlock
+  echo 1 >"$D/m/a.lock"
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x . QUIT >"$D/in"
+  strace -D -qq -o "$D/calls" -e trace=link,linkat "$LMTPD" -e \
+    -H test.example "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>"$D/log" 3>&- &
+  SESSION=$!
+  # Time for some tries; strace says nothing of them before it ends.
+  sleep 1
+  rm "$D/m/a.lock"
+  finished
+  codes 220 250 250 250 354 250 221
+  # The first of all tries, and the one that finds none in the way.
+  (($(grep -c "^link" "$D/calls") == 2)) || fail "$(grep "^link" "$D/calls")"
+}
+
 @test "a dotlock that is not five minutes old is heeded" {
   echo 1 >"$D/m/a.lock"
   touch -d '4 minutes ago' "$D/m/a.lock"
@@ -185,12 +201,6 @@ waits() {
   send a y
   codes 220 250 250 250 354 250 221
   rm "$D/m/a.lock"
-}
-
-# instance: this boot and pid namespace, as a dotlock's third line has it.
-instance() {
-  printf '%s %s' "$(</proc/sys/kernel/random/boot_id)" \
-    "$(stat -Lc %i /proc/self/ns/pid)"
 }
 
 @test "a dotlock's third line is our boot and pid namespace" {

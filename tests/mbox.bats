@@ -133,7 +133,7 @@ body() {
   done
 }
 
-@test "a dotlock is waited for, and holds pid and host while we deliver" {
+@test "a dotlock is waited for" {
   with -U any -d "mbox:$D/m/%n" -k dotlock
   echo $$ >"$D/m/a.lock"
   begin
@@ -145,12 +145,6 @@ body() {
   hear '250 2.1.5'
   finish
   [[ ! -e $D/m/a.lock ]]
-}
-
-# instance: this boot and pid namespace, as a dotlock's third line has it.
-instance() {
-  printf '%s %s' "$(</proc/sys/kernel/random/boot_id)" \
-    "$(stat -Lc %i /proc/self/ns/pid)"
 }
 
 @test "a dotlock of a dead process of this host is broken and logged" {

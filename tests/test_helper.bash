@@ -237,6 +237,12 @@ unlock() {
   wait "$HOLDER" || :
 }
 
+# instance: this boot and pid namespace, as a dotlock's third line has it.
+instance() {
+  printf '%s %s' "$(</proc/sys/kernel/random/boot_id)" \
+    "$(stat -Lc %i /proc/self/ns/pid)"
+}
+
 # An ordinary user of this system, and what it is known by.
 me() {
   id -un
