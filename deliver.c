@@ -162,16 +162,6 @@ delivery_begin(struct delivery *d, const struct draft *draft)
 	return step_run(d, d->cfg->format->begin, &a);
 }
 
-static long
-ms_since(const struct timespec *then)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (long)(now.tv_sec - then->tv_sec) * 1000 +
-	    (now.tv_nsec - then->tv_nsec) / 1000000;
-}
-
 /* Tries until the lock is there, or the time for it is over. */
 static void
 begin_waiting(struct deliverer *dv, struct delivery *d,
@@ -182,7 +172,7 @@ begin_waiting(struct deliverer *dv, struct delivery *d,
 
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	while (delivery_begin(d, draft) == -1 && d->busy) {
-		waited = ms_since(&begun);
+		waited = (long)os_ms_since(&begun);
 		if (waited + us / 1000 >= LOCK_MS ||
 		    dv->waited + waited + us / 1000 >= LOCK_ALL_MS ||
 		    deliver_is_over(dv, us))

@@ -21,7 +21,7 @@
 
 #define SCRIPT_BYTES	65536	/* of a script that is read */
 #define INCLUDES	64	/* scripts that one may have included */
-#define CHILD_US	2000000	/* for the child to answer */
+#define CHILD_MS	2000	/* for the child to answer */
 #define ERROR_BYTES	1024	/* of what is said to be wrong */
 #define LINES_MAX	8	/* of a refusal */
 
@@ -349,16 +349,16 @@ child_run(struct child *c, int fd, bool check)
 static ssize_t
 answer_read(struct delivery *d, int fd, char *buf, size_t size)
 {
-	struct timespec begun, now;
+	struct timespec begun;
 	const char *over;
 	size_t have = 0;
-	long left = CHILD_US;
+	long left = CHILD_MS;
 	ssize_t n = 1;
 
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	while (n != 0 && left > 0 && have < size) {
 		over = d->watch->pause(d->watch->arg, fd,
-		    left < 1000000 ? left : 1000000);
+		    left < 1000 ? left * 1000 : 1000000);
 		if (over != NULL)
 			return failure_set(&d->failure, &reply_trouble, "%s",
 			    over);
@@ -367,9 +367,7 @@ answer_read(struct delivery *d, int fd, char *buf, size_t size)
 			have += (size_t)n;
 		else if (n == -1 && errno != EAGAIN && errno != EINTR)
 			break;
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		left = CHILD_US - (long)(now.tv_sec - begun.tv_sec) * 1000000 -
-		    (now.tv_nsec - begun.tv_nsec) / 1000;
+		left = CHILD_MS - (long)os_ms_since(&begun);
 	}
 	return (ssize_t)have;
 }

@@ -24,6 +24,15 @@ shut_way_back(void)
 	return -1;
 }
 
+/* Is that for good, whoever it was.  0, or -1 and errno. */
+static int
+set_ids(uid_t uid, gid_t gid)
+{
+	if (setresgid(gid, gid, gid) == -1 || setresuid(uid, uid, uid) == -1)
+		return -1;
+	return uid == 0 ? 0 : shut_way_back();
+}
+
 /*
  * Where setgroups(2) is not to be had, as in a user namespace of one user,
  * whoever has no groups needs none taken away.
@@ -80,9 +89,7 @@ identity_shed(struct credentials *c, const struct identity *id)
 	if (c->cfg->each_as_itself &&
 	    set_groups((size_t)id->ngroups, id->groups) == -1)
 		return -1;
-	if (setresgid(gid, gid, gid) == -1 || setresuid(uid, uid, uid) == -1)
-		return -1;
-	return uid == 0 ? 0 : shut_way_back();
+	return set_ids(uid, gid);
 }
 
 void
@@ -148,7 +155,5 @@ identity_become(const char *name, uid_t uid, gid_t gid)
 	free(id.groups);
 	if (r == -1)
 		return -1;
-	if (setresgid(gid, gid, gid) == -1 || setresuid(uid, uid, uid) == -1)
-		return -1;
-	return uid == 0 ? 0 : shut_way_back();
+	return set_ids(uid, gid);
 }

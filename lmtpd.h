@@ -538,6 +538,8 @@ struct volumes {
  * in a reply, a header field and a file's name.
  */
 void	 os_host(char *name, size_t size);
+/* Milliseconds since then, a moment of the monotonic clock. */
+int64_t	 os_ms_since(const struct timespec *then);
 /*
  * The file system that fd is on, whose device is dev; asked about once.  What
  * is returned is vs's, and good as long as that is.

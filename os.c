@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lmtpd.h"
@@ -55,6 +56,16 @@ os_host(char *name, size_t size)
 	name[size - 1] = '\0';
 	if (gethostname(name, size - 1) == -1 || !host_is_safe(name))
 		strlcpy(name, "localhost", size);
+}
+
+int64_t
+os_ms_since(const struct timespec *then)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)(now.tv_sec - then->tv_sec) * 1000 +
+	    (now.tv_nsec - then->tv_nsec) / 1000000;
 }
 
 /* Where a file system or a container has no O_TMPFILE, a name for a moment. */

@@ -39,6 +39,12 @@ usage_text(struct text *t, const struct usage *u)
 	text_number(t, u->limit.messages, 10, 0);
 }
 
+static bool
+is_limited(const struct quota *q)
+{
+	return q->bytes > 0 || q->messages > 0;
+}
+
 /* The user's own limit, else that of -q.  False: else the Maildir's. */
 static bool
 quota_limit(const struct config *cfg, const struct mailbox *mb,
@@ -58,14 +64,8 @@ quota_is_set(const struct config *cfg, const struct mailbox *mb)
 {
 	struct quota limit;
 
-	return quota_limit(cfg, mb, &limit) &&
-	    (limit.bytes > 0 || limit.messages > 0);
-}
-
-static bool
-is_limited(const struct quota *q)
-{
-	return q->bytes > 0 || q->messages > 0;
+	(void)quota_limit(cfg, mb, &limit);
+	return is_limited(&limit);
 }
 
 /* A mailbox that becomes exactly full is not over its limit. */

@@ -191,17 +191,13 @@ static void
 log_delay(struct log_line *l, const struct timespec *begun)
 {
 	char value[32];
-	struct timespec now;
 	struct text t;
-	int64_t ms;
+	uint64_t ms = (uint64_t)os_ms_since(begun);
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	ms = (int64_t)(now.tv_sec - begun->tv_sec) * 1000 +
-	    (now.tv_nsec - begun->tv_nsec) / 1000000;
 	text_init(&t, value, sizeof(value));
-	text_number(&t, (uint64_t)ms / 1000, 10, 0);
+	text_number(&t, ms / 1000, 10, 0);
 	text_add(&t, ".", NULL);
-	text_number(&t, (uint64_t)ms % 1000, 10, 3);
+	text_number(&t, ms % 1000, 10, 3);
 	log_add(l, "delay", value);
 }
 
