@@ -148,7 +148,7 @@ field_is_dropped(const struct filter *f, const char *name, size_t len)
 	return false;
 }
 
-/* The end of a header, be it in a session of LF and written with CRLF. */
+/* The end of a header.  In a session of LF it may be written with CRLF. */
 static bool
 is_empty_line(const char *in, size_t len)
 {
@@ -192,7 +192,7 @@ filter_header_line(struct filter *f, const char *in, size_t inlen)
 		return f->dropping ? FILTER_DROP : FILTER_TEXT;
 	while (name < inlen && strchr(": \t\n", in[name]) == NULL)
 		name++;
-	/* Readers allow blanks before the colon: as many as one sends. */
+	/* Readers allow any number of blanks before the colon. */
 	for (colon = name; colon < inlen; colon++)
 		if (in[colon] != ' ' && in[colon] != '\t')
 			break;
@@ -345,7 +345,7 @@ header_find(const char *msg, size_t len, const char *name, size_t *vlen)
 	const char *line = msg, *end, *lf, *value;
 	size_t n = strlen(name);
 
-	/* Of a message refused before its first byte there is no memory. */
+	/* A message that was refused before its first byte has no memory. */
 	if (len == 0)
 		return NULL;
 	end = msg + len;

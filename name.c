@@ -215,7 +215,7 @@ name_folder(const char *utf8, char *out, size_t size)
  * with xn-- in Punycode, RFC 3492.
  */
 
-/* Letters that have a small form, by alphabet; each step is a letter. */
+/* The small form of a letter.  A row has every step-th one from first on. */
 static uint32_t
 small(uint32_t c)
 {
@@ -434,7 +434,7 @@ label_chars(const char *s, size_t len, uint32_t chars[LABEL_BYTES])
 				return 0;
 	for (i = 0; i < n; i++)
 		chars[i] = small(chars[i]);
-	/* What would be taken for a form of yet another label is none. */
+	/* One that begins with xn-- again could be taken for another label. */
 	return n > 4 && chars[0] == 'x' && chars[1] == 'n' &&
 	    chars[2] == '-' && chars[3] == '-' ? 0 : n;
 }

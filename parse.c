@@ -489,7 +489,7 @@ parse_xforward(const char *s, char *ident, size_t size)
 	bool has_ident = false;
 	size_t key, len;
 
-	/* Of no attribute at all there is none that could be wrong. */
+	/* With no attribute at all, as amavisd sends it, none is wrong. */
 	for (; *s != '\0'; s = skip_spaces(s + len)) {
 		len = strcspn(s, " ");
 		key = strcspn(s, "= ");
@@ -613,7 +613,7 @@ passwd_rank(const char *line, size_t len, const struct passwd_keys *k,
 	    name_domain_is(line + 1, len - 1, k->domain) ? 2 * i : SIZE_MAX;
 }
 
-/* Of a file's lines all but a few end here. */
+/* Does the line begin with the name?  Of a large file nearly none does. */
 static inline bool
 passwd_begins(const char *line, size_t len, const char *name, size_t n)
 {
@@ -773,7 +773,7 @@ parse_passwd_line(char *line, struct passwd_line *p)
 	size_t n;
 
 	memset(p, 0, sizeof(*p));
-	/* Its file was saved with CRLF. */
+	/* The file may have been saved with CRLF. */
 	n = strlen(line);
 	if (n > 0 && line[n - 1] == '\r')
 		line[n - 1] = '\0';

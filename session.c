@@ -675,7 +675,7 @@ session_log(const struct session *s)
 	log_send(s->cfg, &l);
 }
 
-/* Who speaks TLS would wait for us, as we for the end of a line. */
+/* A client that speaks TLS waits for us, as we for the end of its line. */
 static bool
 speaks_tls(struct session *s)
 {

@@ -377,7 +377,7 @@ addr_raw(struct arena *a, const struct str *text)
 		return NULL;
 	ad->all = *text;
 	ad->localpart.s = ad->domain.s = "";
-	/* What is empty is so in each of its parts. */
+	/* Only of an empty value are the parts known: they are empty too. */
 	ad->has_parts = text->len == 0;
 	return ad;
 }

@@ -376,7 +376,7 @@ add_body(struct walk *w, const struct entity *e, const struct str *raw,
 
 	if (!is_wanted(w, &e->type))
 		return 0;
-	/* What is left of the budget is seen by who set it. */
+	/* Whoever gave the budget sees that it is gone. */
 	if (!budget_take(w->budget, text.len / STEP + 1))
 		return 0;
 	if (entity_decode(w, e, &text) == -1 ||
@@ -406,7 +406,7 @@ add_header(struct walk *w, const struct entity *e, const struct str *header)
 		return -1;
 	text.s = out;
 	text.len = 0;
-	/* A part of another type is one of a digest, and has no text. */
+	/* Another type can only be that of a digest's part: it has no text. */
 	for (i = 0; is(&e->type, "message/rfc822") && i < header->len; i++) {
 		if (header->s[i] == '\n' && (i == 0 ||
 		    header->s[i - 1] != '\r'))

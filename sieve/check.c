@@ -119,7 +119,7 @@ kind_name(const struct argument *a)
 	return "";
 }
 
-/* Of a verb's arguments. */
+/* What a letter among a verb's arguments stands for, in a sentence. */
 static const char *
 letter_name(char kind)
 {
@@ -127,7 +127,7 @@ letter_name(char kind)
 	    "a string or a list of them";
 }
 
-/* Is a what kind, one of the letters of a verb's arguments, stands for? */
+/* Is the argument what a letter among a verb's arguments stands for? */
 static bool
 is_kind(const struct argument *a, char kind)
 {
@@ -378,7 +378,7 @@ check_arguments(struct compiler *c, struct node *n)
 {
 	struct argument *a = n->arguments;
 
-	/* As in Pigeonhole, strings of the script are no headers. */
+	/* As in Pigeonhole, case matters in a test of the script's own strings. */
 	n->comparator = n->verb->test == test_string ? COMPARE_OCTET :
 	    COMPARE_CASEMAP;
 	n->transform = BODY_TEXT;
@@ -397,7 +397,7 @@ check_arguments(struct compiler *c, struct node *n)
  * Commands and tests.
  */
 
-/* What is before the nodes within it. */
+/* A node by itself, before those within it are looked at. */
 static bool
 check_form(struct compiler *c, struct node *n, bool is_test)
 {

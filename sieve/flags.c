@@ -113,7 +113,10 @@ cut(struct run *r, struct str *set, char *buf, const struct str *flag)
 	return true;
 }
 
-/* Does what to the set with each flag of the list that it has, or has not. */
+/*
+ * Calls what for each flag of the list that is in the set already, or with
+ * has false for each that is not.
+ */
 static bool
 change(struct run *r, struct str *set, const struct list *flags, bool has,
     bool (*what)(struct run *, struct str *, char *, const struct str *))

@@ -55,7 +55,7 @@ field_split(const char *s, size_t len, struct str *name, struct str *value)
 	n = (size_t)(colon - s);
 	value->s = colon + 1;
 	value->len = len - n - 1;
-	/* A colon that only a further line has is no field's. */
+	/* The colon has to be on the first line of a folded field. */
 	if (memchr(s, '\n', n) != NULL)
 		return false;
 	while (n > 0 && is_blank(s[n - 1]))

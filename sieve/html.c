@@ -145,7 +145,7 @@ read_tag(struct html *h)
 	put_blank(h, blank);
 }
 
-/* Text that is as it stands. */
+/* A CDATA section: text without tags and entities. */
 static void
 read_cdata(struct html *h)
 {

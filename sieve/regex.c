@@ -847,7 +847,7 @@ regex_step(struct regex_run *run, const struct threads *t, struct threads *next,
 	for (i = 0; i < t->n; i++) {
 		code = &r->code[t->pc[i]];
 		slots = t->slots + (size_t)i * r->nslots;
-		/* What begins behind where the match begins is too late. */
+		/* One that began behind where the match begins cannot win. */
 		if (code->op != SET || !set_has(&r->sets[code->x], c) ||
 		    (run->found && slots[0] > run->best[0]))
 			continue;

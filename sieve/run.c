@@ -50,7 +50,7 @@ run_end(struct run *r)
 	if (r->scratch.failed)
 		run_fail(r, "the run wants too much memory");
 	arena_free(&r->scratch);
-	/* What gave up for want of steps has left none. */
+	/* Whatever had too few steps has taken them all: then this fails. */
 	return run_step(r, 1);
 }
 

@@ -114,7 +114,7 @@ key_matches(struct matcher *m, const struct str *value, size_t i,
 	}
 	if (!run_step(r, 1 + key->len / 64))
 		return false;
-	/* As in Pigeonhole, or "" were "foo", since both are infinite. */
+	/* As in Pigeonhole; else "" were "foo", for both are infinite numbers. */
 	if (n->match == MATCH_IS && value->len == 0)
 		return key->len == 0;
 	compared = match_compare(n->comparator, value, key);
@@ -365,7 +365,7 @@ use_moment(struct matcher *m, struct sieve_date *d)
 	if ((n->tags & TAG_ZONE) != 0) {
 		if ((zone = run_expand(m->run, &n->zone)) == NULL)
 			return true;
-		/* One that is none leaves the local zone. */
+		/* If it is malformed the zone stays the local one. */
 		(void)date_zone(zone, &d->zone);
 	}
 	if (date_part(&m->run->scratch, d, &m->date_part, &text) == -1)
@@ -626,7 +626,7 @@ test_run(struct run *r, const struct node *n)
 
 	if (!run_step(r, 1))
 		return false;
-	/* One that is known is not run, and leaves the match values alone. */
+	/* A test that can only be true, or false, sets no match values. */
 	if (n->truth != TRUTH_UNKNOWN)
 		return n->truth == TRUTH_TRUE;
 	outcome = n->verb->test(r, n);
