@@ -378,7 +378,7 @@ check_arguments(struct compiler *c, struct node *n)
 {
 	struct argument *a = n->arguments;
 
-	/* As in Pigeonhole, case matters in a test of the script's own strings. */
+	/* As in Pigeonhole, case matters in a test of strings. */
 	n->comparator = n->verb->test == test_string ? COMPARE_OCTET :
 	    COMPARE_CASEMAP;
 	n->transform = BODY_TEXT;

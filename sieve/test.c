@@ -114,7 +114,7 @@ key_matches(struct matcher *m, const struct str *value, size_t i,
 	}
 	if (!run_step(r, 1 + key->len / 64))
 		return false;
-	/* As in Pigeonhole; else "" were "foo", for both are infinite numbers. */
+	/* As in Pigeonhole; else "" is "foo", as both are infinite. */
 	if (n->match == MATCH_IS && value->len == 0)
 		return key->len == 0;
 	compared = match_compare(n->comparator, value, key);
