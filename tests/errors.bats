@@ -22,6 +22,7 @@ often() {
     printf '%s\r\n' 'MAIL FROM:<s@x>' 'RCPT TO:<last>' DATA end . QUIT
   } >"$D/in"
   STATUS=0
+  # shellcheck disable=SC2153 # with sets it
   (ulimit -n 20 && exec "$LMTPD" -e -H h "${OPTIONS[@]}") <"$D/in" >"$D/out" 2>"$D/log" ||
     STATUS=$?
   exits 0
