@@ -93,6 +93,71 @@ struct config {
 };
 
 /*
+ * text.c: text in a buffer of fixed size, with its NUL; the rest is cut.  A
+ * string alone is copied by strlcpy(3); where a caller says the format, as to
+ * the log, it is vsnprintf(3)'s.
+ */
+struct text {
+	char	*buf;
+	size_t	 size;		/* at least 1 */
+	size_t	 len;
+};
+
+void	 text_init(struct text *t, char *buf, size_t size);
+void	 text_bytes(struct text *t, const char *s, size_t len);
+/* Adds strings, up to a NULL. */
+void	 text_add(struct text *t, ...) __attribute__((__sentinel__));
+/* Adds a number, with zeros before it up to width digits (at most 64). */
+void	 text_number(struct text *t, uint64_t n, unsigned int base,
+	    size_t width);
+/*
+ * How many bytes at s, of len that are there (at least one), are a character
+ * that is never shown as it is: the controls of ASCII, those of C1 (U+0080
+ * to U+009F) and what ends a line or turns writing round (U+2028 to U+202E,
+ * U+2066 to U+2069) as UTF-8.  0 if they are none.
+ */
+size_t	 text_control(const char *s, size_t len);
+/*
+ * How many of len bytes may stand as they are, up to the first control
+ * character, the first byte that is no part of UTF-8, and where they are to
+ * be quoted the first " or \.
+ */
+size_t	 text_plain(const char *s, size_t len, bool quoted);
+/*
+ * Adds len bytes, what may not stand as it is as a backslash and three octal
+ * digits for each byte, or where it is " or \ as that behind a backslash.
+ */
+void	 text_escape(struct text *t, const char *s, size_t len, bool quoted);
+
+/*
+ * name.c: names that become parts of paths, and their forms.  Pure.
+ */
+
+/* May it be a component of a path, or a part of one? */
+bool	 name_is_safe(const char *name);
+/* Has the path no component that is longer than a file's name may be? */
+bool	 name_fits(const char *path);
+/* ASCII alone. */
+void	 name_lower(char *s);
+/*
+ * A folder as IMAP stores it: UTF-8 to modified UTF-7 in out, of size bytes
+ * with its NUL.  0, or -1 if it is no UTF-8, holds a control character, or
+ * does not fit.
+ */
+int	 name_folder(const char *utf8, char *out, size_t size);
+/*
+ * The domain of len bytes in small letters, its labels in Punycode behind
+ * xn-- or else in UTF-8: each is the same for all forms of a domain.  What is
+ * neither stays as it is.  0, or -1 if it does not fit.
+ */
+int	 name_domain(const char *s, size_t len, bool ascii, char *out,
+	    size_t size);
+/* Is it written otherwise in another form? */
+bool	 name_has_forms(const char *s, size_t len);
+/* Is the domain of len bytes this one, which is name_domain's UTF-8? */
+bool	 name_domain_is(const char *s, size_t len, const char *utf8);
+
+/*
  * parse.c: every byte that someone else wrote, to a struct.  Pure.
  */
 struct address {
@@ -213,34 +278,6 @@ size_t	 address_split(const char *local, const char *delimiters);
 bool	 host_is_safe(const char *host);
 
 /*
- * name.c: names that become parts of paths, and their forms.  Pure.
- */
-
-/* May it be a component of a path, or a part of one? */
-bool	 name_is_safe(const char *name);
-/* Has the path no component that is longer than a file's name may be? */
-bool	 name_fits(const char *path);
-/* ASCII alone. */
-void	 name_lower(char *s);
-/*
- * A folder as IMAP stores it: UTF-8 to modified UTF-7 in out, of size bytes
- * with its NUL.  0, or -1 if it is no UTF-8, holds a control character, or
- * does not fit.
- */
-int	 name_folder(const char *utf8, char *out, size_t size);
-/*
- * The domain of len bytes in small letters, its labels in Punycode behind
- * xn-- or else in UTF-8: each is the same for all forms of a domain.  What is
- * neither stays as it is.  0, or -1 if it does not fit.
- */
-int	 name_domain(const char *s, size_t len, bool ascii, char *out,
-	    size_t size);
-/* Is it written otherwise in another form? */
-bool	 name_has_forms(const char *s, size_t len);
-/* Is the domain of len bytes this one, which is name_domain's UTF-8? */
-bool	 name_domain_is(const char *s, size_t len, const char *utf8);
-
-/*
  * template.c: where a user's mailbox is.  Pure.
  */
 
@@ -343,43 +380,6 @@ void	 header_message_id(const char *msg, size_t len, char *id,
 /* The id of the topmost Received field: the MTA's queue id. */
 void	 header_received_id(const char *msg, size_t len, char *id,
 	    size_t size);
-
-/*
- * text.c: text in a buffer of fixed size, with its NUL; the rest is cut.  A
- * string alone is copied by strlcpy(3); where a caller says the format, as to
- * the log, it is vsnprintf(3)'s.
- */
-struct text {
-	char	*buf;
-	size_t	 size;		/* at least 1 */
-	size_t	 len;
-};
-
-void	 text_init(struct text *t, char *buf, size_t size);
-void	 text_bytes(struct text *t, const char *s, size_t len);
-/* Adds strings, up to a NULL. */
-void	 text_add(struct text *t, ...) __attribute__((__sentinel__));
-/* Adds a number, with zeros before it up to width digits (at most 64). */
-void	 text_number(struct text *t, uint64_t n, unsigned int base,
-	    size_t width);
-/*
- * How many bytes at s, of len that are there (at least one), are a character
- * that is never shown as it is: the controls of ASCII, those of C1 (U+0080
- * to U+009F) and what ends a line or turns writing round (U+2028 to U+202E,
- * U+2066 to U+2069) as UTF-8.  0 if they are none.
- */
-size_t	 text_control(const char *s, size_t len);
-/*
- * How many of len bytes may stand as they are, up to the first control
- * character, the first byte that is no part of UTF-8, and where they are to
- * be quoted the first " or \.
- */
-size_t	 text_plain(const char *s, size_t len, bool quoted);
-/*
- * Adds len bytes, what may not stand as it is as a backslash and three octal
- * digits for each byte, or where it is " or \ as that behind a backslash.
- */
-void	 text_escape(struct text *t, const char *s, size_t len, bool quoted);
 
 /*
  * log.c: what is said to the operator, in syslog or on standard error.  A
@@ -1040,6 +1040,20 @@ void	 trace_log(const struct config *cfg, const struct envelope *env,
 	    const char *reason);
 
 /*
+ * confine.c: what the process gives up before it hears a stranger.
+ */
+
+/*
+ * As much as the system has, once the process is who it will be.  What it
+ * has not is no failure; with -v the log says what was obtained.
+ */
+void	 confine(const struct config *cfg);
+/* What a script's child may use up, at most. */
+void	 confine_limits(void);
+/* Gives up all but memory, a pipe and the names of folders. */
+void	 confine_child(void);
+
+/*
  * filter.c: a recipient's own script, run by a child.
  */
 #define FILINGS	32		/* copies that a script may ask for */
@@ -1121,20 +1135,6 @@ int	 deliver_room(struct deliverer *dv, const struct envelope *env,
 /* What would happen: -c.  0, or -1 and the failure. */
 int	 deliver_check(struct deliverer *dv, struct rcpt *r,
 	    struct usage *u, struct failure *f);
-
-/*
- * confine.c: what the process gives up before it hears a stranger.
- */
-
-/*
- * As much as the system has, once the process is who it will be.  What it
- * has not is no failure; with -v the log says what was obtained.
- */
-void	 confine(const struct config *cfg);
-/* What a script's child may use up, at most. */
-void	 confine_limits(void);
-/* Gives up all but memory, a pipe and the names of folders. */
-void	 confine_child(void);
 
 /*
  * start.c: what the process was started with, descriptors and signals.
