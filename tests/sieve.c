@@ -43,6 +43,8 @@ static const struct {
 	{ "matches", "require [\"variables\", \"fileinto\"];"
 	    "fileinto \"before ${1}\";"
 	    "if header :matches \"x-level\" \"*\" { fileinto \"in ${1}\"; }" },
+	{ "once", "require [\"include\", \"fileinto\"];"
+	    "fileinto \"once\"; include :once \"once\";" },
 	{ "returns", "require \"include\"; return; discard;" },
 	{ "runtime", "require \"ihave\";\n\nerror \"no\";" },
 	{ "stops", "stop;" },
@@ -746,6 +748,8 @@ static const struct {
 	    "implicit keep" },
 	{ AT, "require \"include\"; include \"loop\";",
 	    "compile loop:1:20: \"loop\" includes itself" },
+	{ AT, "require \"include\"; include \"once\"; include \"once\";",
+	    "into once" },
 	{ AT, "require \"include\"; include \"bad\";",
 	    "compile bad:2:2: unknown command \"foo\"" },
 	{ AT, "require \"include\"; include \"runtime\";",
