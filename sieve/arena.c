@@ -4,10 +4,17 @@
  */
 #include <stdalign.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "impl.h"
 
-#define BLOCK	(16 * 1024)	/* bytes of a usual block */
+/*
+ * Bytes of a usual block.  With 0, as fuzzers have it, each piece is a block
+ * of its own, and a sanitizer sees what goes past its end.
+ */
+#ifndef BLOCK
+#define BLOCK	(16 * 1024)
+#endif
 
 struct block {
 	struct block		*next;
@@ -16,29 +23,35 @@ struct block {
 	alignas(max_align_t) char bytes[];
 };
 
-/* The blocks are zeroed by calloc, and no byte is handed out twice. */
+/* A block of one large piece is zeroed by calloc, which may get it so. */
 void *
-arena_take(struct arena *a, size_t n)
+arena_take(struct arena *a, size_t wanted)
 {
 	struct block *b = a->blocks;
-	size_t size;
+	size_t n, size;
 	void *p;
 
-	if (n > a->limit)
+	if (wanted > a->limit)
 		goto fail;
-	n = (n + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+	n = (wanted + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
 	if (b == NULL || b->size - b->taken < n) {
 		size = n > BLOCK ? n : BLOCK;
-		if (a->limit - a->used < size ||
-		    (b = calloc(1, sizeof(*b) + size)) == NULL)
+		if (a->limit - a->used < size)
+			goto fail;
+		b = n > BLOCK ? calloc(1, sizeof(*b) + wanted) :
+		    malloc(sizeof(*b) + BLOCK);
+		if (b == NULL)
 			goto fail;
 		b->size = size;
+		b->taken = 0;
 		b->next = a->blocks;
 		a->blocks = b;
 		a->used += size;
 	}
 	p = b->bytes + b->taken;
 	b->taken += n;
+	if (n <= BLOCK)
+		memset(p, 0, n);
 	return p;
 fail:
 	a->failed = true;

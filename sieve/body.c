@@ -224,6 +224,8 @@ is_boundary(const struct walk *w, size_t pos, size_t *level)
 
 	if (len < 3 || s[0] != '-' || s[1] != '-')
 		return false;
+	/* A message of such lines, with many open, is work for each of them. */
+	(void)budget_take(w->budget, w->depth / STEP + 1);
 	for (i = w->depth; i-- > 0; ) {
 		b = &w->open[i].boundary;
 		if (b->len > longest && b->len <= len - 2 &&

@@ -140,7 +140,8 @@ check_include(struct compiler *c, struct node *n)
 		    memcmp(s->name.s, name.s, name.len) != 0)
 			continue;
 		n->script = s;
-		return !s->open ||
+		/* With :once, what is running is not run again. */
+		return !s->open || (n->tags & TAG_ONCE) != 0 ||
 		    FAIL(n, "\"%.*s\" includes itself", SHOWN(&name));
 	}
 	return compile_include(c, n, &name);

@@ -198,7 +198,8 @@ mime_quoted_printable(const char *s, size_t len, char *out)
 			out[n++] = s[i];
 		}
 	}
-	return n;
+	/* The last line end is the boundary's: RFC 2046, section 5.1.1. */
+	return n - trailing_blanks(out + line, n - line);
 }
 
 const struct charset *

@@ -682,3 +682,18 @@ troubled() {
       fail "$(cat "$D/child")"
   fi
 }
+
+@test "scripts as panels and users write them compile, but for five" {
+  local names
+  names=$(cd "${BATS_TEST_FILENAME%/*}/sieve-scripts" && printf '%s\n' * | sed 's/\.sieve$//')
+  with -U any -d "maildir:$D/m/%n" -S "${BATS_TEST_FILENAME%/*}/sieve-scripts/%n.sieve"
+  # shellcheck disable=SC2086 # a word for each script
+  "$LMTPD" -c "${OPTIONS[@]}" $names >"$D/out"
+  (($(grep -c $'\tok\t' "$D/out") == $(wc -l <<<"$names"))) || fail "$(cat "$D/out")"
+  [[ $(sed -n 's/^\([^\t]*\)\t.*sieve:.*\.sieve:\([0-9:]*\): error: .*/\1 \2/p' "$D/out") == \
+'no-require 1:43
+redirect-copy 2:1
+require-late 5:1
+semicolon 2:47
+vacation-and-spam 1:9' ]] || fail "$(cat "$D/out")"
+}

@@ -43,6 +43,8 @@ static const struct {
 	{ "matches", "require [\"variables\", \"fileinto\"];"
 	    "fileinto \"before ${1}\";"
 	    "if header :matches \"x-level\" \"*\" { fileinto \"in ${1}\"; }" },
+	{ "once", "require [\"include\", \"fileinto\"];"
+	    "fileinto \"once\"; include :once \"once\";" },
 	{ "returns", "require \"include\"; return; discard;" },
 	{ "runtime", "require \"ihave\";\n\nerror \"no\";" },
 	{ "stops", "stop;" },
@@ -746,6 +748,8 @@ static const struct {
 	    "implicit keep" },
 	{ AT, "require \"include\"; include \"loop\";",
 	    "compile loop:1:20: \"loop\" includes itself" },
+	{ AT, "require \"include\"; include \"once\"; include \"once\";",
+	    "into once" },
 	{ AT, "require \"include\"; include \"bad\";",
 	    "compile bad:2:2: unknown command \"foo\"" },
 	{ AT, "require \"include\"; include \"runtime\";",
@@ -1071,6 +1075,24 @@ test_actions(void)
 	    "run:1:490: more than 32 different actions");
 }
 
+/* A message of 90 multiparts in each other and 300000 lines of "--". */
+static void
+test_boundaries(void)
+{
+	static char msg[1 << 20], script[1 << 12];
+	size_t n = 0;
+	int c;
+
+	for (c = '!'; c <= 'z'; c++)
+		n += (size_t)snprintf(msg + n, 64, "Content-Type: multipart/x; "
+		    "boundary=\"%s%c\"\n\n--%c\n", c == '"' || c == '\\' ?
+		    "\\" : "", c, c);
+	memcpy(msg + n, big, strlen(many("", 300000, "--\n", "")) + 1);
+	strlcpy(script, many("require \"body\";", 20,
+	    "if body \"x\" {}", ""), sizeof(script));
+	row(AT, script, msg, "run:1:86: the run takes more than 10000000 steps");
+}
+
 /* Memory: a string of 40 MB, of variables of 4000 bytes. */
 static void
 test_memory(void)
@@ -1097,6 +1119,7 @@ main(void)
 	test_limits();
 	test_subjects();
 	test_actions();
+	test_boundaries();
 	test_memory();
 	printf("sieve: %zu passed, %zu failed\n", passed, failed);
 	return failed > 0;

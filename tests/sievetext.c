@@ -797,6 +797,9 @@ test_body(void)
 		    "Content-Transfer-Encoding: quoted-printable\n"
 		    "Content-Type: text/plain; charset=iso-8859-1\n\n"
 		    "a=F6=\nb =20 \nc=zz", "[a\xc3\xb6" "b  \r\nc=zz]" },
+		{ AT, BODY_TEXT, "", MIXED "--b\n"
+		    "Content-Transfer-Encoding: quoted-printable\n\n"
+		    "a=20 \t\n--b--\n", "[a ]" },
 		{ AT, BODY_TEXT, "",
 		    "Content-Type: text/plain; charset=\"utf-8\"\n\n\xc3x",
 		    "[\xef\xbf\xbdx]" },

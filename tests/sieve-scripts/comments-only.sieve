@@ -1,0 +1,2 @@
+# nothing is filtered
+/* at the moment */

@@ -1,0 +1,6 @@
+require ["copy","fileinto"];
+# rule:[all]
+if true
+{
+	fileinto :copy "Archive";
+}
