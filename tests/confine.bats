@@ -37,8 +37,8 @@ since() {
 @test 'without confinement each attempt succeeds' {
   try free any
   ended 'done' read append-mail rename-mail tmpfile mkdir write create \
-    truncate move-out other-directory fifo bind setid-openat setid-tmpfile \
-    setid-open setid-creat mode-unused openat2 chmod fchown symlink exec fork \
+    truncate move-out other-directory fifo device bind setid-openat \
+    setid-tmpfile setid-open setid-creat mode-unused openat2 chmod fchown symlink exec fork \
     fork-call thread ptrace memory dump setns mount shmget shmat msgget \
     semget mqueue limits others-limits alive signal fcntl-owner ioctl-owner \
     tgkill raise unix inet listen
@@ -85,7 +85,7 @@ since() {
   for kind in any maildir sieve passwd syslog; do
     try confined "$kind"
     ended EPERM exec ptrace namespace signal fcntl-owner ioctl-owner tgkill \
-      chmod fchown symlink fifo listen alg
+      chmod fchown symlink fifo device listen alg
   done
 }
 

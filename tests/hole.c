@@ -171,6 +171,16 @@ try_fifo(void)
 	return mkfifo(path, 0600) == -1 ? -1 : unlink(path);
 }
 
+/* Who is not root may make that of no device, of an overlay's deletions. */
+static int
+try_device(void)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/c", outside);
+	return mknod(path, S_IFCHR | 0600, 0) == -1 ? -1 : unlink(path);
+}
+
 /* A socket, where there may be no socket(2). */
 static int
 pair(int type)
@@ -568,6 +578,7 @@ static const struct {
 	{ "move-out", try_move_out },
 	{ "other-directory", try_other_directory },
 	{ "fifo", try_fifo },
+	{ "device", try_device },
 	{ "bind", try_bind },
 	{ "setid-openat", try_setid_openat },
 	{ "setid-tmpfile", try_setid_tmpfile },

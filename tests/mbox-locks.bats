@@ -262,3 +262,15 @@ waits() {
   codes 220 250 250 '550 5.1.3' 503 500 500 221
   [[ $("$LMTPD" -c "${OPTIONS[@]}" a.lock 2>/dev/null | cut -f 2) == '550 5.1.3'* ]]
 }
+
+@test "the age of a dotlock is by the file system's clock, and not by ours" {
+  ahead 400
+  echo 1 >"$D/m/a.lock"
+  waits 2.5
+  ahead -400
+  echo 1 >"$D/m/a.lock"
+  touch -d '6 minutes ago' "$D/m/a.lock"
+  send a x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  logged 'broke the stale lock'
+}
