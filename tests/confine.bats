@@ -39,7 +39,7 @@ since() {
   ended 'done' read append-mail rename-mail tmpfile mkdir write create \
     truncate move-out other-directory fifo device bind setid-openat \
     setid-tmpfile setid-open setid-creat mode-unused openat2 chmod fchown symlink exec fork \
-    fork-call thread ptrace memory dump setns mount shmget shmat msgget \
+    fork-call thread ptrace memory dump setns mount pidfd shmget shmat msgget \
     semget mqueue limits others-limits alive signal fcntl-owner ioctl-owner \
     tgkill raise unix inet listen
 }
@@ -99,8 +99,8 @@ since() {
 @test 'no queue, no memory in common, no mount, no limits of others' {
   try confined any
   has seccomp
-  ended EPERM shmget shmat msgget semget mqueue setns mount fsopen fanotify \
-    others-limits
+  ended EPERM shmget shmat msgget semget mqueue setns mount fsopen pidfd \
+    fanotify others-limits
 }
 
 @test 'no child, unless a script may want it' {

@@ -393,6 +393,13 @@ try_fsopen(void)
 	return close_good((int)syscall(SYS_fsopen, "tmpfs", 0));
 }
 
+/* The last of a row of which fsopen, for root alone, is another. */
+static int
+try_pidfd(void)
+{
+	return close_good((int)syscall(SYS_pidfd_open, other, 0));
+}
+
 static int
 try_fanotify(void)
 {
@@ -600,6 +607,7 @@ static const struct {
 	{ "setns", try_setns },
 	{ "mount", try_mount },
 	{ "fsopen", try_fsopen },
+	{ "pidfd", try_pidfd },
 	{ "fanotify", try_fanotify },
 	{ "shmget", try_shmget },
 	{ "shmat", try_shmat },
