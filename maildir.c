@@ -42,12 +42,17 @@ maildir_wrong_kind(struct failure *f, const char *path)
 	return -1;
 }
 
-/* Fails for a file of the Maildir. */
+/*
+ * Fails for a file of the Maildir.  Where a part of it is no directory the
+ * mailbox is wrong, and not ours to mend.
+ */
 static int
 maildir_fail(struct delivery *d, const char *call, const char *file)
 {
-	return failure_errno(&d->failure, call, "%s/%s",
-	    d->rcpt->mailbox.path, file);
+	failure_errno(&d->failure, call, "%s/%s", d->rcpt->mailbox.path, file);
+	if (d->failure.err == ENOTDIR)
+		d->failure.reply = &reply_wrong_mailbox;
+	return -1;
 }
 
 /* The path of a part of the folder, below the Maildir. */
@@ -489,13 +494,8 @@ create_tmp(struct delivery *d)
 		if (r == 0)
 			d->fd = openat(m->dir, m->tmp, flags, FILE_MODE);
 	}
-	if (d->fd == -1 || fstat(d->fd, &st) == -1) {
-		maildir_fail(d, "open", m->tmp);
-		/* A file in the place of tmp is not ours to mend. */
-		if (d->failure.err == ENOTDIR)
-			d->failure.reply = &reply_wrong_mailbox;
-		return -1;
-	}
+	if (d->fd == -1 || fstat(d->fd, &st) == -1)
+		return maildir_fail(d, "open", m->tmp);
 	d->dev = st.st_dev;
 	return 0;
 }
@@ -707,12 +707,7 @@ check_part(struct delivery *d, int dir, const char *part)
 		    "." : path, W_OK | X_OK, AT_EACCESS);
 	}
 	path[t.len - strlen("/.")] = '\0';
-	if (r == -1) {
-		maildir_fail(d, "access", path);
-		if (d->failure.err == ENOTDIR)
-			d->failure.reply = &reply_wrong_mailbox;
-	}
-	return r;
+	return r == -1 ? maildir_fail(d, "access", path) : 0;
 }
 
 static int

@@ -41,6 +41,7 @@ struct mbox {
 	struct dotlock	 seen;
 	struct timespec	 since;		/* monotonic */
 	time_t		 seen_at;	/* on the file system's clock */
+	bool		 stays;		/* could not be broken, as was said */
 	/* What is to be undone. */
 	off_t		 end;		/* bytes before this message */
 	uint64_t	 written;
@@ -392,6 +393,7 @@ is_stale(struct delivery *d, const char *path)
 static void
 break_lock(struct delivery *d, const char *path)
 {
+	struct mbox *m = d->state;
 	char aside[PATH_MAX];
 	struct stat st;
 	int r;
@@ -413,8 +415,11 @@ break_lock(struct delivery *d, const char *path)
 	}
 	if (r == 0)
 		log_warn(d->cfg, "broke the stale lock %s", path);
-	else if (errno != ENOENT)
+	else if (errno != ENOENT && !m->stays) {
+		/* It is tried again, many times, and said once. */
+		m->stays = true;
 		failure_log(d->cfg, "break the stale lock", "%s", path);
+	}
 }
 
 /* Makes a file with our lock's text in it, and makes nothing if it fails. */

@@ -37,9 +37,9 @@ since() {
 @test 'without confinement each attempt succeeds' {
   try free any
   ended 'done' read append-mail rename-mail tmpfile mkdir write create \
-    truncate move-out other-directory fifo bind setid-openat setid-tmpfile \
-    setid-open setid-creat mode-unused openat2 chmod fchown symlink exec fork \
-    fork-call thread ptrace memory dump setns mount shmget shmat msgget \
+    truncate move-out other-directory fifo device bind setid-openat \
+    setid-tmpfile setid-open setid-creat mode-unused openat2 chmod fchown symlink exec fork \
+    fork-call thread ptrace memory dump setns mount pidfd shmget shmat msgget \
     semget mqueue limits others-limits alive signal fcntl-owner ioctl-owner \
     tgkill raise unix inet listen
 }
@@ -85,7 +85,7 @@ since() {
   for kind in any maildir sieve passwd syslog; do
     try confined "$kind"
     ended EPERM exec ptrace namespace signal fcntl-owner ioctl-owner tgkill \
-      chmod fchown symlink fifo listen alg
+      chmod fchown symlink fifo device listen alg
   done
 }
 
@@ -99,8 +99,8 @@ since() {
 @test 'no queue, no memory in common, no mount, no limits of others' {
   try confined any
   has seccomp
-  ended EPERM shmget shmat msgget semget mqueue setns mount fsopen fanotify \
-    others-limits
+  ended EPERM shmget shmat msgget semget mqueue setns mount fsopen pidfd \
+    fanotify others-limits
 }
 
 @test 'no child, unless a script may want it' {

@@ -171,6 +171,16 @@ try_fifo(void)
 	return mkfifo(path, 0600) == -1 ? -1 : unlink(path);
 }
 
+/* Who is not root may make that of no device, of an overlay's deletions. */
+static int
+try_device(void)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/c", outside);
+	return mknod(path, S_IFCHR | 0600, 0) == -1 ? -1 : unlink(path);
+}
+
 /* A socket, where there may be no socket(2). */
 static int
 pair(int type)
@@ -383,6 +393,13 @@ try_fsopen(void)
 	return close_good((int)syscall(SYS_fsopen, "tmpfs", 0));
 }
 
+/* The last of a row of which fsopen, for root alone, is another. */
+static int
+try_pidfd(void)
+{
+	return close_good((int)syscall(SYS_pidfd_open, other, 0));
+}
+
 static int
 try_fanotify(void)
 {
@@ -568,6 +585,7 @@ static const struct {
 	{ "move-out", try_move_out },
 	{ "other-directory", try_other_directory },
 	{ "fifo", try_fifo },
+	{ "device", try_device },
 	{ "bind", try_bind },
 	{ "setid-openat", try_setid_openat },
 	{ "setid-tmpfile", try_setid_tmpfile },
@@ -589,6 +607,7 @@ static const struct {
 	{ "setns", try_setns },
 	{ "mount", try_mount },
 	{ "fsopen", try_fsopen },
+	{ "pidfd", try_pidfd },
 	{ "fanotify", try_fanotify },
 	{ "shmget", try_shmget },
 	{ "shmat", try_shmat },

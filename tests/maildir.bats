@@ -246,3 +246,45 @@ large() {
   say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a+Lists>' 'RCPT TO:<a+lists>' DATA x . QUIT
   (($(count a/.Lists) == 4 && $(count a/.lists) == 1))
 }
+
+@test "a tmp or a new that is a file is 451 4.2.0" {
+  local part
+  for part in tmp new; do
+    rm -rf "$D/m/a"
+    mkdir -p "$D/m/a/"{cur,new,tmp}
+    rmdir "$D/m/a/$part"
+    : >"$D/m/a/$part"
+    send a x
+    codes 220 250 250 250 354 '451 4.2.0' 221
+    logged "$D/m/a/$part.*Not a directory"
+    [[ $("$LMTPD" -c "${OPTIONS[@]}" a 2>/dev/null | cut -f 2) == '451 4.2.0 '* ]]
+  done
+}
+
+# shared DIR: its default ACL lets root read what comes.
+shared() {
+  python3 -c '
+import os, struct, sys
+entry = struct.Struct("<HHI")
+none = 0xffffffff
+os.setxattr(sys.argv[1], "system.posix_acl_default", struct.pack("<I", 2) +
+            entry.pack(1, 7, none) + entry.pack(2, 5, 0) +
+            entry.pack(4, 0, none) + entry.pack(16, 5, none) +
+            entry.pack(32, 0, none))' "$1" || skip 'no ACL on this file system'
+}
+
+@test "a default ACL says who may read what is made" {
+  mkdir -p "$D/m/a/"{cur,new,tmp} "$D/m/mboxes"
+  shared "$D/m/a/tmp"
+  shared "$D/m/mboxes"
+  shared "$D/m"
+  send a x
+  # The bits of the group are the mask: what the ACL gives at most.
+  [[ $(stat -c %a "$(only a)") == 640 ]] || fail "$(stat -c %a "$(only a)")"
+  send b x
+  [[ $(stat -c %a "$D/m/b" "$D/m/b/new" "$(only b)" | paste -sd ' ') == '750 750 640' ]] ||
+    fail "$(stat -c '%a %n' "$D/m/b" "$D/m/b/new" "$(only b)")"
+  with -U any -d "mbox:$D/m/mboxes/%n"
+  send a x
+  [[ $(stat -c %a "$D/m/mboxes/a") == 640 ]] || fail "$(stat -c %a "$D/m/mboxes/a")"
+}

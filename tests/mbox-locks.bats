@@ -129,10 +129,10 @@ waits() {
   sleep "$1"
   deaf
   [[ -e $D/m/a.lock ]]
-  rm "$D/m/a.lock"
+  rm -r "$D/m/a.lock"
   hear '250 2.1.5'
   finish
-  unlogged 'stale lock'
+  unlogged 'broke the stale lock'
 }
 
 @test "a dotlock that is not known to be left over is heeded" {
@@ -261,4 +261,24 @@ waits() {
   send a.lock x
   codes 220 250 250 '550 5.1.3' 503 500 500 221
   [[ $("$LMTPD" -c "${OPTIONS[@]}" a.lock 2>/dev/null | cut -f 2) == '550 5.1.3'* ]]
+}
+
+@test "the age of a dotlock is by the file system's clock, and not by ours" {
+  ahead 400
+  echo 1 >"$D/m/a.lock"
+  waits 2.5
+  ahead -400
+  echo 1 >"$D/m/a.lock"
+  touch -d '6 minutes ago' "$D/m/a.lock"
+  send a x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  logged 'broke the stale lock'
+}
+
+@test "a stale lock that cannot be broken is said once, and why" {
+  mkdir -p "$D/m/a.lock/x"
+  touch -d '6 minutes ago' "$D/m/a.lock"
+  waits 2
+  (($(grep -c "break the stale lock $D/m/a.lock: Directory not empty" "$D/log") == 1)) ||
+    fail "$(grep -c 'break the stale' "$D/log") lines"
 }

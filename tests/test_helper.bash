@@ -247,3 +247,19 @@ instance() {
 me() {
   id -un
 }
+
+# ahead SECONDS: the host's clock is so much ahead of the file system's.
+ahead() {
+  local compiler
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer is to be loaded first'
+  [[ ${CC-} != *-m32* ]] || skip 'the calls have other names there'
+  PROGRAM=${PROGRAM-$LMTPD}
+  ldd "$PROGRAM" 2>/dev/null | grep -q 'libc\.so' || skip 'nothing is loaded'
+  read -ra compiler <<<"${CC:-cc}"
+  "${compiler[@]}" -shared -fPIC "-DAHEAD=($1)" -o "$D/clock.so" \
+    "$TESTS/clock.c"
+  printf '#!/bin/sh\nexec env LD_PRELOAD=%s %s "$@"\n' "$D/clock.so" \
+    "$PROGRAM" >"$D/ahead"
+  chmod 755 "$D/ahead"
+  LMTPD=$D/ahead
+}

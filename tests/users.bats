@@ -222,6 +222,16 @@ lands() {
   lands a+Work a/.Work
 }
 
+@test "-f: a name in UTF-8 is that of IMAP's encoding, if not the exact one" {
+  mkdir -p "$D/m/a/"{cur,.gr\&APw-n/cur,.A\&-B/cur,.B\&APY-/cur,.bö/cur}
+  also -f
+  lands a+grün 'a/.gr&APw-n'
+  lands a+GRün 'a/.gr&APw-n'
+  lands 'a+a&b' 'a/.A&-B'
+  lands a+bö 'a/.bö'
+  lands a+Bö 'a/.B&APY-'
+}
+
 @test "-f: a folder with / or an empty part is the inbox" {
   mkdir -p "$D/m/a/"{cur,.x/cur,.x/y/cur,..x/cur,.x..y/cur,.x./cur}
   also -f

@@ -13,6 +13,7 @@ setup() {
 }
 
 teardown() {
+  umount "$D/m" 2>/dev/null || :
   sweep
   rm -rf "$D"
 }
@@ -149,4 +150,58 @@ message() {
     codes 220 250 250 250 250 354 '250 2.1.5' '250 2.1.5' 221
   done
   unlogged 'cannot|not permitted'
+}
+
+@test "a host without a name, or with one that is none, is localhost" {
+  local name
+  message one
+  for name in '' '(none)' 'two words' 'a;b' 'a"b' 'grün' 'a,S=1'; do
+    unshare --uts sh -ec 'echo "$1" >/proc/sys/kernel/hostname
+      shift; exec "$@"' sh "$name" "$LMTPD" -e "${OPTIONS[@]}" \
+      <"$D/in" >"$D/out" 2>"$D/log"
+    hold "$D/out"
+    codes 220 250 250 250 354 '250 2.1.5' 221
+    [[ ${REPLIES[0]} == '220 localhost '* && ${REPLIES[1]} == 250-localhost ]] ||
+      fail "$name"
+    text a | grep -Pq '^\tby localhost with LMTP ' || fail "$name: $(text a)"
+    [[ $(only a) == *.localhost,S=* ]] || fail "$name: $(only a)"
+    rm -r "$D/m/a"
+  done
+}
+
+# syncs SCRIPT: how many a message to twenty makes in a container that SCRIPT
+# changes.
+syncs() {
+  unshare --mount --pid --fork --mount-proc sh -ec "$1
+    exec \"\$@\"" sh strace -qq -e trace=fsync -o "$D/calls" \
+    "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>"$D/log"
+  (($(grep -c '^250 2\.1\.5 ' "$D/out") == 20)) || fail "$(cat "$D/out")"
+  wc -l <"$D/calls"
+}
+
+@test "a journal is seen from within a container: one sync for a group" {
+  local i name hide
+  truncate -s 64M "$D/image"
+  mkfs.ext4 -q "$D/image" && mount -o loop "$D/image" "$D/m" ||
+    skip 'no ext4 here'
+  chown 12345:12345 "$D/m"
+  name=$(findmnt -no SOURCE "$D/m")
+  name=${name##*/}
+  { printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>'
+    for i in {1..20}; do
+      printf 'RCPT TO:<u%d>\r\n' "$i"
+    done
+    printf '%s\r\n' DATA x . QUIT; } >"$D/in"
+  # The first one makes the Maildirs.
+  syncs :
+  (($(syncs :) <= 2)) || fail "a journal's task in another namespace"
+  # Where the names of devices are hidden all that are there must have one.
+  mkdir -p "$D/ext4/"{features,"$name"}
+  hide="mount -t tmpfs tmpfs /sys/dev/block
+    mount --bind /sys/fs/ext4/$name $D/ext4/$name
+    mount --rbind $D/ext4 /sys/fs/ext4"
+  (($(syncs "$hide") <= 2)) || fail 'names are hidden'
+  mkdir "$D/ext4/other"
+  echo '<none>' >"$D/ext4/other/journal_task"
+  (($(syncs "$hide") >= 20)) || fail 'another has none'
 }

@@ -379,3 +379,28 @@ astray() {
   hold "$D/out"
   codes '421 4.3.5'
 }
+
+@test "a Maildir that leads into another recipient's is 451 4.2.0" {
+  local fd user seen=0
+  with -U passwd -d "maildir:$D/m/%n/box"
+  for user in games man; do
+    install -d -o "$user" "$D/m/$user"
+  done
+  install -d -o games "$D/m/games/box" "$D/m/games/box/"{cur,new,tmp}
+  # By the descriptor that is open for games, whose directories are shut.
+  chmod 700 "$D/m/games"
+  chmod -R 777 "$D/m/games/box"
+  for fd in {3..9}; do
+    ln -sfn "/proc/self/fd/$fd" "$D/m/man/box"
+    say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<games>' 'RCPT TO:<man>' DATA x . QUIT
+    [[ ${REPLIES[*]} == *'354 '*'250 2.1.5'*' 45'* ]] || fail "$fd"
+    ! grep -q 'is the Maildir of another recipient too' "$D/log" || seen=1
+  done
+  ((seen)) || fail 'no descriptor was that of the Maildir'
+  # By a name, where games lets others write.
+  chmod 777 "$D/m/games"
+  ln -sfn "$D/m/games/box" "$D/m/man/box"
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<games>' 'RCPT TO:<man>' DATA x . QUIT
+  codes 220 250 250 250 250 354 '250 2.1.5' '451 4.2.0' 221
+  [[ -z $(find "$D/m" -type f ! -user games) ]]
+}

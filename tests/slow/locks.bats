@@ -25,3 +25,15 @@ load ../test_helper
   [[ $(grep -o 'to=<a>.*delay=[0-9]*' "$D/log") =~ delay=(29|30)$ ]] ||
     fail 'the first one was not answered after 30 seconds'
 }
+
+@test "a dotlock from the future is no living one for ever: ten seconds" {
+  local begun=$SECONDS
+  with -U any -d "mbox:$D/m/%n"
+  echo 1 >"$D/m/a.lock"
+  touch -d 2037-01-01 "$D/m/a.lock"
+  send a x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  logged "broke the stale lock $D/m/a.lock"
+  ((SECONDS - begun >= 10 && SECONDS - begun <= 15)) ||
+    fail "$((SECONDS - begun)) seconds"
+}
