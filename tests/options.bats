@@ -303,6 +303,18 @@ right() {
   codes '421 4.3.5'
 }
 
+@test "-u: a number that can be no group is none" {
+  local n
+  for n in 0 4294967294; do
+    with -u "$(id -un):$n"
+    say QUIT
+    replied "only root can deliver as $(id -un):$n$"
+  done
+  with -u "$(id -un):4294967295"
+  say QUIT
+  replied 'there is no user or group'
+}
+
 @test "-u: another group needs root as well" {
   with -u "$(id -un):daemon"
   say QUIT

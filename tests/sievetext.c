@@ -161,6 +161,36 @@ test_decode(void)
 		{ AT, "=?iso-8859-15?q?=a4=f6?=", "\xe2\x82\xac\xc3\xb6" },
 		{ AT, "=?windows-1252?q?=80=81=8d?=",
 		    "\xe2\x82\xac\xef\xbf\xbd" },
+		{ AT, "=?cp1252?q?=80=82=83=84=85=86=87=88=89?=",
+		    "\342\202\254\342\200\232\306\222\342\200\236\342\200"
+		    "\246\342\200\240\342\200\241\313\206\342\200\260" },
+		{ AT, "=?cp1252?q?=8a=8b=8c=8e=91=92=93=94=95?=",
+		    "\305\240\342\200\271\305\222\305\275\342\200\230\342"
+		    "\200\231\342\200\234\342\200\235\342\200\242" },
+		{ AT, "=?cp1252?q?=96=97=98=99=9a=9b=9c=9e=9f?=",
+		    "\342\200\223\342\200\224\313\234\342\204\242\305\241"
+		    "\342\200\272\305\223\305\276\305\270" },
+		{ AT, "=?windows-1252?q?=a0=a4=ff?=",
+		    "\302\240\302\244\303\277" },
+		{ AT, "=?latin-9?q?=a3=a4=a6=a8=b4=b8=bc=bd=be=bf?=",
+		    "\302\243\342\202\254\305\240\305\241\305\275\305\276"
+		    "\305\222\305\223\305\270\302\277" },
+		{ AT, "=?cp1252?q?=81?=", "\xef\xbf\xbd" },
+		{ AT, "=?cp1252?q?=8d?=", "\xef\xbf\xbd" },
+		{ AT, "=?cp1252?q?=8f?=", "\xef\xbf\xbd" },
+		{ AT, "=?cp1252?q?=90?=", "\xef\xbf\xbd" },
+		{ AT, "=?cp1252?q?=9d?=", "\xef\xbf\xbd" },
+		{ AT, "=?ISO-8859-1?q?=a4?=", "\xc2\xa4" },
+		{ AT, "=?ISO8859-1?q?=a4?=", "\xc2\xa4" },
+		{ AT, "=?ISO_8859-1?q?=a4?=", "\xc2\xa4" },
+		{ AT, "=?LATIN1?q?=a4?=", "\xc2\xa4" },
+		{ AT, "=?L1?q?=a4?=", "\xc2\xa4" },
+		{ AT, "=?iso-8859-15?q?=a4?=", "\xe2\x82\xac" },
+		{ AT, "=?iso8859-15?q?=a4?=", "\xe2\x82\xac" },
+		{ AT, "=?iso_8859-15?q?=a4?=", "\xe2\x82\xac" },
+		{ AT, "=?ascii?q?=c3=b6?=", "\xc3\xb6" },
+		{ AT, "=?ansi_x3.4-1968?q?=c3=b6?=", "\xc3\xb6" },
+		{ AT, "=?utf8?q?=c3=b6?=", "\xc3\xb6" },
 		{ AT, "=?us-ascii?q?a=f6?=", "a\xef\xbf\xbd" },
 		{ AT, "=?koi8-r?q?=c1?=", "=?koi8-r?q?=c1?=" },
 		{ AT, "=?utf-8?x?a?=", "=?utf-8?x?a?=" },
@@ -222,6 +252,8 @@ test_addresses(void)
 		{ AT, "a..b@c", "\"a..b\"@c|a..b|c;" },
 		{ AT, ".a@c", "\".a\"@c|.a|c;" },
 		{ AT, "a@[1.2.3.4]", "a@[1.2.3.4]|a|[1.2.3.4];" },
+		{ AT, "a@[b\\]c]", "a@[b\\]c]|a|[b\\]c];" },
+		{ AT, "a@[b\\", "a@[b\\;" },
 		{ AT, "g: a@b, c@d;, e@f", "a@b|a|b;c@d|c|d;e@f|e|f;" },
 		{ AT, "g:;", "g:;;" },
 		{ AT, "g:;, a@b", "a@b|a|b;" },
@@ -312,7 +344,37 @@ test_address_fields(void)
 		const char	*name, *want;
 	} rows[] = {
 		{ AT, "From", "yes" }, { AT, "resent-bcc", "yes" },
-		{ AT, "X-Original-To", "yes" }, { AT, "x-beenthere", "yes" },
+		{ AT, "Abuse-Reports-To", "yes" },
+		{ AT, "Apparently-To", "yes" },
+		{ AT, "Bcc", "yes" },
+		{ AT, "Cc", "yes" },
+		{ AT, "Delivered-To", "yes" },
+		{ AT, "Errors-To", "yes" },
+		{ AT, "For-Approval", "yes" },
+		{ AT, "For-Comment", "yes" },
+		{ AT, "For-Handling", "yes" },
+		{ AT, "From", "yes" },
+		{ AT, "Mail-Followup-To", "yes" },
+		{ AT, "Mail-Reply-To", "yes" },
+		{ AT, "Read-Receipt-To", "yes" },
+		{ AT, "Registered-Mail-Reply-Requested-By", "yes" },
+		{ AT, "Reply-To", "yes" },
+		{ AT, "Resent-Bcc", "yes" },
+		{ AT, "Resent-Cc", "yes" },
+		{ AT, "Resent-From", "yes" },
+		{ AT, "Resent-Reply-To", "yes" },
+		{ AT, "Resent-Sender", "yes" },
+		{ AT, "Resent-To", "yes" },
+		{ AT, "Return-Receipt-Requested", "yes" },
+		{ AT, "Return-Receipt-To", "yes" },
+		{ AT, "Sender", "yes" },
+		{ AT, "To", "yes" },
+		{ AT, "X-Admin", "yes" },
+		{ AT, "X-Beenthere", "yes" },
+		{ AT, "X-Complaints-To", "yes" },
+		{ AT, "X-Confirm-Reading-To", "yes" },
+		{ AT, "X-Original-To", "yes" },
+		{ AT, "X-Report-Abuse-To", "yes" },
 		{ AT, "Return-Path", "no" }, { AT, "Subject", "no" },
 		{ AT, "", "no" },
 	};
@@ -874,6 +936,66 @@ test_html(void)
 		{ AT, "&lt;&#65;&#x42;&nbsp;&euro;&Auml;",
 		    "<AB\xc2\xa0\xe2\x82\xac\xc3\x84" },
 		{ AT, "&foo;a&b c&#xd800;&", "ab c" },
+		/* All that HTML 4 has, by a list that is not ours. */
+		{ AT, "&iexcl;&cent;&pound;&curren;&yen;&brvbar;&sect;&uml;",
+		    "\302\241\302\242\302\243\302\244\302\245\302\246\302"
+		    "\247\302\250" },
+		{ AT, "&copy;&ordf;&laquo;&not;&shy;&reg;&macr;&deg;",
+		    "\302\251\302\252\302\253\302\254\302\255\302\256\302"
+		    "\257\302\260" },
+		{ AT, "&plusmn;&sup2;&sup3;&acute;&micro;&para;&middot;"
+		    "&cedil;",
+		    "\302\261\302\262\302\263\302\264\302\265\302\266\302"
+		    "\267\302\270" },
+		{ AT, "&sup1;&ordm;&raquo;&frac14;&frac12;&frac34;&iquest;"
+		    "&Agrave;",
+		    "\302\271\302\272\302\273\302\274\302\275\302\276\302"
+		    "\277\303\200" },
+		{ AT, "&Aacute;&Acirc;&Atilde;&Auml;&Aring;&AElig;&Ccedil;"
+		    "&Egrave;",
+		    "\303\201\303\202\303\203\303\204\303\205\303\206\303"
+		    "\207\303\210" },
+		{ AT, "&Eacute;&Ecirc;&Euml;&Igrave;&Iacute;&Icirc;&Iuml;"
+		    "&ETH;",
+		    "\303\211\303\212\303\213\303\214\303\215\303\216\303"
+		    "\217\303\220" },
+		{ AT, "&Ntilde;&Ograve;&Oacute;&Ocirc;&Otilde;&Ouml;&times;"
+		    "&Oslash;",
+		    "\303\221\303\222\303\223\303\224\303\225\303\226\303"
+		    "\227\303\230" },
+		{ AT, "&Ugrave;&Uacute;&Ucirc;&Uuml;&Yacute;&THORN;&szlig;"
+		    "&agrave;",
+		    "\303\231\303\232\303\233\303\234\303\235\303\236\303"
+		    "\237\303\240" },
+		{ AT, "&aacute;&acirc;&atilde;&auml;&aring;&aelig;&ccedil;"
+		    "&egrave;",
+		    "\303\241\303\242\303\243\303\244\303\245\303\246\303"
+		    "\247\303\250" },
+		{ AT, "&eacute;&ecirc;&euml;&igrave;&iacute;&icirc;&iuml;"
+		    "&eth;",
+		    "\303\251\303\252\303\253\303\254\303\255\303\256\303"
+		    "\257\303\260" },
+		{ AT, "&ntilde;&ograve;&oacute;&ocirc;&otilde;&ouml;&divide;"
+		    "&oslash;",
+		    "\303\261\303\262\303\263\303\264\303\265\303\266\303"
+		    "\267\303\270" },
+		{ AT, "&ugrave;&uacute;&ucirc;&uuml;&yacute;&thorn;&yuml;",
+		    "\303\271\303\272\303\273\303\274\303\275\303\276\303"
+		    "\277" },
+		{ AT, "&amp;&lt;&gt;&quot;&apos;&OElig;&oelig;&Scaron;",
+		    "&<>\042'\305\222\305\223\305\240" },
+		{ AT, "&scaron;&Yuml;&circ;&tilde;&ensp;&emsp;&thinsp;&zwnj;",
+		    "\305\241\305\270\313\206\313\234\342\200\202\342\200"
+		    "\203\342\200\211\342\200\214" },
+		{ AT, "&zwj;&ndash;&mdash;&lsquo;&rsquo;&sbquo;&ldquo;&rdquo;",
+		    "\342\200\215\342\200\223\342\200\224\342\200\230\342"
+		    "\200\231\342\200\232\342\200\234\342\200\235" },
+		{ AT, "&bdquo;&dagger;&Dagger;&bull;&hellip;&permil;&lsaquo;"
+		    "&rsaquo;",
+		    "\342\200\236\342\200\240\342\200\241\342\200\242\342"
+		    "\200\246\342\200\260\342\200\271\342\200\272" },
+		{ AT, "&euro;&trade;",
+		    "\342\202\254\342\204\242" },
 		{ AT, "a<b", "a " },
 	};
 	char out[100];

@@ -95,3 +95,21 @@ served() {
     done
   done
 }
+
+@test "recipients are written together, and then named together" {
+  local options
+  # shellcheck disable=SC2016 # no variable of the shell's
+  printf 'require "fileinto"; keep; fileinto "INBOX";\n' >"$D/script"
+  for options in '' "-S $D/script"; do
+    # shellcheck disable=SC2086 # there may be two
+    with -U any -d "maildir:$D/m/%n" -x none $options
+    sed 's/^RCPT.*/&\nRCPT TO:<b>\r\nRCPT TO:<c>\r/' "$D/in" >"$D/three"
+    for _ in made again; do
+      strace -qq -o "$D/calls" "$LMTPD" -e "${OPTIONS[@]}" <"$D/three" >"$D/out" 2>"$D/log"
+    done
+    hold "$D/out"
+    codes 220 250 250 250 250 250 354 250 250 250 221
+    [[ $(sed -nE 's/^(openat\(.*O_EXCL.*, 0[0-9]+\) = [0-9]+|renameat2\().*/\1/p' "$D/calls" |
+      cut -c 1 | uniq -c | tr -s ' \n' ' ') == ' 3 o 3 r ' ]] || fail "$(cat "$D/calls")"
+  done
+}

@@ -153,3 +153,18 @@ held() {
     fail "$(readlink "/proc/$SESSION/cwd")"
   finish
 }
+
+@test 'starttls gives up what no program behind it wants' {
+  local caps
+  mkfifo "$D/in"
+  exec {TO}<>"$D/in"
+  "${LMTPD%/*}/starttls" -H test.example cat <"$D/in" >"$D/out" 3>&- &
+  SESSION=$!
+  await grep -q '^220 ' "$D/out"
+  # Of CAP_SYS_ADMIN, CAP_SYS_PTRACE and CAP_MKNOD none is left.
+  caps=$((16#$(sed -n 's/^CapPrm:\t//p' "/proc/$SESSION/status")))
+  (((caps & (1 << 21 | 1 << 19 | 1 << 27)) == 0)) || fail "$caps"
+  caps=$((16#$(sed -n 's/^CapBnd:\t//p' "/proc/$SESSION/status")))
+  (((caps & (1 << 21 | 1 << 19 | 1 << 27)) == 0)) || fail "$caps"
+  exec {TO}>&-
+}
