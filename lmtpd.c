@@ -294,11 +294,18 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
  * The process: nothing that it inherits is trusted.
  */
 
-/* A zone's name or rule, but no path of a file that somebody chose. */
+/*
+ * A zone's name or rule, but no path of a file that somebody chose.  POSIX
+ * has a colon before what is the system's own, and for glibc that is a name.
+ */
 static bool
 zone_is_safe(const char *zone)
 {
-	size_t n = strspn(zone, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	size_t n;
+
+	if (zone[0] == ':')
+		zone++;
+	n = strspn(zone, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	    "abcdefghijklmnopqrstuvwxyz0123456789_-+/,.<>:");
 
 	return n < 64 && zone[n] == '\0' && zone[0] != '/' &&

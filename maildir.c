@@ -223,6 +223,23 @@ has_folder(const char *maildir, const char *name)
 	return is_directory(AT_FDCWD, path);
 }
 
+/*
+ * Do two folders differ in nothing but ASCII case?  Between & and - stands
+ * base64, where a small letter is another character.
+ */
+static bool
+is_same_folder(const char *a, const char *b)
+{
+	bool base64 = false;
+
+	for (; *a != '\0'; a++, b++) {
+		if (base64 ? *a != *b : strncasecmp(a, b, 1) != 0)
+			return false;
+		base64 = *a == '&' || (base64 && *a != '-');
+	}
+	return *b == '\0';
+}
+
 static int
 folders_fail(struct delivery *d)
 {
@@ -254,7 +271,7 @@ find_folder_by_case(struct delivery *d, int at, const char *wanted,
 			closedir(dir);
 			return -1;
 		}
-		if (entry[0] != '.' || strcasecmp(entry + 1, wanted) != 0 ||
+		if (entry[0] != '.' || !is_same_folder(entry + 1, wanted) ||
 		    (r = is_folder(at, entry + 1)) == 0)
 			continue;
 		strlcpy(name, entry + 1, FOLDER_BYTES);

@@ -102,25 +102,28 @@ byte_is_foreign(char c)
 	return c == 0x16 || is_utf8(c);
 }
 
-/* A domain of RFC 5321 4.1.2, or with UTF-8.  Its end, or NULL. */
+/*
+ * A domain of RFC 5321 4.1.2, or with UTF-8, or with the dot of the DNS's
+ * root behind it.  Its end, or NULL.
+ */
 static const char *
 skip_domain(const char *s)
 {
+	const char *start, *label;
+
 	if (*s == '[') {
 		size_t n = strcspn(s + 1, "[]>@ ");
 
 		return n > 0 && s[n + 1] == ']' ? s + n + 2 : NULL;
 	}
-	for (;;) {
-		const char *label = s;
-
+	for (start = s;; s++) {
+		label = s;
 		while (is_alnum(*s) || is_utf8(*s) || *s == '-' || *s == '_')
 			s++;
-		if (s == label)
+		if (s == label && s == start)
 			return NULL;
-		if (*s != '.')
+		if (s == label || *s != '.')
 			return s;
-		s++;
 	}
 }
 
@@ -189,6 +192,9 @@ parse_forward_path(const char **sp, struct address *a)
 		if ((s = skip_domain(domain)) == NULL)
 			return -1;
 		len = (size_t)(s - domain);
+		/* The same domain is written without a dot in all paths. */
+		if (s[-1] == '.')
+			len--;
 		memcpy(a->domain, domain, len);
 		a->domain[len] = '\0';
 		name_lower(a->domain);

@@ -236,6 +236,20 @@ LIMITS\nPIPELINING\nSIZE\nSMTPUTF8\nXFORWARD\n'
   done
 }
 
+@test "a dot behind a domain is the root's, and the same domain" {
+  local path
+  with -U any -d "maildir:$D/m/%d/%n"
+  for path in a@x.example. a@x.example @one.,@two:a@X.EXAMPLE.; do
+    send "$path" x
+    codes 220 250 250 250 354 250 221
+  done
+  (($(count x.example/a) == 3))
+  for path in a@. a@.x a@x.. a@x..y 'a@[127.0.0.1].'; do
+    say 'LHLO c' 'MAIL FROM:<>' "RCPT TO:<$path>" QUIT
+    codes 220 250 250 '501 5.1.3' 221
+  done
+}
+
 @test "a source route is dropped" {
   say 'LHLO c' 'MAIL FROM:<@one,@two:s@x>' 'RCPT TO:<@one.example,@two:a@y>' \
     DATA x . QUIT

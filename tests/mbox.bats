@@ -200,7 +200,7 @@ for i in range(100):
 
 @test "the date of the From_ line is now, on a clock in TZ" {
   local zone date
-  for zone in Asia/Tokyo America/Los_Angeles UTC+7 UTC; do
+  for zone in Asia/Tokyo :America/Los_Angeles UTC+7 UTC; do
     TZ=$zone send a x
     date=$(sed -n '1s/^From [^ ]* //p' "$D/m/a")
     (($(TZ=$zone date -d "$date" +%s) - $(date +%s) < 10)) || fail "$zone: $date"

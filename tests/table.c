@@ -154,6 +154,9 @@ test_forward_path(void)
 		{ AT, "<.a@b>", ".a@b", ".a", "b", "" },
 		{ AT, "<a.@b>", "a.@b", "a.", "b", "" },
 		{ AT, "<a..b@c>", "a..b@c", "a..b", "c", "" },
+		/* The DNS's root is no part of the domain's name here. */
+		{ AT, "<a@b.>", "a@b.", "a", "b", "" },
+		{ AT, "<@r.:a@b.c.>", "a@b.c.", "a", "b.c", "" },
 		/* UTF-8, RFC 6531. */
 		{ AT, "<\xc3\xbc@\xc3\xb6.example>",
 		    "\xc3\xbc@\xc3\xb6.example", "\xc3\xbc",
@@ -197,7 +200,8 @@ test_forward_path(void)
 		{ .at = AT, .in = "<a@b@c>" },
 		{ .at = AT, .in = "<a@.b>" },
 		{ .at = AT, .in = "<a@b..c>" },
-		{ .at = AT, .in = "<a@b.>" },
+		{ .at = AT, .in = "<a@b..>" },
+		{ .at = AT, .in = "<a@[127.0.0.1].>" },
 		{ .at = AT, .in = "<a@b/c>" },
 		{ .at = AT, .in = "<a@..>" },
 		{ .at = AT, .in = "<a,b@c>" },

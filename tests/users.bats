@@ -232,6 +232,14 @@ lands() {
   lands a+Bö 'a/.B&APY-'
 }
 
+@test "-f: in modified UTF-7 a small letter is another character" {
+  # é is .&AOk-, and .&aok- is one of Chinese.
+  mkdir -p "$D/m/a/"{cur,new,.\&aok-/cur,.XY\&AOk-z/cur}
+  also -f
+  lands a+é a
+  lands a+Xyéz 'a/.XY&AOk-z'
+}
+
 @test "-f: a folder with / or an empty part is the inbox" {
   mkdir -p "$D/m/a/"{cur,.x/cur,.x/y/cur,..x/cur,.x..y/cur,.x./cur}
   also -f
