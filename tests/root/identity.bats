@@ -83,13 +83,17 @@ owned() {
 }
 
 @test "a directory that a user controls gets nothing from root" {
+  local mode
   chown daemon "$D/m"
   send games x
   codes 220 250 250 250 354 '451 4.3.0' 221
   chown root "$D/m"
-  chmod 757 "$D"
-  send games x
-  codes 220 250 250 250 354 '451 4.3.0' 221
+  # Above it, neither everybody nor a group may write.
+  for mode in 757 775; do
+    chmod "$mode" "$D"
+    send games x
+    codes 220 250 250 250 354 '451 4.3.0' 221
+  done
   [[ ! -e $D/m/games ]]
 }
 
