@@ -1090,7 +1090,8 @@ test_boundaries(void)
 	memcpy(msg + n, big, strlen(many("", 300000, "--\n", "")) + 1);
 	strlcpy(script, many("require \"body\";", 20,
 	    "if body \"x\" {}", ""), sizeof(script));
-	row(AT, script, msg, "run:1:86: the run takes more than 10000000 steps");
+	row(AT, script, msg,
+	    "run:1:86: the run takes more than 10000000 steps");
 }
 
 /* Memory: a string of 40 MB, of variables of 4000 bytes. */

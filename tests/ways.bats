@@ -97,12 +97,12 @@ served() {
 }
 
 @test "recipients are written together, and then named together" {
-  local options
+  local scripts
   # shellcheck disable=SC2016 # no variable of the shell's
   printf 'require "fileinto"; keep; fileinto "INBOX";\n' >"$D/script"
-  for options in '' "-S $D/script"; do
+  for scripts in '' "-S $D/script"; do
     # shellcheck disable=SC2086 # there may be two
-    with -U any -d "maildir:$D/m/%n" -x none $options
+    with -U any -d "maildir:$D/m/%n" -x none $scripts
     sed 's/^RCPT.*/&\nRCPT TO:<b>\r\nRCPT TO:<c>\r/' "$D/in" >"$D/three"
     for _ in made again; do
       strace -qq -o "$D/calls" "$LMTPD" -e "${OPTIONS[@]}" <"$D/three" >"$D/out" 2>"$D/log"
