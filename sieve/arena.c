@@ -24,30 +24,39 @@ struct block {
 };
 
 /* A block of one large piece is zeroed by calloc, which may get it so. */
+static struct block *
+block_add(struct arena *a, size_t n)
+{
+	size_t size = n > BLOCK ? n : BLOCK;
+	struct block *b;
+
+	if (a->limit - a->used < size)
+		return NULL;
+	b = n > BLOCK ? calloc(1, sizeof(*b) + n) : malloc(sizeof(*b) + BLOCK);
+	if (b == NULL)
+		return NULL;
+	b->size = size;
+	b->taken = 0;
+	b->next = a->blocks;
+	a->blocks = b;
+	a->used += size;
+	return b;
+}
+
 void *
 arena_take(struct arena *a, size_t wanted)
 {
 	struct block *b = a->blocks;
-	size_t n, size;
+	size_t n;
 	void *p;
 
 	if (wanted > a->limit)
 		goto fail;
 	n = (wanted + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
-	if (b == NULL || b->size - b->taken < n) {
-		size = n > BLOCK ? n : BLOCK;
-		if (a->limit - a->used < size)
-			goto fail;
-		b = n > BLOCK ? calloc(1, sizeof(*b) + wanted) :
-		    malloc(sizeof(*b) + BLOCK);
-		if (b == NULL)
-			goto fail;
-		b->size = size;
-		b->taken = 0;
-		b->next = a->blocks;
-		a->blocks = b;
-		a->used += size;
-	}
+	if (b == NULL || b->size - b->taken < n)
+		b = block_add(a, n);
+	if (b == NULL)
+		goto fail;
 	p = b->bytes + b->taken;
 	b->taken += n;
 	if (n <= BLOCK)
