@@ -858,6 +858,8 @@ test_html(void)
 		{ AT, "&lt;&#65;&#x42;&nbsp;&euro;&Auml;",
 		    "<AB\xc2\xa0\xe2\x82\xac\xc3\x84" },
 		{ AT, "&foo;a&b c&#xd800;&", "ab c" },
+		/* The NUL byte ends what is compared here. */
+		{ AT, "a&#;&#x;&#0;b", "a" },
 		{ AT, "a<b", "a " },
 	};
 	char out[100];
