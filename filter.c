@@ -20,7 +20,6 @@
 #include "sieve/sieve.h"
 
 #define SCRIPT_BYTES	65536	/* of a script that is read */
-#define INCLUDES	64	/* scripts that one may have included */
 #define CHILD_MS	2000	/* for the child to answer */
 #define ERROR_BYTES	1024	/* of what is said to be wrong */
 #define LINES_MAX	8	/* of a refusal */
@@ -29,7 +28,7 @@
 struct record {
 	enum { RECORD_KEEP, RECORD_FILE, RECORD_REFUSE, RECORD_ERROR,
 	    RECORD_TROUBLE, RECORD_END } kind;
-	bool		 create;
+	unsigned char	 create;	/* a bool, but for a stranger's byte */
 	unsigned int	 line;
 	char		 flags[sizeof(((struct filing *)0)->flags)];
 	size_t		 len;
@@ -129,6 +128,8 @@ struct child {
 	const struct envelope	*env;
 	const struct text	*trace;
 	uint64_t		 trace_lines;
+	struct timespec		 now;
+	int			 zone;		/* minutes east of UTC */
 	struct script		 script;
 	struct script		*included;
 	size_t			 nincluded;
@@ -166,28 +167,19 @@ child_fail(const struct child *c, const struct sieve_error *e)
 	child_write(&r, buf);
 }
 
-/* A script that another one includes, from the directory of that one. */
-static const char *
-child_include(void *arg, const char *name, size_t *len)
+/* A disk that fails is no answer, and no error of the script's: errno. */
+static void
+child_give_up(const char *call, const char *path)
 {
-	struct child *c = arg;
-	struct script *s;
-	const char *wrong;
+	struct record r = { .kind = RECORD_TROUBLE };
+	char buf[PATH_MAX];
 	struct text t;
 
-	if (!name_is_safe(name) || c->nincluded == INCLUDES)
-		return NULL;
-	if (c->included == NULL &&
-	    (c->included = calloc(INCLUDES, sizeof(*s))) == NULL)
-		return NULL;
-	s = &c->included[c->nincluded];
-	text_init(&t, s->path, sizeof(s->path));
-	text_add(&t, c->directory, "/", name, ".sieve", NULL);
-	if (script_open(s, geteuid(), &wrong) != 1)
-		return NULL;
-	c->nincluded++;
-	*len = s->len;
-	return s->text;
+	text_init(&t, buf, sizeof(buf));
+	text_add(&t, call, " ", path, ": ", strerror(errno), NULL);
+	r.len = t.len;
+	child_write(&r, buf);
+	_exit(0);
 }
 
 /* Where the script is, when all links are followed. */
@@ -202,31 +194,51 @@ child_find_directory(struct child *c)
 		*slash = '\0';
 }
 
+/*
+ * A script that another one includes, from the directory of that one; no more
+ * than SIEVE_SCRIPTS are asked for.
+ */
+static const char *
+child_include(void *arg, const char *name, size_t *len)
+{
+	struct child *c = arg;
+	struct script *s;
+	const char *wrong;
+	struct text t;
+	int r;
+
+	if (!name_is_safe(name))
+		return NULL;
+	if (c->directory[0] == '\0')
+		child_find_directory(c);
+	if (c->included == NULL &&
+	    (c->included = calloc(SIEVE_SCRIPTS, sizeof(*s))) == NULL)
+		return NULL;
+	s = &c->included[c->nincluded];
+	text_init(&t, s->path, sizeof(s->path));
+	text_add(&t, c->directory, "/", name, ".sieve", NULL);
+	r = script_open(s, geteuid(), &wrong);
+	if (r == -1 && wrong == NULL)
+		child_give_up("open", s->path);
+	if (r != 1)
+		return NULL;
+	c->nincluded++;
+	*len = s->len;
+	return s->text;
+}
+
 static bool
 child_has_folder(void *arg, const char *name)
 {
-	static const struct record trouble = { .kind = RECORD_TROUBLE };
 	const struct child *c = arg;
 	char folder[FOLDER_BYTES];
 	int r;
 
 	r = c->d->cfg->format->find_folder(c->d->rcpt->mailbox.path, name,
 	    folder);
-	/* A disk that fails is no answer, and no error of the script's. */
-	if (r == -1 && errno != EINVAL) {
-		child_write(&trouble, "");
-		_exit(0);
-	}
+	if (r == -1 && errno != EINVAL)
+		child_give_up("stat a folder of", c->d->rcpt->mailbox.path);
 	return r == 1;
-}
-
-/* Minutes that local time is ahead of UTC. */
-static int
-zone_minutes(time_t now)
-{
-	struct tm tm;
-
-	return localtime_r(&now, &tm) == NULL ? 0 : (int)(tm.tm_gmtoff / 60);
 }
 
 /* The client's address, which Received has in brackets; NULL for none. */
@@ -272,8 +284,8 @@ child_view(struct child *c, struct sieve_view *v)
 	v->remote_ip = child_address(c);
 	v->remote_host = c->env->lhlo;
 	v->version = VERSION;
-	clock_gettime(CLOCK_REALTIME, &v->now);
-	v->zone = zone_minutes(v->now.tv_sec);
+	v->now = c->now;
+	v->zone = c->zone;
 	v->has_folder = child_has_folder;
 	v->arg = c;
 }
@@ -322,7 +334,6 @@ child_run(struct child *c, int fd, bool check)
 		_exit(1);
 	closefrom(STDIN_FILENO + 1);
 	confine_limits();
-	child_find_directory(c);
 	p = sieve_compile(c->script.text, c->script.len, &library, &e);
 	if (p == NULL)
 		child_fail(c, &e);
@@ -436,8 +447,7 @@ verdict_take(struct delivery *d, struct verdict *v, const struct record *r,
 		return 0;
 	}
 	if (r->kind == RECORD_TROUBLE)
-		return failure_set(&d->failure, &reply_trouble,
-		    "cannot look for a folder of %s", d->rcpt->mailbox.path);
+		return failure_set(&d->failure, &reply_trouble, "%s", text);
 	if (r->kind == RECORD_REFUSE) {
 		v->kind = VERDICT_REFUSE;
 		strlcpy(v->text, text, sizeof(v->text));
@@ -491,6 +501,15 @@ verdict_read(struct delivery *d, struct verdict *v, const char *buf,
 	    verdict_error(d, v, 0, "its child died or took too long", "");
 }
 
+/* Minutes that local time is ahead of UTC. */
+static int
+zone_minutes(time_t now)
+{
+	struct tm tm;
+
+	return localtime_r(&now, &tm) == NULL ? 0 : (int)(tm.tm_gmtoff / 60);
+}
+
 static int
 filter_ask(struct delivery *d, struct child *c, bool check,
     struct verdict *v)
@@ -500,6 +519,9 @@ filter_ask(struct delivery *d, struct child *c, bool check,
 	pid_t pid;
 	int fds[2], r;
 
+	/* Not in the child: each would read the file of the zone anew. */
+	clock_gettime(CLOCK_REALTIME, &c->now);
+	c->zone = zone_minutes(c->now.tv_sec);
 	if (pipe2(fds, O_CLOEXEC) == -1)
 		return failure_errno(&d->failure, "pipe2 for", "%s",
 		    c->script.path);
@@ -563,7 +585,7 @@ filter_refusal(struct rcpt *r, const char *text, bool utf8)
 	char buf[LINES_MAX * REPLY_MAX];
 	struct text t;
 	const char *s;
-	size_t len, lines = 0;
+	size_t len, shown, lines = 0;
 
 	text_init(&t, buf, sizeof(buf));
 	for (s = text; *s != '\0' && (*s & 0x80) == 0; s++)
@@ -574,8 +596,11 @@ filter_refusal(struct rcpt *r, const char *text, bool utf8)
 		len = strcspn(text, "\r\n");
 		if (strspn(text, " \t") < len) {
 			text_add(&t, lines++ > 0 ? "\n" : "", NULL);
-			text_escape(&t, text, len < REPLY_MAX - 12 ? len :
-			    REPLY_MAX - 12, false);
+			shown = len < REPLY_MAX - 12 ? len : REPLY_MAX - 12;
+			/* A character is not cut in two. */
+			while (shown < len && (text[shown] & 0xc0) == 0x80)
+				shown--;
+			text_escape(&t, text, shown, false);
 		}
 		len += strspn(text + len, "\r\n");
 	}

@@ -103,13 +103,15 @@ compile_include(struct compiler *c, struct node *n, const struct str *name)
 
 	memcpy(path, name->s, name->len);
 	path[name->len] = '\0';
+	/* The first script is one of the program's too. */
+	if (c->program->nscripts > SIEVE_SCRIPTS)
+		return FAIL(n, "more than %d scripts are included",
+		    SIEVE_SCRIPTS);
 	if (c->includes != NULL && !n->global)
 		text = c->includes->get(c->includes->arg, path, &len);
 	if (text == NULL)
 		return (n->tags & TAG_OPTIONAL) != 0 ||
 		    FAIL(n, "there is no script \"%s\" to include", path);
-	if (c->program->nscripts > SCRIPTS)
-		return FAIL(n, "more than %d scripts are included", SCRIPTS);
 	if (c->depth == INCLUDES)
 		return FAIL(n, "scripts include each other more than %d deep",
 		    INCLUDES);

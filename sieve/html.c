@@ -8,6 +8,7 @@
 #include "impl.h"
 
 #define ENTITY		10	/* bytes of the longest that is looked at */
+#define NOTHING		UINT32_MAX	/* what an unknown one stands for */
 
 /* Of U+00A0 to U+00FF, in their order. */
 static const char *const latin1[] = {
@@ -155,7 +156,7 @@ read_cdata(struct html *h)
 	skip_until(h, "]]>");
 }
 
-/* The number of "#65" or "#x41", 0 if there is none. */
+/* The number of "#65" or "#x41", NOTHING if there is none. */
 static uint32_t
 entity_number(const char *s, size_t len)
 {
@@ -166,6 +167,8 @@ entity_number(const char *s, size_t len)
 		base = 16;
 		i = 2;
 	}
+	if (i == len)
+		return NOTHING;
 	for (; i < len; i++) {
 		if (is_digit(s[i]))
 			digit = (uint32_t)(s[i] - '0');
@@ -173,14 +176,14 @@ entity_number(const char *s, size_t len)
 		    (s[i] | 0x20) <= 'f')
 			digit = (uint32_t)((s[i] | 0x20) - 'a' + 10);
 		else
-			return 0;
+			return NOTHING;
 		if ((n = n * base + digit) > 0x10ffff)
-			return 0;
+			return NOTHING;
 	}
-	return n >= 0xd800 && n <= 0xdfff ? 0 : n;
+	return n >= 0xd800 && n <= 0xdfff ? NOTHING : n;
 }
 
-/* The character that a name stands for, 0 if there is none. */
+/* The character that a name stands for, NOTHING if there is none. */
 static uint32_t
 entity_find(const char *s, size_t len)
 {
@@ -196,7 +199,7 @@ entity_find(const char *s, size_t len)
 		if (strlen(latin1[i]) == len &&
 		    memcmp(latin1[i], s, len) == 0)
 			return (uint32_t)(0xa0 + i);
-	return 0;
+	return NOTHING;
 }
 
 /* What stands at "&"; it is never longer than what it stands for. */
@@ -212,7 +215,7 @@ html_entity(struct html *h)
 		n++;
 	if (n == left || name[n] != ';')
 		return;
-	if ((c = entity_find(name, n)) != 0)
+	if ((c = entity_find(name, n)) != NOTHING)
 		h->len += utf8_put(c, h->out + h->len);
 	h->s += n + 1;
 }

@@ -17,7 +17,6 @@
 
 #define DEPTH		32	/* blocks and tests in each other */
 #define INCLUDES	10	/* scripts in each other, as in Pigeonhole */
-#define SCRIPTS		255	/* scripts of a program */
 #define VARIABLES	128	/* of a script; and global ones */
 #define VARIABLE	4000	/* bytes of a variable's value */
 #define LIST		4096	/* strings of a list */
@@ -336,7 +335,7 @@ struct run {
 	int		 depth;		/* of includes */
 	struct str	 globals[VARIABLES];
 	struct str	 flags;		/* those of no variable */
-	bool		 once[SCRIPTS + 1];	/* scripts that were run */
+	bool		 once[SIEVE_SCRIPTS + 1];	/* scripts that were run */
 	bool		 keeps;		/* the implicit keep is to be */
 	bool		 stopped;
 	bool		 returned;

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #define SIEVE_ACTIONS	32	/* different ones that a run may ask for */
+#define SIEVE_SCRIPTS	64	/* that a script may include, all in all */
 #define SIEVE_FOLDER	1024	/* bytes of a folder's name in UTF-8 */
 #define SIEVE_REASON	4096	/* bytes of a refusal's text */
 
@@ -25,8 +26,8 @@ struct sieve_error {
 /*
  * How include finds a script's text: NULL if there is none of that name.  A
  * name is UTF-8 without `/` and control characters, does not begin with a dot
- * and has less than 256 bytes.  The text must stay until sieve_compile
- * returns.
+ * and has less than 256 bytes.  No more than SIEVE_SCRIPTS are asked for and
+ * given.  The text must stay until sieve_compile returns.
  */
 struct sieve_library {
 	const char	*(*get)(void *arg, const char *name, size_t *len);

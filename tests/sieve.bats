@@ -153,6 +153,26 @@ spoiled() {
     fail "$(cat "$D/out")"
 }
 
+@test "-c says of each script what is wrong with it" {
+  script a 'require "include";' 'include "part";'
+  printf '\xef\xbb\xbfkeep;\n' >"$D/s/bom"
+  printf 'keep;\n nonsense;\n' >"$D/s/part.sieve"
+  mkdir "$D/s/dir"
+  script open 'keep;'
+  chmod 666 "$D/s/open"
+  truncate -s 65537 "$D/s/large"
+  ln -s nowhere "$D/s/torn"
+  : >"$D/s/empty"
+  "$LMTPD" -c "${OPTIONS[@]}" a bom dir open large torn empty >"$D/out"
+  [[ $(cut -f 2,6 "$D/out") == "ok	sieve:$D/s/part.sieve:2:2: error: unknown command \"nonsense\"
+ok	sieve:$D/s/bom:1:1: error: this character means nothing here
+ok	sieve:$D/s/dir: error: it is no regular file
+ok	sieve:$D/s/open: error: others may write to it
+ok	sieve:$D/s/large: error: it is larger than 64 KiB
+ok	sieve:-
+ok	sieve:$D/s/empty" ]] || fail "$(cat "$D/out")"
+}
+
 @test "-c says which script there is, or none, and runs none" {
   script a 'require "fileinto";' 'fileinto "missing";'
   [[ $("$LMTPD" -c "${OPTIONS[@]}" a b | cut -f 2,6) == \
@@ -246,6 +266,11 @@ spoiled() {
   say 'LHLO c' 'MAIL FROM:<s@x> SMTPUTF8' 'RCPT TO:<a>' DATA x . QUIT
   codes 220 250 250 250 354 '550 5.7.1' 221
   replied '^550 5.7.1 Nein, schöner nicht$'
+  # No character is cut in two where a line is too long for a reply.
+  script a 'require "reject";' "reject \"x$(printf 'é%.0s' {1..200})\";"
+  say 'LHLO c' 'MAIL FROM:<s@x> SMTPUTF8' 'RCPT TO:<a>' DATA x . QUIT
+  codes 220 250 250 250 354 '550 5.7.1' 221
+  replied '^550 5.7.1 x(é){100,}$'
 }
 
 @test "two refusals, or one beside a delivery, are an error" {
@@ -332,6 +357,17 @@ spoiled() {
   send a x
   chmod 700 "$D/s"
   codes 220 250 250 250 354 '451 4.3.0' 221
+  # So it is with one that it includes.
+  script a 'require "include";' 'include :optional "part";' 'discard;'
+  script part.sieve 'discard;'
+  chmod 0 "$D/s/part.sieve"
+  send a x
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged "reason=\"open $D/s/part.sieve: Permission denied\""
+  STATUS=0
+  "$LMTPD" -c "${OPTIONS[@]}" a >"$D/out" 2>"$D/log" || STATUS=$?
+  exits 1
+  [[ $(cut -f 2 "$D/out") == '451 4.3.0'* ]]
   nothing
 }
 
@@ -475,6 +511,14 @@ spoiled() {
   holds .exact/new
   (($(stat -c %s "$D/m/a/.exact/new/"*) == 1900016))
   [[ $(tail -n 1 "$D/m/a/.exact/new/"*) == 012345678901234567 ]]
+  # Of its body the first MiB is looked at.
+  sed -i 's/^Subject.*\r$/&\n/; 6000s/.*/near here\r/; 99000s/.*/far off\r/' "$D/in"
+  sed -i '6{/^$/d}' "$D/in"
+  script a 'require ["body", "imap4flags"];' 'if body :contains "near here" { addflag "\\Seen"; }' \
+    'if body :raw :contains "far off" { addflag "\\Draft"; }'
+  talk <"$D/in"
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  holds .exact/new cur:2,S
 }
 
 @test "a test of the size counts CRLF, as the message is stored" {
@@ -604,7 +648,7 @@ spoiled() {
   echo 'include "p65";' >>"$D/s/a"
   send a x
   codes 220 250 250 250 354 '250 2.1.5' 221
-  logged "sieve=\"$D/s/a:66:[0-9]+: error: "
+  logged "sieve=\"$D/s/a:66:[0-9]+: error: more than 64 scripts are included"
 }
 
 # troubled INJECTION...: a message for a, whose script discards, while calls of

@@ -181,6 +181,8 @@ static const struct {
 	{ AT, "keep; }", "compile:1:7: expected a command, but found '}'" },
 	{ AT, "{ keep; }", "compile:1:1: expected a command, but found '{'" },
 	{ AT, "@", "compile:1:1: this character means nothing here" },
+	{ AT, "\357\273\277keep;",
+	    "compile:1:1: this character means nothing here" },
 	{ AT, "keep a-b;", "compile:1:7: this character means nothing here" },
 	{ AT, "keep :;",
 	    "compile:1:6: expected ';' or '{' behind this command, but "

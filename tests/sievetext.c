@@ -996,6 +996,8 @@ test_html(void)
 		    "\200\246\342\200\260\342\200\271\342\200\272" },
 		{ AT, "&euro;&trade;",
 		    "\342\202\254\342\204\242" },
+		/* The NUL byte ends what is compared here. */
+		{ AT, "a&#;&#x;&#0;b", "a" },
 		{ AT, "a<b", "a " },
 	};
 	char out[100];
