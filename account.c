@@ -78,20 +78,43 @@ account_failed(struct failure *f, const char *call, const char *name)
 	return -1;
 }
 
+/* The start of a file in text, of size bytes; "" if there is none.  0 or -1. */
+static int
+read_start(const char *path, char *text, size_t size, struct failure *f)
+{
+	ssize_t n = 0;
+	int fd;
+
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) != -1) {
+		n = read(fd, text, size - 1);
+		if (n == -1)
+			account_failed(f, "read", path);
+		close(fd);
+	} else if (errno != ENOENT)
+		n = account_failed(f, "open", path);
+	if (n == -1)
+		return -1;
+	text[n] = '\0';
+	return 0;
+}
+
 int
 account_has_answered(struct failure *f)
 {
-	static const char path[] = "/etc/passwd";
-	int fd, r = 0;
-	char c;
+	static const char conf[] = "/etc/nsswitch.conf";
+	char text[16384], service[64], c[2];
+	const char *s;
 
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
-		r = errno == ENOENT ? 0 : account_failed(f, "open", path);
-	else if (read(fd, &c, 1) == -1)
-		r = account_failed(f, "read", path);
-	if (fd != -1)
-		close(fd);
-	return r;
+	if (read_start("/etc/passwd", c, sizeof(c), f) == -1 ||
+	    read_start(conf, text, sizeof(text), f) == -1)
+		return -1;
+	s = parse_nsswitch(text, "passwd");
+	while (parse_service(&s, service, sizeof(service)))
+		if (!os_has_module(service))
+			return failure_set(f, &reply_trouble, "%s: the "
+			    "module of %s could not be loaded", conf,
+			    service);
+	return 0;
 }
 
 int
