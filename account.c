@@ -78,7 +78,10 @@ account_failed(struct failure *f, const char *call, const char *name)
 	return -1;
 }
 
-/* The start of a file in text, of size bytes; "" if there is none.  0 or -1. */
+/*
+ * The start of a file in text, of size bytes.  1, 0 if there is none, where
+ * text is "", or -1 with the failure.
+ */
 static int
 read_start(const char *path, char *text, size_t size, struct failure *f)
 {
@@ -95,19 +98,24 @@ read_start(const char *path, char *text, size_t size, struct failure *f)
 	if (n == -1)
 		return -1;
 	text[n] = '\0';
-	return 0;
+	return fd != -1;
 }
 
 int
 account_has_answered(struct failure *f)
 {
+	static const char passwd[] = "/etc/passwd";
 	static const char conf[] = "/etc/nsswitch.conf";
 	char text[16384], service[64], c[2];
 	const char *s;
+	int r;
 
-	if (read_start("/etc/passwd", c, sizeof(c), f) == -1 ||
+	if ((r = read_start(passwd, c, sizeof(c), f)) == -1 ||
 	    read_start(conf, text, sizeof(text), f) == -1)
 		return -1;
+	if (r == 1 && c[0] == '\0')
+		return failure_set(f, &reply_trouble, "%s is empty, as if it "
+		    "were being written", passwd);
 	s = parse_nsswitch(text, "passwd");
 	while (parse_service(&s, service, sizeof(service)))
 		if (!os_has_module(service))

@@ -169,6 +169,18 @@ owned() {
   codes 220 250 250 250 '550 5.1.1' 221
 }
 
+@test "passwd: nobody is unknown to an empty file, which is being written" {
+  : >"$D/passwd"
+  printf '#!/bin/sh\nexec unshare --mount sh -c %s sh "$@"\n' \
+    "'mount --bind $D/passwd /etc/passwd && exec $LMTPD \"\$@\"'" \
+    >"$D/other"
+  chmod 755 "$D/other"
+  LMTPD=$D/other
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<games>' QUIT
+  codes 220 250 250 '451 4.3.0' 221
+  logged '/etc/passwd is empty'
+}
+
 @test "a user's group opens what its gid does not" {
   install -d -m 750 -o root -g mail "$D/closed"
   install -d -m 700 -o games "$D/closed/games"
