@@ -78,20 +78,51 @@ account_failed(struct failure *f, const char *call, const char *name)
 	return -1;
 }
 
+/*
+ * The start of a file in text, of size bytes.  1, 0 if there is none, where
+ * text is "", or -1 with the failure.
+ */
+static int
+read_start(const char *path, char *text, size_t size, struct failure *f)
+{
+	ssize_t n = 0;
+	int fd;
+
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) != -1) {
+		n = read(fd, text, size - 1);
+		if (n == -1)
+			account_failed(f, "read", path);
+		close(fd);
+	} else if (errno != ENOENT)
+		n = account_failed(f, "open", path);
+	if (n == -1)
+		return -1;
+	text[n] = '\0';
+	return fd != -1;
+}
+
 int
 account_has_answered(struct failure *f)
 {
-	static const char path[] = "/etc/passwd";
-	int fd, r = 0;
-	char c;
+	static const char passwd[] = "/etc/passwd";
+	static const char conf[] = "/etc/nsswitch.conf";
+	char text[16384], service[64], c[2];
+	const char *s;
+	int r;
 
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
-		r = errno == ENOENT ? 0 : account_failed(f, "open", path);
-	else if (read(fd, &c, 1) == -1)
-		r = account_failed(f, "read", path);
-	if (fd != -1)
-		close(fd);
-	return r;
+	if ((r = read_start(passwd, c, sizeof(c), f)) == -1 ||
+	    read_start(conf, text, sizeof(text), f) == -1)
+		return -1;
+	if (r == 1 && c[0] == '\0')
+		return failure_set(f, &reply_trouble, "%s is empty, as if it "
+		    "were being written", passwd);
+	s = parse_nsswitch(text, "passwd");
+	while (parse_service(&s, service, sizeof(service)))
+		if (!os_has_module(service))
+			return failure_set(f, &reply_trouble, "%s: the "
+			    "module of %s could not be loaded", conf,
+			    service);
+	return 0;
 }
 
 int

@@ -274,6 +274,13 @@ const char *parse_passwd_line(char *line, struct passwd_line *p);
 int	 parse_maildirsize(const char *s, struct maildirsize *m);
 /* Offset of the detail's delimiter in a local part, or its length. */
 size_t	 address_split(const char *local, const char *delimiters);
+/* The services of a database in the text of nsswitch.conf; "" for none. */
+const char *parse_nsswitch(const char *s, const char *database);
+/*
+ * The next of these, behind which *sp is left.  False at their end, and at
+ * an action that may end the list before it.
+ */
+bool	 parse_service(const char **sp, char *service, size_t size);
 /* May a host's name stand in a reply, a header field and a file's name? */
 bool	 host_is_safe(const char *host);
 
@@ -574,6 +581,8 @@ int	 os_time_beside(int at, const char *path, time_t *now);
  * same process wherever it is the same; "" where that cannot be known.
  */
 void	 os_instance(char *text, size_t size);
+/* Can the module of an NSS service be loaded, if there is one? */
+bool	 os_has_module(const char *service);
 /*
  * Copies len bytes from offset of one file to where the other stands, and
  * adds them to *written.  0, or -1 and errno.
@@ -681,8 +690,9 @@ int	 account_group(const char *name, gid_t *gid);
  */
 int	 account_failed(struct failure *f, const char *call, const char *name);
 /*
- * Is «nobody» the answer of all?  Where /etc/passwd cannot be read glibc asks
- * the next source, which may know nobody.  0, or -1 and the failure.
+ * Is «nobody» the answer of all?  Where /etc/passwd or nsswitch.conf cannot be
+ * read, or the module of a service not be loaded, glibc asks others, which may
+ * know nobody; and an empty /etc/passwd is being written.  0, or -1 and the failure.
  */
 int	 account_has_answered(struct failure *f);
 /*

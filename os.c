@@ -12,6 +12,7 @@
 #include <linux/magic.h>
 #endif
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -479,6 +480,54 @@ os_rename(struct volume *v, int dir, int fd, const char *from,
 	errno = save;
 	return -1;
 }
+
+#if defined(__GLIBC__) && !defined(STATIC)
+
+/*
+ * What glibc could not load, be it for want of descriptors or memory, it
+ * passes over for good, as if the service knew nobody.  What is not there at
+ * all is no service: systems name some that need not be installed.
+ */
+bool
+os_has_module(const char *service)
+{
+	char name[128];
+	const char *error;
+	struct text t;
+	void *module;
+
+	/* These are glibc's own. */
+	if (strcmp(service, "files") == 0 || strcmp(service, "dns") == 0)
+		return true;
+	text_init(&t, name, sizeof(name));
+	text_add(&t, "libnss_", service, ".so.2", NULL);
+	if ((module = dlopen(name, RTLD_LAZY | RTLD_NOLOAD)) != NULL) {
+		dlclose(module);
+		return true;
+	}
+	/* nscd(8) answers for them. */
+	if (access("/run/nscd/socket", F_OK) == 0 ||
+	    access("/var/run/nscd/socket", F_OK) == 0)
+		return true;
+	if ((module = dlopen(name, RTLD_LAZY)) != NULL) {
+		/* It is there, and glibc has not got it. */
+		dlclose(module);
+		return false;
+	}
+	error = dlerror();
+	return error != NULL && strstr(error, strerror(ENOENT)) != NULL;
+}
+
+#else
+
+bool
+os_has_module(const char *service)
+{
+	(void)service;
+	return true;
+}
+
+#endif
 
 static bool
 is_journaled(struct volumes *vs, int fd)

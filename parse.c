@@ -591,6 +591,61 @@ host_is_safe(const char *host)
 }
 
 /*
+ * nsswitch.conf(5).
+ */
+const char *
+parse_nsswitch(const char *s, const char *database)
+{
+	size_t n = strlen(database);
+	const char *p;
+
+	for (; *s != '\0'; s += *s == '\n' ? 1 : 0) {
+		p = s + strspn(s, " \t");
+		if (strncasecmp(p, database, n) == 0) {
+			p += n + strspn(p + n, " \t");
+			if (*p == ':')
+				return p + 1;
+		}
+		s += strcspn(s, "\n");
+	}
+	return s;
+}
+
+/* Does an action, [NOTFOUND=return] say, end the list for some? */
+static bool
+action_ends(const char *s, size_t len)
+{
+	static const char word[] = "return";
+	size_t i;
+
+	for (i = 0; i + sizeof(word) - 1 <= len; i++)
+		if (strncasecmp(s + i, word, sizeof(word) - 1) == 0)
+			return true;
+	return false;
+}
+
+bool
+parse_service(const char **sp, char *service, size_t size)
+{
+	const char *s = *sp + strspn(*sp, " \t\r");
+	struct text t;
+	size_t len;
+
+	while (*s == '[') {
+		len = strcspn(s, "]#\n");
+		if (action_ends(s, len))
+			return false;
+		s += len + (s[len] == ']' ? 1 : 0);
+		s += strspn(s, " \t\r");
+	}
+	len = strcspn(s, " \t\r[]#\n");
+	text_init(&t, service, size);
+	text_bytes(&t, s, len);
+	*sp = s + len;
+	return len > 0;
+}
+
+/*
  * The passwd-file, as Dovecot reads it.
  */
 

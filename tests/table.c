@@ -247,6 +247,43 @@ test_forward_path(void)
 }
 
 static void
+test_nsswitch(void)
+{
+	static const struct {
+		int		 at;
+		const char	*text;
+		const char	*services;	/* a blank behind each */
+	} rows[] = {
+		{ AT, "", "" },
+		{ AT, "passwd: files", "files " },
+		{ AT, "group: a\n# passwd: b\n\t passwd :\tfiles  sss\r\n"
+		    "passwd: c\n", "files sss " },
+		{ AT, "passwd_compat: nis\npasswd:compat", "compat " },
+		{ AT, "passwd: files# sss", "files " },
+		{ AT, "passwd:\nshadow: files\n", "" },
+		/* Behind an action that may end the list, nobody is sure. */
+		{ AT, "passwd: a [UNAVAIL=continue notfound=Return] b", "a " },
+		{ AT, "passwd: a [SUCCESS=merge]b [!UNAVAIL=continue] c",
+		    "a b c " },
+		{ AT, "passwd: a [NOTFOUND=return", "a " },
+		{ AT, "passwd: a [", "a " },
+		{ AT, "passwd: a ] b", "a " },
+	};
+	char all[64], service[16];
+	const char *s;
+	struct text t;
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		text_init(&t, all, sizeof(all));
+		s = parse_nsswitch(rows[i].text, "passwd");
+		while (parse_service(&s, service, sizeof(service)))
+			text_add(&t, service, " ", NULL);
+		row(rows[i].at, same(all, rows[i].services), "%s", all);
+	}
+}
+
+static void
 test_reverse_path(void)
 {
 	static const struct {
@@ -2242,6 +2279,7 @@ main(void)
 {
 	test_command();
 	test_forward_path();
+	test_nsswitch();
 	test_reverse_path();
 	test_params();
 	test_xforward();

@@ -150,6 +150,41 @@ owned() {
   codes '421 4.3.5'
 }
 
+@test "passwd: nobody is unknown while a service's module cannot be loaded" {
+  local commands=('LHLO c' 'MAIL FROM:<>' 'RCPT TO:<games>' 'RCPT TO:<no-such-user>' QUIT)
+  mkdir "$D/lib"
+  printf '#!/bin/sh\nexec unshare --mount sh -c %s sh "$@"\n' \
+    "'mount --bind $D/conf /etc/nsswitch.conf && LD_LIBRARY_PATH=$D/lib exec $LMTPD \"\$@\"'" \
+    >"$D/other"
+  chmod 755 "$D/other"
+  LMTPD=$D/other
+  # What is not installed is no service: systems name some to have them asked
+  # if they are.
+  printf 'passwd: files lost\n' >"$D/conf"
+  say "${commands[@]}"
+  codes 220 250 250 250 '550 5.1.1' 221
+  : >"$D/lib/libnss_lost.so.2"
+  say "${commands[@]}"
+  codes 220 250 250 250 '451 4.3.0' 221
+  logged 'module of lost could not be loaded'
+  # Nobody asks it then.
+  printf 'passwd: files [NOTFOUND=return] lost # none\n' >"$D/conf"
+  say "${commands[@]}"
+  codes 220 250 250 250 '550 5.1.1' 221
+}
+
+@test "passwd: nobody is unknown to an empty file, which is being written" {
+  : >"$D/passwd"
+  printf '#!/bin/sh\nexec unshare --mount sh -c %s sh "$@"\n' \
+    "'mount --bind $D/passwd /etc/passwd && exec $LMTPD \"\$@\"'" \
+    >"$D/other"
+  chmod 755 "$D/other"
+  LMTPD=$D/other
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<games>' QUIT
+  codes 220 250 250 '451 4.3.0' 221
+  logged '/etc/passwd is empty'
+}
+
 @test "a user's group opens what its gid does not" {
   install -d -m 750 -o root -g mail "$D/closed"
   install -d -m 700 -o games "$D/closed/games"
