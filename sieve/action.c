@@ -358,14 +358,7 @@ action_include(struct run *r, const struct node *n)
 	if (n->script == NULL ||
 	    ((n->tags & TAG_ONCE) != 0 && r->once[n->script->index]))
 		return;
-	if (r->depth == INCLUDES) {
-		run_fail(r, "scripts include each other more than %d deep",
-		    INCLUDES);
-		return;
-	}
-	r->depth++;
 	run_script(r, n->script);
-	r->depth--;
 }
 
 void

@@ -332,7 +332,6 @@ struct run {
 	struct frame	*frame;
 	struct frame	*spare;		/* that can be used again */
 	const struct node *at;		/* what is being run */
-	int		 depth;		/* of includes */
 	struct str	 globals[VARIABLES];
 	struct str	 flags;		/* those of no variable */
 	bool		 once[SIEVE_SCRIPTS + 1];	/* scripts that were run */

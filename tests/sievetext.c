@@ -936,6 +936,11 @@ test_html(void)
 		{ AT, "&lt;&#65;&#x42;&nbsp;&euro;&Auml;",
 		    "<AB\xc2\xa0\xe2\x82\xac\xc3\x84" },
 		{ AT, "&foo;a&b c&#xd800;&", "ab c" },
+		{ AT, "a&#6a;b&#x6A;c&#x6g;d&#6`;e&#x;f&#;g", "abjcdefg" },
+		{ AT, "a&#xd7ff;&#xd800;&#xdfff;&#xe000;b",
+		    "a\xed\x9f\xbf\xee\x80\x80" "b" },
+		{ AT, "a&#x10ffff;&#x110000;b&#1114111;&#1114112;c",
+		    "a\xf4\x8f\xbf\xbf" "b\xf4\x8f\xbf\xbf" "c" },
 		/* All that HTML 4 has, by a list that is not ours. */
 		{ AT, "&iexcl;&cent;&pound;&curren;&yen;&brvbar;&sect;&uml;",
 		    "\302\241\302\242\302\243\302\244\302\245\302\246\302"

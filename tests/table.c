@@ -990,6 +990,55 @@ test_name_domain(void)
 	    "another");
 }
 
+/*
+ * The small letters of whole alphabets, as a sum: FNV-1a of their UTF-8, by
+ * what Python's str.lower says of each where it is one letter.
+ */
+static void
+test_small(void)
+{
+	static const struct {
+		int		 at;
+		uint32_t	 first, last, sum;
+	} rows[] = {
+		{ AT, 0x41, 0x5a, 0xb0bc0c82 },
+		{ AT, 0xc0, 0xff, 0x763c6945 },
+		{ AT, 0x100, 0x17e, 0x064cf47e },
+		{ AT, 0x1cd, 0x1dc, 0x40210125 },
+		{ AT, 0x1f8, 0x21f, 0x43d542a5 },
+		{ AT, 0x1e00, 0x1e95, 0x3bba46b5 },
+		{ AT, 0x1ea0, 0x1eff, 0x59a13045 },
+		{ AT, 0x386, 0x3ce, 0xf9fd94a9 },
+		{ AT, 0x400, 0x482, 0xc646e961 },
+		{ AT, 0x48a, 0x52f, 0x15ab3e85 },
+		{ AT, 0x531, 0x586, 0xb27fb6c8 },
+	};
+	char in[8], out[64];
+	uint32_t c, sum;
+	size_t i, k, n;
+
+	for (i = 0; i < nitems(rows); i++) {
+		sum = 2166136261;
+		for (c = rows[i].first; c <= rows[i].last; c++) {
+			/* Behind another that is not of ASCII. */
+			n = 0;
+			in[n++] = '\xc3';
+			in[n++] = '\xbc';
+			if (c >= 0x800) {
+				in[n++] = (char)(0xe0 | c >> 12);
+				in[n++] = (char)(0x80 | (c >> 6 & 0x3f));
+			} else if (c >= 0x80)
+				in[n++] = (char)(0xc0 | c >> 6);
+			in[n++] = (char)(c < 0x80 ? c : 0x80 | (c & 0x3f));
+			if (name_domain(in, n, false, out, sizeof(out)) == -1)
+				out[0] = '\0';
+			for (k = 2; k < strlen(out); k++)
+				sum = (sum ^ (unsigned char)out[k]) * 16777619;
+		}
+		row(rows[i].at, sum == rows[i].sum, "0x%08x", sum);
+	}
+}
+
 /* -U's argument. */
 static void
 test_source(void)
@@ -2292,6 +2341,7 @@ main(void)
 	test_name_fits();
 	test_name_folder();
 	test_name_domain();
+	test_small();
 	test_source();
 	test_template();
 	test_template_directory();
