@@ -174,8 +174,8 @@ checks() {
   local format
   mkdir -m 300 "$D/m/shut"
   for format in maildir mbox; do
-    with -U any -d "$format:$D/m/shut/$format/%n/in"
-    checks ok a
+    with -U any -d "$format:$D/m/shut/%n/in"
+    checks ok "$format"
   done
   with -U any -d "maildir:$D/m/%n"
   checks ok b
