@@ -269,6 +269,9 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 	    NULL)) != -1) {
 		if (option == ':')
 			options_wrong(o, "-%c wants an argument", optopt);
+		else if (option == '?' && optopt == 0)
+			options_wrong(o, "there is no option %s; see lmtpd(8)",
+			    argv[optind - 1]);
 		else if (option == '?')
 			options_wrong(o, "there is no option -%c; see lmtpd(8)",
 			    optopt);
