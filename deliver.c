@@ -108,8 +108,8 @@ wants_groups(struct delivery *d)
 {
 	struct identity *id = &d->rcpt->mailbox.id;
 
-	if (!d->cfg->each_as_itself || d->failure.err != EACCES ||
-	    id->name == NULL || id->groups != NULL)
+	if (d->failure.err != EACCES ||
+	    !identity_lacks_groups(d->cfg, id))
 		return false;
 	identity_resume(d->cred);
 	if (identity_groups(id) == -1)
@@ -699,14 +699,12 @@ deliver_check(struct deliverer *dv, struct rcpt *r, struct usage *u,
 	struct delivery *d = delivery_prepare(dv, 0, &none, r, r);
 	int result;
 
-	/* The caller is told how full it is whatever else is wrong. */
+	/* In the order of a delivery, of which RCPT asks for room. */
 	result = step_run(d, dv->cfg->format->room, &a);
 	*u = d->usage;
-	*f = d->failure;
-	if (step_run(d, dv->cfg->format->check, &a) == -1 ||
-	    check_script(d) == -1) {
-		*f = d->failure;
+	if (result == 0 && (step_run(d, dv->cfg->format->check, &a) == -1 ||
+	    check_script(d) == -1))
 		result = -1;
-	}
+	*f = d->failure;
 	return result;
 }

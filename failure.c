@@ -30,6 +30,9 @@ const struct reply reply_trouble = { 451, "4.3.0", "Local trouble" };
 const struct reply reply_no_user = { 550, "5.1.1", "No such user" };
 const struct reply reply_bad_name =
     { 550, "5.1.3", "No mailbox can have that name" };
+const struct reply reply_bad_line =
+    { 500, "5.5.2", "Control character in a command" };
+const struct reply reply_long_line = { 500, "5.5.2", "Line too long" };
 const struct reply reply_malformed =
     { 501, "5.1.3", "Malformed recipient address" };
 

@@ -105,6 +105,12 @@ identity_resume(struct credentials *c)
 	c->assumed = false;
 }
 
+bool
+identity_lacks_groups(const struct config *cfg, const struct identity *id)
+{
+	return cfg->each_as_itself && id->name != NULL && id->groups == NULL;
+}
+
 int
 identity_groups(struct identity *id)
 {

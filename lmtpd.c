@@ -269,6 +269,9 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 	    NULL)) != -1) {
 		if (option == ':')
 			options_wrong(o, "-%c wants an argument", optopt);
+		else if (option == '?' && optopt == 0)
+			options_wrong(o, "there is no option %s; see lmtpd(8)",
+			    argv[optind - 1]);
 		else if (option == '?')
 			options_wrong(o, "there is no option -%c; see lmtpd(8)",
 			    optopt);
@@ -414,18 +417,21 @@ static int
 find_and_check(struct deliverer *dv, const char *address, struct rcpt *r,
     struct usage *u, struct failure *f)
 {
-	char path[COMMAND_MAX + 1];
-	const char *s = path;
+	char line[COMMAND_MAX + 2];
+	bool bare = address[0] != '<';
+	const char *s;
 	struct address a;
 	struct text t;
 
-	text_init(&t, path, sizeof(path));
-	if (address[0] == '<')
-		text_add(&t, address, NULL);
-	else
-		text_add(&t, "<", address, ">", NULL);
-	if (t.len == sizeof(path) - 1 ||
-	    parse_forward_path(&s, &a) == -1 || *s != '\0')
+	text_init(&t, line, sizeof(line));
+	text_add(&t, "RCPT TO:", bare ? "<" : "", address, bare ? ">" : "",
+	    NULL);
+	if (t.len > COMMAND_MAX)
+		return failure_set(f, &reply_long_line, "address too long");
+	if ((s = parse_command(line, t.len)) == NULL)
+		return failure_set(f, &reply_bad_line, "control character");
+	s += strlen("TO:");
+	if (parse_forward_path(&s, &a) == -1 || *s != '\0')
 		return failure_set(f, &reply_malformed, "malformed address");
 	identity_resume(dv->cred);
 	if (user_find(dv->cfg, &a, &r->mailbox, f) == -1)
@@ -439,20 +445,23 @@ check(struct deliverer *dv, const char *address)
 	const struct config *cfg = dv->cfg;
 	const struct reply *reply;
 	struct failure f = { .reply = NULL };
-	char usage[96];
+	char clean[COMMAND_MAX], usage[96];
 	struct usage u;
 	struct text t;
 	struct rcpt r;
 	bool good;
 
+	/* A tab or a newline in it would be taken for the end of a field. */
+	text_init(&t, clean, sizeof(clean));
+	text_escape(&t, address, strlen(address), false);
 	memset(&r, 0, sizeof(r));
 	memset(&u, 0, sizeof(u));
 	good = find_and_check(dv, address, &r, &u, &f) == 0;
 	if (good)
-		printf("%s\tok", address);
+		printf("%s\tok", clean);
 	else {
 		reply = failure_reply(&f, cfg);
-		printf("%s\t%d %s %s", address, reply->code, reply->esc,
+		printf("%s\t%d %s %s", clean, reply->code, reply->esc,
 		    reply->text);
 		log_warn(cfg, "%s: %s", address, f.reason);
 	}

@@ -441,7 +441,7 @@ struct failure {
 extern const struct reply reply_delivered, reply_discarded, reply_busy,
     reply_wrong_mailbox, reply_wrong_setup, reply_full,
     reply_full_for_good, reply_no_space, reply_trouble, reply_no_user,
-    reply_bad_name, reply_malformed;
+    reply_bad_name, reply_bad_line, reply_long_line, reply_malformed;
 
 /* Every errno has a reply; one that is not known has a temporary one. */
 const struct reply *reply_errno(int err);
@@ -494,6 +494,9 @@ int	 identity_assume(struct credentials *c, const struct identity *id);
  * it must not go on as another.
  */
 void	 identity_resume(struct credentials *c);
+/* Could it be only groups that were not looked up that access lacks? */
+bool	 identity_lacks_groups(const struct config *cfg,
+	    const struct identity *id);
 /*
  * The groups of id->name, which cost a walk through all directories that
  * NSS has: to be asked for only where access fails without them.  0, or -1
@@ -614,8 +617,8 @@ int	 os_close_dir(DIR *dir);
  * but none within its first preset bytes.  0, or -1 and errno.
  */
 int	 os_make_dirs(const char *path, size_t preset, bool last);
-/* Makes the names of all these safe, whoever made them. */
-int	 os_sync_parents(const char *path, size_t preset,
+/* Makes the names of all these safe, whoever made them; inside is below. */
+int	 os_sync_parents(const char *path, size_t preset, int inside,
 	    struct volumes *vs);
 /* Could they be made?  Writes nothing. */
 int	 os_may_make(const char *path, size_t preset);

@@ -87,9 +87,9 @@ make_parts(const struct delivery *d)
 	bool inbox = m->folder[0] == '\0';
 
 	if (make_part(m, "cur") == -1 || make_part(m, "new") == -1 ||
-	    (inbox && os_sync_parents(mb->path, mb->preset,
-	    d->volumes) == -1) || os_sync_dir(m->dir, inbox ? "." : m->folder,
-	    d->volumes) == -1)
+	    (inbox && os_sync_parents(mb->path, mb->preset, m->dir,
+	    d->volumes) == -1) || os_sync_dir(m->dir,
+	    inbox ? "." : m->folder, d->volumes) == -1)
 		return -1;
 	return make_part(m, "tmp");
 }
@@ -197,9 +197,19 @@ is_directory(int at, const char *path)
 	return -1;
 }
 
-/* An address alone is no reason to fail for what its user shut. */
+/*
+ * An address alone is no reason to fail for what its user shut, unless it may
+ * be open to groups that were not looked up.
+ */
+static bool
+is_shut(const struct delivery *d, int err)
+{
+	return err == EACCES &&
+	    !identity_lacks_groups(d->cfg, &d->rcpt->mailbox.id);
+}
+
 static int
-is_folder(int dir, const char *name)
+is_folder(const struct delivery *d, int dir, const char *name)
 {
 	char folder[FOLDER_PATH], path[FOLDER_PATH];
 	struct text t;
@@ -209,7 +219,7 @@ is_folder(int dir, const char *name)
 	text_add(&t, ".", name, "/", NULL);
 	part_path(folder, "cur", path);
 	r = is_directory(dir, path);
-	return r == -1 && errno == EACCES ? 0 : r;
+	return r == -1 && is_shut(d, errno) ? 0 : r;
 }
 
 static int
@@ -264,7 +274,7 @@ find_folder_by_case(struct delivery *d, int at, const char *wanted,
 
 	/* Where nothing may be listed, only the exact name can be had. */
 	if ((dir = os_open_dir(at, ".")) == NULL)
-		return errno == EACCES ? 0 : folders_fail(d);
+		return is_shut(d, errno) ? 0 : folders_fail(d);
 	walk_begin(&w);
 	while ((entry = os_read_dir(dir)) != NULL) {
 		if (walk_may_go_on(&w) == -1) {
@@ -272,7 +282,7 @@ find_folder_by_case(struct delivery *d, int at, const char *wanted,
 			return -1;
 		}
 		if (entry[0] != '.' || !is_same_folder(entry + 1, wanted) ||
-		    (r = is_folder(at, entry + 1)) == 0)
+		    (r = is_folder(d, at, entry + 1)) == 0)
 			continue;
 		strlcpy(name, entry + 1, FOLDER_BYTES);
 		break;
@@ -367,9 +377,9 @@ find_folder(struct delivery *d, int at, const char *detail, char *name)
 
 	if (name_folder(detail, imap, sizeof(imap)) == -1)
 		strlcpy(imap, detail, sizeof(imap));
-	if (at != -1 && (r = is_folder(at, detail)) == 1)
+	if (at != -1 && (r = is_folder(d, at, detail)) == 1)
 		strlcpy(name, detail, FOLDER_BYTES);
-	else if (at != -1 && r == 0 && (r = is_folder(at, imap)) == 1)
+	else if (at != -1 && r == 0 && (r = is_folder(d, at, imap)) == 1)
 		strlcpy(name, imap, FOLDER_BYTES);
 	if (r == -1)
 		return folders_fail(d);
@@ -688,10 +698,13 @@ maildir_room(struct delivery *d, const struct step_args *a)
 	struct maildir *m = d->state;
 	int dir, r = 0;
 
-	/* What else is wrong with it is said when it is written. */
-	if (m->dir == 0 && mailbox_wants_folder(d->cfg, mb) &&
-	    ((dir = open(mb->path, DIR_FLAGS)) != -1 || errno == ENOENT)) {
-		r = settle_folder(d, dir);
+	if (m->dir == 0 && mailbox_wants_folder(d->cfg, mb)) {
+		dir = open(mb->path, DIR_FLAGS);
+		if (dir != -1 || errno == ENOENT)
+			r = settle_folder(d, dir);
+		else if (errno == EACCES && !is_shut(d, errno))
+			return maildir_fail(d, "open", "");
+		/* What else is wrong is said when it is written. */
 		if (dir != -1)
 			close(dir);
 	}
@@ -702,29 +715,51 @@ maildir_room(struct delivery *d, const struct step_args *a)
 	    a->demand, d->watch, &d->usage, &d->failure);
 }
 
-/* What is missing must be possible to make. */
+/* Is nothing there, not even a link that leads nowhere? */
+static bool
+is_missing(int dir, const char *path)
+{
+	struct stat st;
+
+	return fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) == -1;
+}
+
+/*
+ * May the part of the folder, which is "." for the inbox, be written to?  0,
+ * or -1 and errno.
+ */
+static int
+access_part(int dir, const char *folder, const char *path, bool makes_folder)
+{
+	char part[FOLDER_PATH];
+	int r;
+
+	part_path(path, "/.", part);
+	r = faccessat(dir, part, W_OK | X_OK, AT_EACCESS);
+	if (r == 0 || errno != ENOENT || !is_missing(dir, path))
+		return r;
+	/* What is missing must be possible to make. */
+	r = faccessat(dir, folder, W_OK | X_OK, AT_EACCESS);
+	if (r == 0 || errno != ENOENT || !makes_folder ||
+	    !is_missing(dir, folder))
+		return r;
+	return faccessat(dir, ".", W_OK | X_OK, AT_EACCESS);
+}
+
 static int
 check_part(struct delivery *d, int dir, const char *part)
 {
-	const char *folder = d->rcpt->mailbox.folder;
-	char path[FOLDER_PATH];
+	const char *name = d->rcpt->mailbox.folder;
+	char folder[FOLDER_PATH], path[FOLDER_PATH];
 	struct text t;
-	size_t parent;
-	int r;
 
+	text_init(&t, folder, sizeof(folder));
+	text_add(&t, ".", name, NULL);
 	text_init(&t, path, sizeof(path));
-	if (folder[0] != '\0')
-		text_add(&t, ".", folder, "/", NULL);
-	parent = t.len;
-	text_add(&t, part, "/.", NULL);
-	r = faccessat(dir, path, W_OK | X_OK, AT_EACCESS);
-	if (r == -1 && errno == ENOENT) {
-		path[parent] = '\0';
-		r = faccessat(dir, parent == 0 || d->cfg->makes_folders ?
-		    "." : path, W_OK | X_OK, AT_EACCESS);
-	}
-	path[t.len - strlen("/.")] = '\0';
-	return r == -1 ? maildir_fail(d, "access", path) : 0;
+	text_add(&t, name[0] == '\0' ? "" : ".", name,
+	    name[0] == '\0' ? "" : "/", part, NULL);
+	return access_part(dir, folder, path, d->cfg->makes_folders) == -1 ?
+	    maildir_fail(d, "access", path) : 0;
 }
 
 static int

@@ -790,7 +790,7 @@ mbox_sync(struct delivery *d, const struct step_args *a)
 		return mbox_fail(d, "fsync");
 	if (m->end > 0 || d->volume->policy == SYNC_JOURNAL)
 		return 0;
-	return os_sync_parents(mb->path, mb->preset,
+	return os_sync_parents(mb->path, mb->preset, d->fd,
 	    d->volumes) == -1 ?
 	    mbox_fail(d, "fsync of the directories of") : 0;
 }
@@ -846,7 +846,9 @@ mbox_room(struct delivery *d, const struct step_args *a)
 		if (!S_ISREG(st.st_mode) || st.st_uid != mb->id.uid)
 			return 0;
 		used = (uint64_t)st.st_size;
-	}
+	} else if (d->fd == -1 && errno == EACCES &&
+	    identity_lacks_groups(d->cfg, &mb->id))
+		return mbox_fail(d, "lstat");
 	return quota_mbox(d->cfg, mb, used, a->demand, &d->usage,
 	    &d->failure);
 }
@@ -863,7 +865,8 @@ check_dotlock(struct delivery *d)
 	/* Its directory: the path is absolute, so there is a slash. */
 	path[strrchr(path, '/') - path + 1] = '\0';
 	if (assume_directory(d) == -1 || faccessat(AT_FDCWD, path,
-	    W_OK | X_OK, AT_EACCESS) == -1)
+	    W_OK | X_OK, AT_EACCESS) == -1 ||
+	    identity_assume(d->cred, &d->id) == -1)
 		return failure_errno(&d->failure, "access", "%s", path);
 	return 0;
 }
@@ -872,6 +875,7 @@ static int
 mbox_check(struct delivery *d, const struct step_args *a)
 {
 	const struct mailbox *mb = &d->rcpt->mailbox;
+	bool dotlock_first = d->cfg->locks[0] == LOCK_DOTLOCK;
 	struct stat st;
 	int r;
 
@@ -884,14 +888,17 @@ mbox_check(struct delivery *d, const struct step_args *a)
 			return mbox_fail(d, "create");
 		return 0;
 	}
-	if (examine(d, &st) == -1)
+	/* As a delivery finds it. */
+	if ((dotlock_first && check_dotlock(d) == -1) || examine(d, &st) == -1)
 		return -1;
 	if ((d->fd = open(mb->path, OPEN_FLAGS)) == -1)
 		return mbox_fail(d, "open");
-	r = examine_locked(d, &st);
+	r = dotlock_first ? 0 : check_dotlock(d);
+	if (r == 0)
+		r = examine_locked(d, &st);
 	close(d->fd);
 	d->fd = -1;
-	return r == -1 ? -1 : check_dotlock(d);
+	return r;
 }
 
 static const char *

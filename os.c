@@ -293,6 +293,12 @@ os_instance(char *text, size_t size)
 }
 
 static int
+sync_file_system(int fd)
+{
+	return syncfs(fd);
+}
+
+static int
 rename_noreplace(int dir, const char *from, const char *to)
 {
 	return renameat2(dir, from, dir, to, RENAME_NOREPLACE);
@@ -347,6 +353,14 @@ os_instance(char *text, size_t size)
 {
 	(void)size;
 	text[0] = '\0';
+}
+
+static int
+sync_file_system(int fd)
+{
+	(void)fd;
+	sync();
+	return 0;
 }
 
 static int
@@ -538,6 +552,18 @@ is_journaled(struct volumes *vs, int fd)
 	    os_volume(vs, fd, st.st_dev)->policy == SYNC_JOURNAL;
 }
 
+/*
+ * A directory that may be written to and not read cannot be opened, and so
+ * not be synced by itself: all of its file system is, by what is in it.
+ */
+static int
+sync_unreadable(int inside, struct volumes *made)
+{
+	if (made != NULL && is_journaled(made, inside))
+		return 0;
+	return sync_file_system(inside);
+}
+
 int
 os_sync_dir(int at, const char *path, struct volumes *made)
 {
@@ -545,7 +571,8 @@ os_sync_dir(int at, const char *path, struct volumes *made)
 
 	fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
-		return -1;
+		return errno == EACCES && at != AT_FDCWD ?
+		    sync_unreadable(at, made) : -1;
 	/* Where a later sync is for all, it is for this one too. */
 	if (made != NULL && is_journaled(made, fd))
 		r = 0;
@@ -595,7 +622,8 @@ os_close_dir(DIR *dir)
 }
 
 int
-os_sync_parents(const char *path, size_t preset, struct volumes *vs)
+os_sync_parents(const char *path, size_t preset, int inside,
+    struct volumes *vs)
 {
 	char copy[PATH_MAX];
 	const char *dir;
@@ -613,7 +641,8 @@ os_sync_parents(const char *path, size_t preset, struct volumes *vs)
 		/* Where we may not write either, nothing of ours is new. */
 		if (os_sync_dir(AT_FDCWD, dir, vs) == -1 &&
 		    (errno != EACCES ||
-		    faccessat(AT_FDCWD, dir, W_OK, AT_EACCESS) == 0))
+		    (faccessat(AT_FDCWD, dir, W_OK, AT_EACCESS) == 0 &&
+		    sync_unreadable(inside, vs) == -1)))
 			return -1;
 		copy[i] = '/';
 	}
@@ -647,6 +676,7 @@ int
 os_may_make(const char *path, size_t preset)
 {
 	char copy[PATH_MAX];
+	struct stat st;
 	char *slash;
 	int r;
 
@@ -659,8 +689,10 @@ os_may_make(const char *path, size_t preset)
 		*slash = '\0';
 		r = faccessat(AT_FDCWD, slash == copy ? "/" : copy,
 		    W_OK | X_OK, AT_EACCESS);
+		/* A link that leads nowhere is in the way of a directory. */
 	} while (r == -1 && errno == ENOENT &&
-	    (size_t)(slash - copy) > preset && slash > copy);
+	    (size_t)(slash - copy) > preset && slash > copy &&
+	    lstat(copy, &st) == -1);
 	return r;
 }
 

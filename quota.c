@@ -360,7 +360,7 @@ recount(const struct mailbox *mb, int dir, bool write,
 	return 0;
 }
 
-enum size_file { SIZE_NONE, SIZE_BAD, SIZE_GOOD };
+enum size_file { SIZE_NONE, SIZE_DENIED, SIZE_BAD, SIZE_GOOD };
 
 /*
  * May the sum of a maildirsize of that time be believed no longer?  By the
@@ -399,7 +399,8 @@ read_maildirsize(int at, const char *path, struct maildirsize *m,
 	memset(m, 0, sizeof(*m));
 	fd = openat(at, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd == -1)
-		return errno == ENOENT ? SIZE_NONE : SIZE_BAD;
+		return errno == ENOENT ? SIZE_NONE :
+		    errno == EACCES ? SIZE_DENIED : SIZE_BAD;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 		n = read(fd, text, MAILDIRSIZE_BYTES);
 	close(fd);
@@ -416,15 +417,17 @@ read_maildirsize(int at, const char *path, struct maildirsize *m,
 
 /* Counts it, where nothing else tells how much is there. */
 static int
-count_usage(const struct mailbox *mb, int dir, const struct demand *need,
-    const struct watch *watch, struct usage *u, struct failure *f)
+count_usage(const struct config *cfg, const struct mailbox *mb, int dir,
+    const struct demand *need, const struct watch *watch, struct usage *u,
+    struct failure *f)
 {
 	int at = dir, r;
 
 	if (dir == -1 && (at = open(mb->path, O_RDONLY | O_DIRECTORY |
 	    O_CLOEXEC)) == -1)
-		/* What is wrong with it is said when it is written. */
-		return 0;
+		/* What else is wrong with it is said when it is written. */
+		return errno == EACCES && identity_lacks_groups(cfg, &mb->id) ?
+		    failure_errno(f, "open", "%s", mb->path) : 0;
 	r = recount(mb, at, need->write, watch, u, f);
 	if (dir == -1)
 		close(at);
@@ -451,6 +454,10 @@ quota_maildir(const struct config *cfg, const struct mailbox *mb, int dir,
 		text_add(&t, mb->path, "/", NULL);
 	text_add(&t, "maildirsize", NULL);
 	file = read_maildirsize(dir == -1 ? AT_FDCWD : dir, path, &m, &mtime);
+	if (file == SIZE_DENIED && identity_lacks_groups(cfg, &mb->id)) {
+		errno = EACCES;
+		return failure_errno(f, "open", "%s", path);
+	}
 	if (!ours)
 		u->limit = m.limit;
 	u->kept = file != SIZE_NONE || is_limited(&u->limit);
@@ -465,7 +472,7 @@ quota_maildir(const struct config *cfg, const struct mailbox *mb, int dir,
 			return -1;
 	} else if (!is_limited(&u->limit) && need->write)
 		return 0;
-	if (count_usage(mb, dir, need, watch, u, f) == -1)
+	if (count_usage(cfg, mb, dir, need, watch, u, f) == -1)
 		return -1;
 	return quota_decide(u, need, f);
 }

@@ -49,9 +49,6 @@ static const struct reply say_lhlo = { 500, "5.5.1", "This is LMTP: LHLO" };
 /* Sent to wait: an SMTP client that came by mistake must not bounce mail. */
 static const struct reply no_smtp = { 421, "4.3.5", "This is LMTP: LHLO" };
 static const struct reply no_stranger = { 500, "5.5.1", "This is LMTP" };
-static const struct reply bad_line = { 500, "5.5.2",
-    "Control character in a command" };
-static const struct reply long_line = { 500, "5.5.2", "Line too long" };
 static const struct reply wrong_order = { 503, "5.5.1",
     "Wrong order of commands" };
 static const struct reply no_rcpt = { 503, "5.5.1", "No valid recipients" };
@@ -617,7 +614,7 @@ command_run(struct session *s, char *line, size_t len)
 	char *args;
 
 	if (len > COMMAND_MAX)
-		return &long_line;
+		return &reply_long_line;
 	if (s->cfg->verbose)
 		log_info(s->cfg, "C: %s", line);
 	if (s->heard++ == 0 && line_is_foreign(line, len)) {
@@ -625,7 +622,7 @@ command_run(struct session *s, char *line, size_t len)
 		return NULL;
 	}
 	if ((args = parse_command(line, len)) == NULL)
-		return &bad_line;
+		return &reply_bad_line;
 	for (c = commands; c < commands + nitems(commands); c++)
 		if (strcasecmp(c->verb, line) == 0)
 			break;

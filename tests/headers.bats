@@ -137,6 +137,77 @@ checks() {
   chmod 700 "$D/m/a" "$D/m/b/.x/tmp" "$D/m/c/.x/cur"
 }
 
+@test "-c says what a delivery would where two things are wrong" {
+  # What is full is refused at RCPT, before anything is written.
+  with -U any -q 5 -d "maildir:$D/m/%n"
+  mkdir -p "$D/m/a/"{cur,new,tmp}
+  : >"$D/m/a/cur/1,S=5"
+  chmod 0 "$D/m/a/tmp"
+  checks '452 4.2.2' a
+  chmod 700 "$D/m/a/tmp"
+  # The lock that -k has first is asked for first.
+  with -U any -k dotlock,fcntl -d "mbox:$D/m/b/%n"
+  mkdir -p "$D/m/b/x"
+  chmod 500 "$D/m/b"
+  checks '451 4.3.0' x
+  with -U any -k fcntl,dotlock -d "mbox:$D/m/b/%n"
+  checks '451 4.2.0' x
+  chmod 700 "$D/m/b"
+}
+
+@test "-c says what a delivery would of links that lead nowhere" {
+  local part
+  with -U any -d "mbox:$D/m/%n/in"
+  ln -s nowhere "$D/m/a"
+  checks '451 4.3.0' a
+  with -U any -d "maildir:$D/m/%n"
+  for part in tmp new; do
+    mkdir -p "$D/m/b/"{cur,new,tmp}
+    rm -rf "$D/m/b/$part"
+    ln -s nowhere "$D/m/b/$part"
+    checks '451 4.3.0' b
+    rm -r "$D/m/b"
+  done
+}
+
+@test "-c and deliveries: directories that may be written to and not read" {
+  local format
+  mkdir -m 300 "$D/m/shut"
+  for format in maildir mbox; do
+    with -U any -d "$format:$D/m/shut/%n/in"
+    checks ok "$format"
+  done
+  with -U any -d "maildir:$D/m/%n"
+  checks ok b
+  chmod 300 "$D/m/b/new"
+  checks ok b
+  chmod 700 "$D/m/shut" "$D/m/b/new"
+}
+
+@test "-F, and -c: what is missing in a folder is made there" {
+  with -U any -d "maildir:$D/m/%n" -F
+  mkdir -p "$D/m/a/"{cur,new,tmp} "$D/m/a/.f/"{cur,new}
+  : >"$D/m/a/.f/maildirfolder"
+  # The folder's parent need not be written to, nor that file.
+  chmod 400 "$D/m/a/.f/maildirfolder"
+  chmod 500 "$D/m/a"
+  checks ok a+f
+  rmdir "$D/m/a/.f/tmp"
+  chmod 700 "$D/m/a"
+  chmod 500 "$D/m/a/.f"
+  checks '451 4.3.0' a+f
+  chmod 700 "$D/m/a/.f"
+}
+
+@test "-c says what a delivery would of addresses that no command can hold" {
+  with -U any -d "maildir:$D/m/%n"
+  checks '500 5.5.2' $'"a\tb"@x'
+  "$LMTPD" -c "${OPTIONS[@]}" $'"a\n\tb"@x' >"$D/out" 2>"$D/log" || :
+  same "$D/out" '"a\\012\\011b"@x\t500 5.5.2 Control character in a command\t-\t-\t-\n'
+  checks ok "a+$(head -c 2036 /dev/zero | tr '\0' x)"
+  checks '500 5.5.2' "a+$(head -c 2037 /dev/zero | tr '\0' x)"
+}
+
 @test "-c tells of a -T that cannot be written, and of wrong options, in a pipe too" {
   "$LMTPD" -c -T "$D/none" "${OPTIONS[@]}" a >"$D/out" 2>&1
   grep -q "access $D/none: No such file" "$D/out"

@@ -40,12 +40,12 @@ crowd() {
   printf '%s\r\n' DATA 'Subject: x' '' x . QUIT
 }
 
-# served: all of them, within a second and what the mail itself takes.
+# served: all of them, and a second was not waited for each line.
 served() {
   local begun=${EPOCHREALTIME/./}
   crowd >"$D/in"
   talk <"$D/in"
-  took 5000
+  took 15000
   exits 0
   (($(printf '%s\n' "${REPLIES[@]}" | grep -c '^250 2\.1\.5 ') == 30)) ||
     fail 'not all were served'
@@ -186,10 +186,10 @@ for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
   hear 220
   begun=${EPOCHREALTIME/./}
   tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x .
-  hear 250 250 250 354
-  sleep 0.2
+  # The reply comes before the line.
+  hear 250 250 250 354 '250 2.1.5'
   kill -TERM "$SESSION"
-  hear '250 2.1.5' '421 4.3.2'
+  hear '421 4.3.2'
   finish
   took 5000
   exits 0
@@ -224,7 +224,7 @@ for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
   "$LMTPD" -d nonsense </dev/null >"$D/out" && return 1
   hold "$D/out"
   codes '421 4.3.5'
-  took 4000
+  took 10000
 }
 
 @test "control characters beyond ASCII are escaped" {

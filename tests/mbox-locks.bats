@@ -50,12 +50,6 @@ finished() {
   rm "$D/m/a.lock"
 }
 
-# held_up: the call that is to be slow has been reached.
-held_up() {
-  grep -q '^State:.t' "/proc/$SESSION/status" && sleep 0.1 &&
-    grep -q '^State:.t' "/proc/$SESSION/status"
-}
-
 @test "a mailbox that is replaced while its lock is taken: the new one gets it" {
   local kind
   for kind in flock fcntl; do
@@ -173,8 +167,8 @@ waits() {
   hear 220
   tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x .
   hear 250 250 250 354
-  for _ in {1..8}; do
-    sleep 0.4
+  for _ in {1..16}; do
+    sleep 0.2
     touch -d "$((360 + RANDOM % 100)) seconds ago" "$D/m/a.lock"
   done
   deaf

@@ -31,6 +31,8 @@ right() {
 @test "an unknown option is refused" {
   wrong -Z
   wrong -d
+  wrong --help
+  logged 'no option --help'
 }
 
 @test "operands without -c are refused" {

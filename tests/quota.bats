@@ -377,8 +377,8 @@ tedious() {
 }
 
 @test "SIGTERM ends a count" {
-  tedious 1500000
-  sleep 0.5
+  tedious 2500000
+  await held_up
   kill "$SESSION"
   wait "$SESSION"
   SESSION=

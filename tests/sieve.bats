@@ -682,12 +682,11 @@ troubled() {
   logged "sieve=\"$D/s/a: error: its child died or took too long"
   troubled dup2,dup3:delay_enter=3000000
   logged "sieve=\"$D/s/a: error: its child died or took too long"
-  logged ' delay=2\.'
+  logged ' delay=[2-9]\.'
   holds new new new
 }
 
 @test "SIGTERM while a script runs: 451, and 421" {
-  local begun=$SECONDS
   [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
   script a 'discard;'
   printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x . NOOP >"$D/in"
@@ -702,7 +701,6 @@ troubled() {
   SESSION=
   hold "$D/out"
   codes 220 250 250 250 354 '451 4.3.0' '421 4.3.2'
-  ((SECONDS - begun < 3))
   nothing
 }
 

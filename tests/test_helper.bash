@@ -209,6 +209,11 @@ deaf() {
   await asleep "$SESSION"
   ! IFS= read -r -t 0.05 -u "$FROM" || fail 'was answered'
 }
+# held_up: it is stopped where strace is to delay it.
+held_up() {
+  grep -q '^State:.t' "/proc/$SESSION/status" && sleep 0.1 &&
+    grep -q '^State:.t' "/proc/$SESSION/status"
+}
 asleep() {
   [[ $(cut -d ' ' -f 3 "/proc/$1/stat") == S ]]
 }

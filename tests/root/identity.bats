@@ -231,6 +231,39 @@ in_mail() {
   [[ $("$LMTPD" -c "${OPTIONS[@]}" games | cut -f 6) == "sieve:$D/s/games" ]]
 }
 
+@test "a user's group counts for quotas at RCPT, folders and -o too" {
+  with -U passwd -d "maildir:$D/closed/%n" -f -o
+  in_mail
+  install -d -m 750 -g mail "$D/closed"
+  install -d -o games -m 700 "$D/closed/games/"{,cur,new,tmp} \
+    "$D/closed/games/.f/"{,cur,new,tmp}
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<games>' 'RCPT TO:<games+f>' \
+    'RCPT TO:<games+F>' DATA x . QUIT
+  codes 220 250 250 250 250 250 354 250 250 250 221
+  (($(find "$D/closed/games/new" -type f | wc -l) == 1))
+  (($(find "$D/closed/games/.f/new" -type f | wc -l) == 1))
+  # A folder that only the group may enter is one.
+  chown root:mail "$D/closed/games/.f"
+  chmod 750 "$D/closed/games/.f"
+  chmod 711 "$D/closed"
+  with -U passwd -d "maildir:$D/closed/%n" -f
+  send games+f x
+  codes 220 250 250 250 354 250 221
+  (($(find "$D/closed/games/.f/new" -type f | wc -l) == 2))
+  # What cannot be seen without the group is counted with it.
+  chmod 750 "$D/closed"
+  for format in maildir:%n mbox:%n/box; do
+    : >"$D/closed/games/box"
+    with -U passwd -d "${format%:*}:$D/closed/${format#*:}" -q 100
+    chown games "$D/closed/games/box"
+    head -c 100 /dev/zero >"$D/closed/games/box"
+    say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<games>' QUIT
+    codes 220 250 250 '452 4.2.2' 221
+    "$LMTPD" -c "${OPTIONS[@]}" games >"$D/out" 2>"$D/log" || :
+    grep -q '452 4.2.2' "$D/out" || fail "$(cat "$D/out")"
+  done
+}
+
 @test "a script is run as its recipient, and may be root's" {
   with -U passwd -d "maildir:$D/m/%n" -S "$D/s/%n"
   install -d "$D/s"
