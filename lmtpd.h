@@ -693,9 +693,10 @@ int	 account_group(const char *name, gid_t *gid);
  */
 int	 account_failed(struct failure *f, const char *call, const char *name);
 /*
- * Is «nobody» the answer of all?  Where /etc/passwd or nsswitch.conf cannot be
- * read, or the module of a service not be loaded, glibc asks others, which may
- * know nobody; and an empty /etc/passwd is being written.  0, or -1 and the failure.
+ * Is «nobody» the answer of all?  Where /etc/passwd or nsswitch.conf cannot
+ * be read, or the module of a service not be loaded, glibc asks others, which
+ * may know nobody; and an empty /etc/passwd is being written.  0, or -1 and
+ * the failure.
  */
 int	 account_has_answered(struct failure *f);
 /*

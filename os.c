@@ -497,6 +497,18 @@ os_rename(struct volume *v, int dir, int fd, const char *from,
 
 #if defined(__GLIBC__) && !defined(STATIC)
 
+/* Or do users come from a library that was preloaded? */
+static bool
+glibc_knows_users(void)
+{
+	void *users = dlsym(RTLD_DEFAULT, "getpwnam_r");
+	void *glibc = dlsym(RTLD_DEFAULT, "gnu_get_libc_version");
+	Dl_info a, b;
+
+	return users != NULL && glibc != NULL && dladdr(users, &a) != 0 &&
+	    dladdr(glibc, &b) != 0 && a.dli_fbase == b.dli_fbase;
+}
+
 /*
  * What glibc could not load, be it for want of descriptors or memory, it
  * passes over for good, as if the service knew nobody.  What is not there at
@@ -524,9 +536,9 @@ os_has_module(const char *service)
 	    access("/var/run/nscd/socket", F_OK) == 0)
 		return true;
 	if ((module = dlopen(name, RTLD_LAZY)) != NULL) {
-		/* It is there, and glibc has not got it. */
+		/* It is there by now, but glibc will not try again. */
 		dlclose(module);
-		return false;
+		return !glibc_knows_users();
 	}
 	error = dlerror();
 	return error != NULL && strstr(error, strerror(ENOENT)) != NULL;
