@@ -58,9 +58,13 @@ mbox_fail(struct delivery *d, const char *call)
 static int
 mbox_wrong(struct delivery *d, const char *what)
 {
+	uid_t uid;
+	gid_t gid;
+
+	identity_effective(&uid, &gid);
 	return failure_set(&d->failure, &reply_wrong_mailbox,
 	    "%s %s (as euid %ld, egid %ld)", d->rcpt->mailbox.path, what,
-	    (long)geteuid(), (long)getegid());
+	    (long)uid, (long)gid);
 }
 
 static int
@@ -599,7 +603,6 @@ mbox_name_is_taken(const char *path)
 static void
 add_from_line(struct text *t, const char *sender)
 {
-	char date[48];
 	struct tm tm;
 	time_t now = time(NULL);
 	size_t i;
@@ -611,8 +614,9 @@ add_from_line(struct text *t, const char *sender)
 		if (t->buf[i] == ' ')
 			t->buf[i] = '_';
 	localtime_r(&now, &tm);
-	strftime(date, sizeof(date), " %a %b %e %H:%M:%S %Y\n", &tm);
-	text_add(t, date, NULL);
+	text_add(t, " ", NULL);
+	trace_from_date(t, &tm);
+	text_add(t, "\n", NULL);
 }
 
 /* What a mailbox that does not end in a blank line lacks. */

@@ -87,7 +87,7 @@ line_is_foreign(const char *line, size_t len)
 		if (line[i] == ':' || line[i] == 0x7f ||
 		    ((unsigned char)line[i] < ' ' && line[i] != '\t'))
 			return true;
-	if (len == 0 || memmem(line, len, " HTTP/", 6) != NULL)
+	if (len == 0 || strstr(line, " HTTP/") != NULL)
 		return true;
 	for (i = 0; i < nitems(verbs); i++)
 		if (word_is(line, word, verbs[i]))

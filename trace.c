@@ -74,20 +74,35 @@ add_client(struct text *t, const char *s)
 }
 
 /*
- * RFC 5322 3.3, in UTC.  gmtime(3) would read the system's zone for it, and
- * strftime(3) ask the locale.  Days are counted in years that begin with
- * March: so the day that some years have more is their last.
+ * Dates, by hand: strftime(3) would ask the locale, and take more than all
+ * the other lines that we add.  1 January 1970 was a Thursday.
+ */
+static const char days[][4] = {
+	"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"
+};
+static const char months[][4] = {
+	"Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+	"Jan", "Feb"
+};
+
+static void
+add_clock(struct text *t, uint64_t hour, uint64_t minute, uint64_t second)
+{
+	text_number(t, hour, 10, 2);
+	text_add(t, ":", NULL);
+	text_number(t, minute, 10, 2);
+	text_add(t, ":", NULL);
+	text_number(t, second, 10, 2);
+}
+
+/*
+ * RFC 5322 3.3, in UTC, for which gmtime(3) would read the system's zone.
+ * Days are counted in years that begin with March: so the day that some years
+ * have more is their last.
  */
 void
 trace_date(struct text *t, uint64_t now)
 {
-	static const char days[][4] = {
-		"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"
-	};
-	static const char months[][4] = {
-		"Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
-		"Nov", "Dec", "Jan", "Feb"
-	};
 	uint64_t day = now / 86400;
 	/* Since 1 March of the year 0; 1 January 1970 is day 719468. */
 	uint64_t n = day + 719468, era = n / 146097, year, month;
@@ -103,12 +118,22 @@ trace_date(struct text *t, uint64_t now)
 	text_add(t, " ", months[month], " ", NULL);
 	text_number(t, year, 10, 4);
 	text_add(t, " ", NULL);
-	text_number(t, now / 3600 % 24, 10, 2);
-	text_add(t, ":", NULL);
-	text_number(t, now / 60 % 60, 10, 2);
-	text_add(t, ":", NULL);
-	text_number(t, now % 60, 10, 2);
+	add_clock(t, now / 3600 % 24, now / 60 % 60, now % 60);
 	text_add(t, " +0000", NULL);
+}
+
+void
+trace_from_date(struct text *t, const struct tm *tm)
+{
+	text_add(t, days[(tm->tm_wday + 3) % 7], " ",
+	    months[(tm->tm_mon + 10) % 12], tm->tm_mday < 10 ? "  " : " ",
+	    NULL);
+	text_number(t, (uint64_t)tm->tm_mday, 10, 0);
+	text_add(t, " ", NULL);
+	add_clock(t, (uint64_t)tm->tm_hour, (uint64_t)tm->tm_min,
+	    (uint64_t)tm->tm_sec);
+	text_add(t, " ", NULL);
+	text_number(t, (uint64_t)tm->tm_year + 1900, 10, 4);
 }
 
 static void

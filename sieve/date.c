@@ -346,7 +346,7 @@ static const char *
 part_pattern(const struct str *part)
 {
 	static const struct {
-		const char	*name, *pattern;
+		char		 name[8], pattern[20];
 	} parts[] = {
 		{ "year",	"Y" },
 		{ "month",	"M" },
