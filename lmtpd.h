@@ -118,6 +118,7 @@ struct text {
 
 void	 text_init(struct text *t, char *buf, size_t size);
 void	 text_bytes(struct text *t, const char *s, size_t len);
+void	 text_char(struct text *t, char c);
 /* Adds strings, up to a NULL. */
 void	 text_add(struct text *t, ...) __attribute__((__sentinel__));
 /* Adds a number, with zeros before it up to width digits (at most 64). */
@@ -785,6 +786,7 @@ struct mailbox {
 	struct identity	 id;
 	struct quota	 quota;		/* if has_quota: the user's own */
 	bool		 has_quota;
+	bool		 unlimited;	/* there was nothing to count at RCPT */
 };
 
 struct lookup;
