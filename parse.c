@@ -714,17 +714,18 @@ parse_passwd_lines(const char *s, size_t len, const struct passwd_keys *k,
     struct passwd_match *m)
 {
 	const char *line = s, *end = s + len, *lf;
-	size_t rank;
+	size_t rank, best = m->best;
 
 	m->line = NULL;
-	while (m->line == NULL && line < end &&
+	while (line < end &&
 	    (lf = memchr(line, '\n', (size_t)(end - line))) != NULL) {
 		m->lines++;
-		rank = passwd_key(line, (size_t)(lf - line), k, m->best);
-		if (rank < m->best) {
+		rank = passwd_key(line, (size_t)(lf - line), k, best);
+		if (rank < best) {
 			m->best = rank;
 			m->line = line;
 			m->len = (size_t)(lf - line);
+			return (size_t)(lf + 1 - s);
 		}
 		line = lf + 1;
 	}
