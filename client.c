@@ -243,8 +243,11 @@ client_say(struct client *c, const char *code, const char *esc, ...)
 	if (c->outlen + REPLY_MAX > OUTPUT_BYTES)
 		client_flush(c);
 	text_init(&line, c->out + c->outlen, REPLY_MAX - 1);
-	text_add(&line, code, esc == NULL ? "" : esc,
-	    esc == NULL ? "" : " ", NULL);
+	text_bytes(&line, code, strlen(code));
+	if (esc != NULL) {
+		text_bytes(&line, esc, strlen(esc));
+		text_char(&line, ' ');
+	}
 	va_start(ap, esc);
 	while ((part = va_arg(ap, const char *)) != NULL)
 		text_bytes(&line, part, strlen(part));
@@ -265,7 +268,7 @@ client_reply(struct client *c, const struct reply *r, const char *id)
 		lf = strchr(text, '\n');
 		text_init(&t, code, sizeof(code));
 		text_number(&t, (uint64_t)r->code, 10, 3);
-		text_add(&t, lf == NULL ? " " : "-", NULL);
+		text_char(&t, lf == NULL ? ' ' : '-');
 		text_init(&t, line, sizeof(line));
 		text_bytes(&t, text, lf == NULL ? strlen(text) :
 		    (size_t)(lf - text));

@@ -34,19 +34,6 @@
 #define CHILD_SECONDS	1		/* of CPU, for a script */
 #define CHILD_MEMORY	(128 << 20)	/* bytes of addresses: 64 MiB and us */
 
-/* A sanitizer traces its process for leaks and reports where it likes. */
-#ifdef __has_feature
-#if __has_feature(address_sanitizer)
-#define SANITIZED	true
-#endif
-#endif
-#ifdef __SANITIZE_ADDRESS__
-#define SANITIZED	true
-#endif
-#ifndef SANITIZED
-#define SANITIZED	false
-#endif
-
 #if defined(__linux__) || defined(__OpenBSD__)
 
 /* Are there modules of NSS, and may they be called, which want sockets? */
@@ -563,6 +550,7 @@ confine(const struct config *cfg)
 	char names[64];
 
 	text_init(&got, names, sizeof(names));
+	/* A sanitizer traces its process, and reports where it likes. */
 	if (!SANITIZED)
 		obtain(cfg, &got);
 	if (!cfg->verbose)

@@ -190,7 +190,8 @@ filter_header_line(struct filter *f, const char *in, size_t inlen)
 	}
 	if (in[0] == ' ' || in[0] == '\t')
 		return f->dropping ? FILTER_DROP : FILTER_TEXT;
-	while (name < inlen && strchr(": \t\n", in[name]) == NULL)
+	while (name < inlen && in[name] != ':' && in[name] != ' ' &&
+	    in[name] != '\t' && in[name] != '\n' && in[name] != '\0')
 		name++;
 	/* Readers allow any number of blanks before the colon. */
 	for (colon = name; colon < inlen; colon++)

@@ -140,19 +140,22 @@ failure_errno(struct failure *f, const char *call, const char *pathfmt, ...)
 	int err = errno;
 	struct text t;
 	va_list ap;
+	uid_t uid;
+	gid_t gid;
 
 	va_start(ap, pathfmt);
 	vsnprintf(path, sizeof(path), pathfmt, ap);
 	va_end(ap);
+	identity_effective(&uid, &gid);
 	f->reply = reply_errno(err);
 	f->err = err;
 	text_init(&t, f->reason, sizeof(f->reason));
 	text_add(&t, call, " ", NULL);
 	text_bytes(&t, path, strnlen(path, PATH_BYTES));
 	text_add(&t, ": ", strerror(err), " (euid ", NULL);
-	text_number(&t, geteuid(), 10, 0);
+	text_number(&t, uid, 10, 0);
 	text_add(&t, ", egid ", NULL);
-	text_number(&t, getegid(), 10, 0);
+	text_number(&t, gid, 10, 0);
 	text_add(&t, ")", NULL);
 	if (path[0] == '/' && err == EACCES)
 		add_denial(&t, path);

@@ -217,7 +217,7 @@ child_include(void *arg, const char *name, size_t *len)
 	s = &c->included[c->nincluded];
 	text_init(&t, s->path, sizeof(s->path));
 	text_add(&t, c->directory, "/", name, ".sieve", NULL);
-	r = script_open(s, geteuid(), &wrong);
+	r = script_open(s, c->d->id.uid, &wrong);
 	if (r == -1 && wrong == NULL)
 		child_give_up("open", s->path);
 	if (r != 1)

@@ -439,17 +439,22 @@ find_and_check(struct deliverer *dv, const char *address, struct rcpt *r,
 	return deliver_check(dv, r, u, f);
 }
 
-static bool
+/*
+ * Returns what to exit with.  It is written without a stream of stdio's, for
+ * which each start would pay.
+ */
+static int
 check(struct deliverer *dv, const char *address)
 {
 	const struct config *cfg = dv->cfg;
 	const struct reply *reply;
 	struct failure f = { .reply = NULL };
-	char clean[COMMAND_MAX], usage[96];
+	char clean[COMMAND_MAX], outcome[REPLY_MAX] = "ok", usage[96];
 	struct usage u;
 	struct text t;
 	struct rcpt r;
 	bool good;
+	int n;
 
 	/* A tab or a newline in it would be taken for the end of a field. */
 	text_init(&t, clean, sizeof(clean));
@@ -457,29 +462,28 @@ check(struct deliverer *dv, const char *address)
 	memset(&r, 0, sizeof(r));
 	memset(&u, 0, sizeof(u));
 	good = find_and_check(dv, address, &r, &u, &f) == 0;
-	if (good)
-		printf("%s\tok", clean);
-	else {
+	if (!good) {
 		reply = failure_reply(&f, cfg);
-		printf("%s\t%d %s %s", clean, reply->code, reply->esc,
-		    reply->text);
+		text_init(&t, outcome, sizeof(outcome));
+		text_number(&t, (uint64_t)reply->code, 10, 3);
+		text_add(&t, " ", reply->esc, " ", reply->text, NULL);
 		log_warn(cfg, "%s: %s", address, f.reason);
 	}
+	text_init(&t, usage, sizeof(usage));
+	usage_text(&t, &u);
 	if (r.mailbox.path == NULL)
-		printf("\t-\t-\t-\n");
-	else {
-		text_init(&t, usage, sizeof(usage));
-		usage_text(&t, &u);
-		printf("\t%s:%s\t%ld:%ld\t%s", cfg->format->name,
-		    r.mailbox.path, (long)r.mailbox.id.uid,
-		    (long)r.mailbox.id.gid, usage);
-		if (cfg->scripts != NULL)
-			printf("\tsieve:%s", r.sieve != NULL ? r.sieve : "-");
-		printf("\n");
-	}
+		n = dprintf(STDOUT_FILENO, "%s\t%s\t-\t-\t-\n", clean,
+		    outcome);
+	else
+		n = dprintf(STDOUT_FILENO, "%s\t%s\t%s:%s\t%ld:%ld\t%s%s%s\n",
+		    clean, outcome, cfg->format->name, r.mailbox.path,
+		    (long)r.mailbox.id.uid, (long)r.mailbox.id.gid, usage,
+		    cfg->scripts == NULL ? "" : "\tsieve:",
+		    cfg->scripts == NULL ? "" :
+		    r.sieve == NULL ? "-" : r.sieve);
 	mailbox_free(&r.mailbox);
 	free(r.sieve);
-	return good;
+	return n < 0 ? EX_OSERR : good ? 0 : 1;
 }
 
 static int
@@ -488,7 +492,7 @@ check_all(const struct config *cfg, char **addresses)
 	struct credentials cred = { .cfg = cfg };
 	struct watch watch = { .pause = client_none };
 	struct deliverer dv;
-	int status = 0;
+	int one, status = 0;
 
 	if (deliver_init(&dv, cfg, &cred, &watch) == -1) {
 		log_warn(cfg, "malloc and getentropy: %s", strerror(errno));
@@ -498,11 +502,9 @@ check_all(const struct config *cfg, char **addresses)
 	if (faccessat(AT_FDCWD, cfg->spool, W_OK | X_OK, AT_EACCESS) == -1)
 		failure_log(cfg, "access", "%s", cfg->spool);
 	for (; status != EX_OSERR && *addresses != NULL; addresses++)
-		if (!check(&dv, *addresses))
-			status = 1;
+		if ((one = check(&dv, *addresses)) != 0)
+			status = one;
 	deliver_free(&dv);
-	if (fflush(stdout) == EOF || ferror(stdout))
-		status = EX_OSERR;
 	return status;
 }
 
@@ -553,10 +555,9 @@ main(int argc, char *argv[])
 	/* With -c or -V there is none. */
 	if (!o.check && !o.version && start_shield(&shielded) == -1)
 		cannot_start(&o, "open /dev/null");
-	if (o.version && o.status == 0) {
-		printf("lmtpd %s\n", VERSION);
-		return fflush(stdout) == EOF || ferror(stdout) ? EX_OSERR : 0;
-	}
+	if (o.version && o.status == 0)
+		return dprintf(STDOUT_FILENO, "lmtpd %s\n", VERSION) < 0 ?
+		    EX_OSERR : 0;
 	cfg.log_stderr = (o.log_stderr || o.check) && !shielded;
 	set_process(&o);
 	cfg.pid = getpid();

@@ -17,6 +17,19 @@
 
 #define nitems(a)	(sizeof((a)) / sizeof((a)[0]))
 
+/* Is this built with a sanitizer that looks for leaks? */
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define SANITIZED	true
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZED	true
+#endif
+#ifndef SANITIZED
+#define SANITIZED	false
+#endif
+
 #define COMMAND_MAX	2048	/* bytes in a command line, its end aside */
 #define REPLY_MAX	254	/* with CRLF: Exim's buffer */
 #define NAME_BYTES	200	/* of a user name or domain in a path */
@@ -105,6 +118,7 @@ struct text {
 
 void	 text_init(struct text *t, char *buf, size_t size);
 void	 text_bytes(struct text *t, const char *s, size_t len);
+void	 text_char(struct text *t, char c);
 /* Adds strings, up to a NULL. */
 void	 text_add(struct text *t, ...) __attribute__((__sentinel__));
 /* Adds a number, with zeros before it up to width digits (at most 64). */
@@ -503,6 +517,8 @@ bool	 identity_lacks_groups(const struct config *cfg,
  * and errno.
  */
 int	 identity_groups(struct identity *id);
+/* The ids that count for files, as the log tells them. */
+void	 identity_effective(uid_t *uid, gid_t *gid);
 /* In a child: to be id for good, whoever it is by now.  0, or -1 and errno. */
 int	 identity_shed(struct credentials *c, const struct identity *id);
 /* At the start, with root: to be only that, or another for good. */
@@ -771,6 +787,7 @@ struct mailbox {
 	struct identity	 id;
 	struct quota	 quota;		/* if has_quota: the user's own */
 	bool		 has_quota;
+	bool		 unlimited;	/* there was nothing to count at RCPT */
 };
 
 struct lookup;
@@ -1041,6 +1058,8 @@ void	 trace_names(struct tracer *t, const struct config *cfg, char *id,
 	    struct text *unique);
 /* The date of a header, of seconds since 1970, in UTC. */
 void	 trace_date(struct text *t, uint64_t now);
+/* The date of a From_ line: asctime(3)'s, without its newline. */
+void	 trace_from_date(struct text *t, const struct tm *tm);
 
 /* The trace headers of one recipient; returns the lines of them. */
 uint64_t trace_headers(const struct config *cfg, const struct envelope *env,

@@ -208,11 +208,11 @@ static void
 log_head(const struct config *cfg, int priority, struct text *t)
 {
 	if (cfg->log->torn)
-		text_add(t, "\n", NULL);
+		text_char(t, '\n');
 	if (cfg->log->syslog) {
-		text_add(t, "<", NULL);
+		text_char(t, '<');
 		text_number(t, (unsigned int)(LOG_MAIL | priority), 10, 0);
-		text_add(t, ">", NULL);
+		text_char(t, '>');
 	}
 	text_add(t, cfg->program, "[", NULL);
 	text_number(t, (uint64_t)cfg->pid, 10, 0);
@@ -225,7 +225,7 @@ log_tail(const struct config *cfg, struct text *t)
 {
 	t->size++;
 	if (cfg->log->ends_lines)
-		text_add(t, "\n", NULL);
+		text_char(t, '\n');
 	return log_put(cfg->log, t->buf, t->len);
 }
 
@@ -327,6 +327,15 @@ log_begin(struct log_line *l)
 	text_init(&l->text, l->buf, sizeof(l->buf));
 }
 
+static void
+log_key(struct log_line *l, const char *key)
+{
+	if (l->text.len > 0)
+		text_char(&l->text, ' ');
+	text_bytes(&l->text, key, strlen(key));
+	text_char(&l->text, '=');
+}
+
 void
 log_add(struct log_line *l, const char *key, const char *value)
 {
@@ -339,22 +348,22 @@ log_add(struct log_line *l, const char *key, const char *value)
 				len = cut;
 				break;
 			}
-	text_add(&l->text, l->text.len > 0 ? " " : "", key, "=", NULL);
+	log_key(l, key);
 	if (len > 0 && text_plain(value, len, true) == len &&
 	    memchr(value, ' ', len) == NULL &&
 	    memchr(value, '=', len) == NULL) {
 		text_bytes(&l->text, value, len);
 		return;
 	}
-	text_add(&l->text, "\"", NULL);
+	text_char(&l->text, '"');
 	text_escape(&l->text, value, len, true);
-	text_add(&l->text, "\"", NULL);
+	text_char(&l->text, '"');
 }
 
 void
 log_number(struct log_line *l, const char *key, uint64_t n)
 {
-	text_add(&l->text, l->text.len > 0 ? " " : "", key, "=", NULL);
+	log_key(l, key);
 	text_number(&l->text, n, 10, 0);
 }
 

@@ -708,11 +708,14 @@ maildir_room(struct delivery *d, const struct step_args *a)
 		if (dir != -1)
 			close(dir);
 	}
-	if (r == -1 || d->rcpt->ignorequota ||
+	if (r == -1 || d->rcpt->ignorequota || mb->unlimited ||
 	    !quota_counts(m->dir == 0 ? mb->folder : m->name))
 		return r;
-	return quota_maildir(d->cfg, mb, m->dir == 0 ? -1 : m->dir,
+	r = quota_maildir(d->cfg, mb, m->dir == 0 ? -1 : m->dir,
 	    a->demand, d->watch, &d->usage, &d->failure);
+	/* Who makes a maildirsize from now on counts what has come. */
+	mb->unlimited = r == 0 && !d->usage.kept;
+	return r;
 }
 
 /* Is nothing there, not even a link that leads nowhere? */

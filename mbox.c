@@ -58,9 +58,13 @@ mbox_fail(struct delivery *d, const char *call)
 static int
 mbox_wrong(struct delivery *d, const char *what)
 {
+	uid_t uid;
+	gid_t gid;
+
+	identity_effective(&uid, &gid);
 	return failure_set(&d->failure, &reply_wrong_mailbox,
 	    "%s %s (as euid %ld, egid %ld)", d->rcpt->mailbox.path, what,
-	    (long)geteuid(), (long)getegid());
+	    (long)uid, (long)gid);
 }
 
 static int
@@ -104,7 +108,10 @@ mbox_settle(struct config *cfg)
 	/* A per cent sign that came by a link begins no conversion. */
 	text_init(&t, template, sizeof(template));
 	for (s = path; *s != '\0'; s++)
-		text_bytes(&t, *s == '%' ? "%%" : s, *s == '%' ? 2 : 1);
+		if (*s == '%')
+			text_add(&t, "%%", NULL);
+		else
+			text_char(&t, *s);
 	text_add(&t, strrchr(cfg->template, '/'), NULL);
 	if ((cfg->template = strdup(template)) == NULL ||
 	    lstat(path, &st) == -1)
@@ -205,7 +212,7 @@ create_mailbox(struct delivery *d)
 		return 0;
 	}
 	if (assume_directory(d) == 0)
-		(void)unlink(mb->path);
+		(void)unlinkat(AT_FDCWD, mb->path, 0);
 	close(fd);
 	return -1;
 }
@@ -408,10 +415,10 @@ break_lock(struct delivery *d, const char *path)
 		if (!is_stale(d, aside)) {
 			if (linkat(AT_FDCWD, aside, AT_FDCWD, path, 0) == -1)
 				failure_log(d->cfg, "link", "%s", path);
-			(void)unlink(aside);
+			(void)unlinkat(AT_FDCWD, aside, 0);
 			return;
 		}
-		r = unlink(aside);
+		r = unlinkat(AT_FDCWD, aside, 0);
 	}
 	if (r == 0)
 		log_warn(d->cfg, "broke the stale lock %s", path);
@@ -441,7 +448,7 @@ lock_write(const struct config *cfg, const char *path)
 		r = -1;
 	}
 	if (r == -1)
-		(void)unlink(path);
+		(void)unlinkat(AT_FDCWD, path, 0);
 	errno = save;
 	return r;
 }
@@ -466,11 +473,11 @@ lock_create(struct delivery *d, const char *path)
 	    errno != EEXIST && errno != ENOENT)
 		r = lock_write(d->cfg, path);
 	save = errno;
-	(void)unlink(aside);
+	(void)unlinkat(AT_FDCWD, aside, 0);
 	/* By its own name: some file systems number each name for itself. */
 	if (r == 0 && (r = lstat(path, &st)) == -1) {
 		save = errno;
-		(void)unlink(path);
+		(void)unlinkat(AT_FDCWD, path, 0);
 	}
 	if (r == 0) {
 		m->lock = (struct dotlock){ st.st_ino, st.st_mtim };
@@ -546,7 +553,7 @@ dotlock_release(struct delivery *d)
 		failure_log(d->cfg, "seteuid to unlink", "%s", path);
 		return;
 	}
-	if (lock_is_ours(d, path) && unlink(path) == -1)
+	if (lock_is_ours(d, path) && unlinkat(AT_FDCWD, path, 0) == -1)
 		failure_log(d->cfg, "unlink", "%s", path);
 }
 
@@ -599,9 +606,8 @@ mbox_name_is_taken(const char *path)
 static void
 add_from_line(struct text *t, const char *sender)
 {
-	char date[48];
+	struct timespec now;
 	struct tm tm;
-	time_t now = time(NULL);
 	size_t i;
 
 	text_add(t, "From ", NULL);
@@ -610,9 +616,11 @@ add_from_line(struct text *t, const char *sender)
 	for (; i < t->len; i++)
 		if (t->buf[i] == ' ')
 			t->buf[i] = '_';
-	localtime_r(&now, &tm);
-	strftime(date, sizeof(date), " %a %b %e %H:%M:%S %Y\n", &tm);
-	text_add(t, date, NULL);
+	clock_gettime(CLOCK_REALTIME, &now);
+	localtime_r(&now.tv_sec, &tm);
+	text_char(t, ' ');
+	trace_from_date(t, &tm);
+	text_char(t, '\n');
 }
 
 /* What a mailbox that does not end in a blank line lacks. */

@@ -43,6 +43,22 @@ closefrom(int fd)
 		(void)close(fd);
 }
 
+/*
+ * musl's own would have every thread do the same, and block all signals for
+ * that, two calls more each; here is but one thread.
+ */
+int
+setresuid(uid_t real, uid_t effective, uid_t saved)
+{
+	return (int)syscall(SYS_setresuid, real, effective, saved);
+}
+
+int
+setresgid(gid_t real, gid_t effective, gid_t saved)
+{
+	return (int)syscall(SYS_setresgid, real, effective, saved);
+}
+
 int
 renameat2(int olddir, const char *old, int newdir, const char *new,
     unsigned int flags)

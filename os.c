@@ -87,7 +87,7 @@ os_tmpfile(const char *dir)
 	text_add(&t, dir, "/lmtpd.XXXXXXXXXX", NULL);
 	if ((fd = mkostemp(path, O_CLOEXEC)) == -1)
 		return -1;
-	if (unlink(path) == -1) {
+	if (unlinkat(AT_FDCWD, path, 0) == -1) {
 		close(fd);
 		return -1;
 	}

@@ -87,7 +87,7 @@ line_is_foreign(const char *line, size_t len)
 		if (line[i] == ':' || line[i] == 0x7f ||
 		    ((unsigned char)line[i] < ' ' && line[i] != '\t'))
 			return true;
-	if (len == 0 || memmem(line, len, " HTTP/", 6) != NULL)
+	if (len == 0 || strstr(line, " HTTP/") != NULL)
 		return true;
 	for (i = 0; i < nitems(verbs); i++)
 		if (word_is(line, word, verbs[i]))
@@ -714,17 +714,18 @@ parse_passwd_lines(const char *s, size_t len, const struct passwd_keys *k,
     struct passwd_match *m)
 {
 	const char *line = s, *end = s + len, *lf;
-	size_t rank;
+	size_t rank, best = m->best;
 
 	m->line = NULL;
-	while (m->line == NULL && line < end &&
+	while (line < end &&
 	    (lf = memchr(line, '\n', (size_t)(end - line))) != NULL) {
 		m->lines++;
-		rank = passwd_key(line, (size_t)(lf - line), k, m->best);
-		if (rank < m->best) {
+		rank = passwd_key(line, (size_t)(lf - line), k, best);
+		if (rank < best) {
 			m->best = rank;
 			m->line = line;
 			m->len = (size_t)(lf - line);
+			return (size_t)(lf + 1 - s);
 		}
 		line = lf + 1;
 	}

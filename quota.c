@@ -372,14 +372,17 @@ is_old(const struct mailbox *mb, int dir, bool write, time_t mtime)
 {
 	char path[PATH_MAX + 64];
 	struct text t;
+	struct timespec clock;
 	time_t now;
 
 	text_init(&t, path, sizeof(path));
 	if (dir == -1)
 		text_add(&t, mb->path, "/", NULL);
 	if (!write || add_tmp(&t) == -1 ||
-	    os_time_beside(dir == -1 ? AT_FDCWD : dir, path, &now) == -1)
-		now = time(NULL);
+	    os_time_beside(dir == -1 ? AT_FDCWD : dir, path, &now) == -1) {
+		clock_gettime(CLOCK_REALTIME, &clock);
+		now = clock.tv_sec;
+	}
 	return mtime > now || mtime < now - MAILDIRSIZE_SECONDS;
 }
 

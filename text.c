@@ -29,6 +29,15 @@ text_bytes(struct text *t, const char *s, size_t len)
 }
 
 void
+text_char(struct text *t, char c)
+{
+	if (t->len == t->size - 1)
+		return;
+	t->buf[t->len++] = c;
+	t->buf[t->len] = '\0';
+}
+
+void
 text_add(struct text *t, ...)
 {
 	const char *s;

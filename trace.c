@@ -39,17 +39,17 @@ trace_names(struct tracer *tr, const struct config *cfg, char *id,
 		text_number(&t, sec, 16, 8);
 		text_number(&t, usec, 16, 5);
 		text_number(&t, tr->random & 0xffffffff, 16, 8);
-		text_add(&t, ".", NULL);
+		text_char(&t, '.');
 		text_number(&t, tr->count, 10, 0);
 	}
 	text_number(unique, sec, 10, 0);
 	text_add(unique, ".M", NULL);
 	text_number(unique, usec, 10, 6);
-	text_add(unique, "P", NULL);
+	text_char(unique, 'P');
 	text_number(unique, (uint64_t)cfg->pid, 10, 0);
-	text_add(unique, "Q", NULL);
+	text_char(unique, 'Q');
 	text_number(unique, tr->count, 10, 0);
-	text_add(unique, "R", NULL);
+	text_char(unique, 'R');
 	text_number(unique, tr->random, 16, 16);
 }
 
@@ -67,27 +67,42 @@ add_client(struct text *t, const char *s)
 		text_bytes(t, s, n);
 		s += n;
 		if (*s != '\0') {
-			text_bytes(t, "?", 1);
+			text_char(t, '?');
 			s++;
 		}
 	}
 }
 
 /*
- * RFC 5322 3.3, in UTC.  gmtime(3) would read the system's zone for it, and
- * strftime(3) ask the locale.  Days are counted in years that begin with
- * March: so the day that some years have more is their last.
+ * Dates, by hand: strftime(3) would ask the locale, and take more than all
+ * the other lines that we add.  1 January 1970 was a Thursday.
+ */
+static const char days[][4] = {
+	"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"
+};
+static const char months[][4] = {
+	"Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+	"Jan", "Feb"
+};
+
+static void
+add_clock(struct text *t, uint64_t hour, uint64_t minute, uint64_t second)
+{
+	text_number(t, hour, 10, 2);
+	text_char(t, ':');
+	text_number(t, minute, 10, 2);
+	text_char(t, ':');
+	text_number(t, second, 10, 2);
+}
+
+/*
+ * RFC 5322 3.3, in UTC, for which gmtime(3) would read the system's zone.
+ * Days are counted in years that begin with March: so the day that some years
+ * have more is their last.
  */
 void
 trace_date(struct text *t, uint64_t now)
 {
-	static const char days[][4] = {
-		"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"
-	};
-	static const char months[][4] = {
-		"Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
-		"Nov", "Dec", "Jan", "Feb"
-	};
 	uint64_t day = now / 86400;
 	/* Since 1 March of the year 0; 1 January 1970 is day 719468. */
 	uint64_t n = day + 719468, era = n / 146097, year, month;
@@ -102,19 +117,31 @@ trace_date(struct text *t, uint64_t now)
 	text_number(t, n + 1, 10, 2);
 	text_add(t, " ", months[month], " ", NULL);
 	text_number(t, year, 10, 4);
-	text_add(t, " ", NULL);
-	text_number(t, now / 3600 % 24, 10, 2);
-	text_add(t, ":", NULL);
-	text_number(t, now / 60 % 60, 10, 2);
-	text_add(t, ":", NULL);
-	text_number(t, now % 60, 10, 2);
+	text_char(t, ' ');
+	add_clock(t, now / 3600 % 24, now / 60 % 60, now % 60);
 	text_add(t, " +0000", NULL);
+}
+
+void
+trace_from_date(struct text *t, const struct tm *tm)
+{
+	text_add(t, days[(tm->tm_wday + 3) % 7], " ",
+	    months[(tm->tm_mon + 10) % 12], tm->tm_mday < 10 ? "  " : " ",
+	    NULL);
+	text_number(t, (uint64_t)tm->tm_mday, 10, 0);
+	text_char(t, ' ');
+	add_clock(t, (uint64_t)tm->tm_hour, (uint64_t)tm->tm_min,
+	    (uint64_t)tm->tm_sec);
+	text_char(t, ' ');
+	text_number(t, (uint64_t)tm->tm_year + 1900, 10, 4);
 }
 
 static void
 add_received(struct text *t, const struct config *cfg,
     const struct envelope *env, const struct rcpt *r)
 {
+	struct timespec now;
+
 	text_add(t, "Received: from ", NULL);
 	add_client(t, env->lhlo);
 	if (env->peer[0] != '\0')
@@ -123,7 +150,8 @@ add_received(struct text *t, const struct config *cfg,
 	text_add(t, "\n\tby ", cfg->host, " with ",
 	    env->smtputf8 ? "UTF8" : "", "LMTP", cfg->greeted ? "S" : "",
 	    " id ", r->id, "\n\tfor <", r->address, ">;\n\t", NULL);
-	trace_date(t, (uint64_t)time(NULL));
+	clock_gettime(CLOCK_REALTIME, &now);
+	trace_date(t, (uint64_t)now.tv_sec);
 	text_add(t, "\n", NULL);
 }
 
@@ -155,7 +183,9 @@ log_path(struct log_line *l, const char *key, const char *path)
 	struct text t;
 
 	text_init(&t, value, sizeof(value));
-	text_add(&t, "<", path, ">", NULL);
+	text_char(&t, '<');
+	text_bytes(&t, path, strlen(path));
+	text_char(&t, '>');
 	log_add(l, key, value);
 }
 
@@ -196,7 +226,7 @@ log_delay(struct log_line *l, const struct timespec *begun)
 
 	text_init(&t, value, sizeof(value));
 	text_number(&t, ms / 1000, 10, 0);
-	text_add(&t, ".", NULL);
+	text_char(&t, '.');
 	text_number(&t, ms % 1000, 10, 3);
 	log_add(l, "delay", value);
 }

@@ -416,11 +416,12 @@ open_users(struct lookup *l, char path[PATH_MAX], struct failure *f)
 static int
 find_file(struct lookup *l, struct mailbox *mb, struct failure *f)
 {
-	char path[PATH_MAX] = "";
+	char path[PATH_MAX];
 	struct passwd_scan s;
 	size_t i;
 	int fd, r;
 
+	path[0] = '\0';
 	memset(&s, 0, sizeof(s));
 	s.path = path;
 	s.match.best = 2 * l->n;

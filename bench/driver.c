@@ -11,6 +11,7 @@
  *		the process included, where it carries one message, else
  *		from MAIL to the last reply
  *	first=	ms from the dot to the first reply, the worst
+ *	cpu=	ms that all servers took, and the children that they waited for
  *	rss=	KiB, the largest server (never less than this program's own,
  *		which the kernel counts in between fork and exec)
  */
@@ -40,7 +41,7 @@ extern char **environ;
 
 struct result {				/* of one client, in shared memory */
 	long	 n, bad, messages, rss;
-	double	 first;
+	double	 first, cpu;
 	double	 ms[];
 };
 
@@ -71,6 +72,12 @@ now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1e3 + ts.tv_nsec / 1e6;
+}
+
+static double
+ms_of(const struct timeval *tv)
+{
+	return tv->tv_sec * 1e3 + tv->tv_usec / 1e3;
 }
 
 static void
@@ -198,6 +205,7 @@ finish(struct conn *c, struct result *r)
 		err(1, "wait4");
 	if (status != 0)
 		r->bad++;
+	r->cpu += ms_of(&ru.ru_utime) + ms_of(&ru.ru_stime);
 	if (ru.ru_maxrss > r->rss)
 		r->rss = ru.ru_maxrss;
 }
@@ -315,7 +323,7 @@ static void
 report(const char *shared, size_t each, double elapsed)
 {
 	long k, m = 0, n = 0, bad = 0, rss = 0;
-	double first = 0, *ms;
+	double first = 0, cpu = 0, *ms;
 	const struct result *r;
 
 	ms = calloc((size_t)(clients * connections * messages), sizeof *ms);
@@ -325,13 +333,14 @@ report(const char *shared, size_t each, double elapsed)
 		m += r->messages;
 		n += r->n;
 		bad += r->bad;
+		cpu += r->cpu;
 		rss = r->rss > rss ? r->rss : rss;
 		first = r->first > first ? r->first : first;
 	}
 	qsort(ms, (size_t)m, sizeof *ms, by_value);
 	printf("n=%ld bad=%ld s=%.4f rate=%.0f p50=%.3f p99=%.3f first=%.2f "
-	    "rss=%ld\n", n, bad, elapsed / 1e3, n / (elapsed / 1e3), ms[m / 2],
-	    ms[m * 99 / 100], first, rss);
+	    "cpu=%.3f rss=%ld\n", n, bad, elapsed / 1e3, n / (elapsed / 1e3),
+	    ms[m / 2], ms[m * 99 / 100], first, cpu, rss);
 	free(ms);
 }
 

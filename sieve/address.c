@@ -455,7 +455,7 @@ address_envelope(struct arena *a, const char *path, struct addr **out)
 bool
 address_is_field(const struct str *name)
 {
-	static const char *const fields[] = { "abuse-reports-to",
+	static const char fields[][36] = { "abuse-reports-to",
 	    "apparently-to", "bcc", "cc", "delivered-to", "errors-to",
 	    "for-approval", "for-comment", "for-handling", "from",
 	    "mail-followup-to", "mail-reply-to", "read-receipt-to",

@@ -9,7 +9,7 @@
 #include "program.h"
 
 static const struct {
-	const char	*name;
+	char		 name[28];
 	unsigned int	 bit;
 } extensions[] = {
 	{ "body",		EXT_BODY },
@@ -40,7 +40,7 @@ enum parameter { NOTHING, NUMBER, STRING, STRINGS };
 
 /* A tag, the one of TAG_ that it is, and what it means there. */
 static const struct tag {
-	const char	*name;
+	char		 name[16];
 	unsigned int	 bit;
 	unsigned int	 extension;
 	enum parameter	 parameter;
@@ -83,7 +83,7 @@ static const struct tag {
 };
 
 static const struct {
-	const char	*name;
+	char		 name[16];
 	enum comparator	 comparator;
 	unsigned int	 extension;
 } comparators[] = {
@@ -93,7 +93,7 @@ static const struct {
 };
 
 static const struct {
-	const char	*name;
+	char		 name[4];
 	enum relation	 relation;
 } relations[] = {
 	{ "eq", REL_EQ }, { "ge", REL_GE }, { "gt", REL_GT },

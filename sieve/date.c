@@ -261,8 +261,8 @@ date_parse(const struct str *field, struct sieve_date *d)
 }
 
 /* Appends n with at least that many digits. */
-static void
-put_number(char *out, size_t *len, int64_t n, size_t width)
+void
+number_put(char *out, size_t *len, int64_t n, size_t width)
 {
 	char digits[20];
 	size_t i = sizeof(digits);
@@ -281,10 +281,10 @@ put_zone(char *out, size_t *len, int zone, const char *colon)
 	int minutes = zone < 0 ? -zone : zone;
 
 	out[(*len)++] = zone < 0 ? '-' : '+';
-	put_number(out, len, minutes / 60, 2);
+	number_put(out, len, minutes / 60, 2);
 	if (*colon != '\0')
 		out[(*len)++] = *colon;
-	put_number(out, len, minutes % 60, 2);
+	number_put(out, len, minutes % 60, 2);
 }
 
 /* Appends what a letter of a pattern stands for. */
@@ -296,28 +296,28 @@ put_field(char *out, size_t *len, const struct calendar *c, int zone,
 
 	switch (letter) {
 	case 'Y':
-		put_number(out, len, c->year, 4);
+		number_put(out, len, c->year, 4);
 		break;
 	case 'M':
-		put_number(out, len, c->month, 2);
+		number_put(out, len, c->month, 2);
 		break;
 	case 'D':
-		put_number(out, len, c->mday, 2);
+		number_put(out, len, c->mday, 2);
 		break;
 	case 'J':
-		put_number(out, len, c->day + JULIAN, 1);
+		number_put(out, len, c->day + JULIAN, 1);
 		break;
 	case 'h':
-		put_number(out, len, c->hour, 2);
+		number_put(out, len, c->hour, 2);
 		break;
 	case 'm':
-		put_number(out, len, c->minute, 2);
+		number_put(out, len, c->minute, 2);
 		break;
 	case 's':
-		put_number(out, len, c->second, 2);
+		number_put(out, len, c->second, 2);
 		break;
 	case 'w':
-		put_number(out, len, weekday, 1);
+		number_put(out, len, weekday, 1);
 		break;
 	case 'W':
 		memcpy(out + *len, weekdays + 3 * weekday, 3);
@@ -346,7 +346,7 @@ static const char *
 part_pattern(const struct str *part)
 {
 	static const struct {
-		const char	*name, *pattern;
+		char		 name[8], pattern[20];
 	} parts[] = {
 		{ "year",	"Y" },
 		{ "month",	"M" },

@@ -10,8 +10,12 @@
 #define ENTITY		10	/* bytes of the longest that is looked at */
 #define NOTHING		UINT32_MAX	/* what an unknown one stands for */
 
-/* Of U+00A0 to U+00FF, in their order. */
-static const char *const latin1[] = {
+/*
+ * Of U+00A0 to U+00FF, in their order.  Such names are no pointers, here and
+ * in other tables: a program that lies anywhere in memory has each of those
+ * set right at its start, be there a script or none.
+ */
+static const char latin1[][7] = {
 	"nbsp", "iexcl", "cent", "pound", "curren", "yen", "brvbar", "sect",
 	"uml", "copy", "ordf", "laquo", "not", "shy", "reg", "macr", "deg",
 	"plusmn", "sup2", "sup3", "acute", "micro", "para", "middot",
@@ -29,7 +33,7 @@ static const char *const latin1[] = {
 };
 
 static const struct {
-	const char	*name;
+	char		 name[8];
 	uint32_t	 c;
 } entities[] = {
 	{ "amp", '&' }, { "lt", '<' }, { "gt", '>' }, { "quot", '"' },

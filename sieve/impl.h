@@ -170,6 +170,8 @@ bool	 date_is_part(const struct str *part);
 /* That part of d in its zone, "" if there is none.  0, or -1: memory. */
 int	 date_part(struct arena *a, const struct sieve_date *d,
 	    const struct str *part, struct str *out);
+/* Appends n, not below 0, with at least that many digits, and no NUL. */
+void	 number_put(char *out, size_t *len, int64_t n, size_t width);
 
 /*
  * body.c: RFC 5173.  Texts of the parts that a body test looks at, decoded.

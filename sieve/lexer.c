@@ -50,10 +50,23 @@ lexer_fail(struct lexer *l, const char *fmt, ...)
 	l->at = l->end;
 }
 
-const char *
-lexer_token(const struct lexer *l, char *buf, size_t size)
+/* What came, behind and before the quotes with which before begins. */
+static const char *
+quoted(char buf[TOKEN_BYTES], const char *before, const char *s, size_t len)
 {
-	int n = l->text.len < 64 ? (int)l->text.len : 64;
+	size_t n = strlen(before);
+
+	memcpy(buf, before, n);
+	memcpy(buf + n, s, len);
+	buf[n + len] = before[0];
+	buf[n + len + 1] = '\0';
+	return buf;
+}
+
+const char *
+lexer_token(const struct lexer *l, char buf[TOKEN_BYTES])
+{
+	size_t len = l->text.len < 64 ? l->text.len : 64;
 
 	switch (l->token) {
 	case TOKEN_END:
@@ -63,14 +76,11 @@ lexer_token(const struct lexer *l, char *buf, size_t size)
 	case TOKEN_NUMBER:
 		return "a number";
 	case TOKEN_IDENTIFIER:
-		snprintf(buf, size, "\"%.*s\"", n, l->text.s);
-		break;
+		return quoted(buf, "\"", l->text.s, len);
 	case TOKEN_TAG:
-		snprintf(buf, size, "\":%.*s\"", n, l->text.s);
-		break;
+		return quoted(buf, "\":", l->text.s, len);
 	case TOKEN_CHARACTER:
-		snprintf(buf, size, "'%c'", l->character);
-		break;
+		return quoted(buf, "'", &l->character, 1);
 	}
 	return buf;
 }

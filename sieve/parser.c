@@ -28,10 +28,10 @@ take(struct lexer *l, size_t n)
 static void
 expected(struct lexer *l, const char *what)
 {
-	char buf[80];
+	char buf[TOKEN_BYTES];
 
 	lexer_fail(l, "expected %s, but found %s", what,
-	    lexer_token(l, buf, sizeof(buf)));
+	    lexer_token(l, buf));
 }
 
 /* Strings between brackets, of which the first has been read. */

@@ -85,8 +85,10 @@ void	 lexer_next(struct lexer *l);
 /* The error is at the token. */
 void	 lexer_fail(struct lexer *l, const char *fmt, ...)
 	    __attribute__((__format__(printf, 2, 3)));
-/* What the token is, for a sentence; it stands in buf. */
-const char *lexer_token(const struct lexer *l, char *buf, size_t size);
+#define TOKEN_BYTES	80	/* of what an error tells of a token */
+
+/* What the token is, for a sentence; it may stand in buf. */
+const char *lexer_token(const struct lexer *l, char buf[TOKEN_BYTES]);
 
 /* A sentence in e, cleaned of what is not printable ASCII or UTF-8. */
 void	 error_put(struct sieve_error *e, const struct str *script,

@@ -158,8 +158,8 @@ matcher_end(struct matcher *m)
 	if (m->node->match != MATCH_COUNT || m->run->result->failed)
 		return m->found;
 	count.s = buf;
-	count.len = (size_t)snprintf(buf, sizeof(buf), "%llu",
-	    (unsigned long long)m->count);
+	count.len = 0;
+	number_put(buf, &count.len, (int64_t)m->count, 1);
 	return any_key_matches(m, &count);
 }
 

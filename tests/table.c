@@ -2323,6 +2323,25 @@ test_date(void)
 	row(AT, same(buf, want), "%s and not %s", buf, want);
 }
 
+static void
+test_from_date(void)
+{
+	char buf[64], want[64] = "";
+	struct text t;
+	struct tm tm;
+	time_t at;
+
+	for (at = 0; at < 60LL * 366 * 86400; at += 86400 + 61) {
+		strftime(want, sizeof(want), "%a %b %e %H:%M:%S %Y",
+		    gmtime_r(&at, &tm));
+		text_init(&t, buf, sizeof(buf));
+		trace_from_date(&t, &tm);
+		if (!same(buf, want))
+			break;
+	}
+	row(AT, same(buf, want), "%s and not %s", buf, want);
+}
+
 int
 main(void)
 {
@@ -2360,6 +2379,7 @@ main(void)
 	test_plain();
 	test_log();
 	test_date();
+	test_from_date();
 	printf("%zu passed, %zu failed\n", passed, failed);
 	return failed > 0;
 }
