@@ -172,10 +172,14 @@ way_has_link(const char *path, size_t preset)
 
 	if (way_begin(&w, path, preset) == -1)
 		return false;
-	while (way_next(&w, &st) == 1)
-		if (S_ISLNK(st.st_mode) && (st.st_uid != 0 ||
-		    way_follow(&w) == -1))
-			return st.st_uid != 0;
+	while (way_next(&w, &st) == 1) {
+		if (!S_ISLNK(st.st_mode))
+			continue;
+		if (st.st_uid != 0)
+			return true;
+		if (way_follow(&w) == -1)
+			return false;
+	}
 	return false;
 }
 

@@ -344,6 +344,7 @@ maildir() {
   printf 12345 >"$D/m/a/cur/4,S=99999999999999999999999999"
   printf 12345 >"$D/m/a/cur/5,S=100,W=101:2,S"
   printf 12345 >"$D/m/a/cur/6,S=1K"
+  printf 12345 >"$D/m/a/cur/7,S=000000000000000000000008"
   # What is no directory is no part of a folder, nor a link to itself.
   rm -r "$D/m/a/.x/"*
   touch "$D/m/a/.x/new"
@@ -351,7 +352,7 @@ maildir() {
   touch "$D/m/a/.file"
   also -q 1000
   send a 123456789
-  same "$D/m/a/maildirsize" '1000S\n123 6\n10 1\n'
+  same "$D/m/a/maildirsize" '1000S\n128 7\n10 1\n'
 }
 
 # tedious MICROSECONDS LINE...: a session with one recipient and a quota, to

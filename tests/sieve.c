@@ -156,6 +156,9 @@ static const struct {
 	    "discard" },
 	{ AT, "require [\"variables\"]; set \"a\" text:\n.\n; if string "
 	    "\"${a}\" \"\" { discard; }", "discard" },
+	{ AT, "require [\"variables\"]; set \"z\" \"1\"; set \"_9Z\" "
+	    "\"2\"; set \"Aa0\" \"3\"; if string \"${z}${_9z}${AA0}${Z}\" "
+	    "\"1231\" { discard; }", "discard" },
 	{ AT, "require [\"variables\"]; set \"a\" TEXT:\n...\n.\n; if string "
 	    "\"${a}\" \"..\n\" { discard; }", "discard" },
 	{ AT, "require \"reject\"; reject text:\nx\n.",

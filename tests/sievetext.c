@@ -885,6 +885,15 @@ test_body(void)
 		    "Content-Type: multipart/mixed; boundary=a\n\n--a\n"
 		    "Content-Type: multipart/mixed; boundary=ab\n\n--ab\n\n"
 		    "X\n--ab--\n--a\n\nY\n--a--\n", "[X][Y]" },
+		{ AT, BODY_TEXT, "",
+		    "Content-Type: multipart/mixed; boundary=a\n\n--a\n"
+		    "Content-Type: multipart/mixed; boundary=bb\n\n--bb\n\n"
+		    "X\n--a\n\nY\n--bb\n\nZ\n--a\n\nW\n--a--\n",
+		    "[X][Y\n--bb\n\nZ][W]" },
+		{ AT, BODY_TEXT, "",
+		    "Content-Type: multipart/mixed; boundary=a\n\n--a\n"
+		    "Content-Type: multipart/mixed; boundary=cc\n\n--cc\n\n"
+		    "X\n--cc\n\nY\n--cc--\n--a\n\nZ\n--a--\n", "[X][Y][Z]" },
 		{ AT, BODY_CONTENT, "message/rfc822",
 		    "Content-Type: message/rfc822\n\nS: x\n y\n\nX",
 		    "[S: x\r\n y\r\n]" },

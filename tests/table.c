@@ -990,6 +990,80 @@ test_name_domain(void)
 	    "another");
 }
 
+/* Whose first line it is.  An address may have a colon, a verb none. */
+static void
+test_foreign(void)
+{
+	static const struct {
+		int		 at;
+		const char	*in;
+		size_t		 len;
+		bool		 foreign;
+	} rows[] = {
+		{ AT, LEN("LHLO [IPv6:::1]"), false },
+		{ AT, LEN("NOOP a:b"), false },
+		{ AT, LEN("MAIL FROM:<a@b>"), false },
+		{ AT, LEN("MAIL"), false },
+		{ AT, LEN("GETS x"), false },
+		{ AT, LEN("GE x"), false },
+		{ AT, LEN("x HTTP/"), true },
+		{ AT, LEN("x HTTP"), false },
+		{ AT, LEN("a\tb"), false },
+		{ AT, LEN("~ ~"), false },
+		{ AT, LEN("LHLO\0GET"), true },
+		{ AT, LEN("a\001 b"), true },
+		{ AT, LEN("a\037 b"), true },
+		{ AT, LEN("a\177 b"), true },
+		{ AT, LEN("a \001"), false },
+		{ AT, LEN(""), true },
+		{ AT, LEN("Host: x"), true },
+		{ AT, LEN("get"), true },
+		{ AT, LEN("GET /"), true }, { AT, LEN("POST /"), true },
+		{ AT, LEN("PUT /"), true }, { AT, LEN("HEAD /"), true },
+		{ AT, LEN("OPTIONS /"), true }, { AT, LEN("DELETE /"), true },
+		{ AT, LEN("PATCH /"), true }, { AT, LEN("TRACE /"), true },
+		{ AT, LEN("CONNECT x"), true }, { AT, LEN("PRI *"), true },
+		{ AT, LEN("PROXY UNKNOWN"), true },
+	};
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++)
+		row(rows[i].at, line_is_foreign(rows[i].in, rows[i].len) ==
+		    rows[i].foreign, "%s", rows[i].in);
+}
+
+/* What is no UTF-8 has no other form. */
+static void
+test_utf8_domain(void)
+{
+	static const struct {
+		int		 at;
+		const char	*in;
+		bool		 good;
+	} rows[] = {
+		{ AT, "\xc2\x80", true }, { AT, "\xc1\xbf", false },
+		{ AT, "\xdf\xbf", true }, { AT, "\xdf\xc0", false },
+		{ AT, "\xe0\xa0\x80", true }, { AT, "\xe0\x9f\xbf", false },
+		{ AT, "\xed\x9f\xbf", true }, { AT, "\xed\xa0\x80", false },
+		{ AT, "\xed\xbf\xbf", false }, { AT, "\xee\x80\x80", true },
+		{ AT, "\xef\xbf\xbf", true },
+		{ AT, "\xf0\x90\x80\x80", true },
+		{ AT, "\xf0\x8f\xbf\xbf", false },
+		{ AT, "\xf4\x8f\xbf\xbf", true },
+		{ AT, "\xf4\x90\x80\x80", false },
+		{ AT, "\xf8\x88\x80\x80\x80", false },
+		{ AT, "\xc3", false }, { AT, "\xe2\x82", false },
+		{ AT, "\xbf", false }, { AT, "\xc3" "a", false },
+	};
+	char out[64];
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++)
+		row(rows[i].at, name_domain(rows[i].in, strlen(rows[i].in),
+		    true, out, sizeof(out)) == 0 &&
+		    (strncmp(out, "xn--", 4) == 0) == rows[i].good, "%s", out);
+}
+
 /*
  * The small letters of whole alphabets, as a sum: FNV-1a of their UTF-8, by
  * what Python's str.lower says of each where it is one letter.
@@ -2361,6 +2435,8 @@ main(void)
 	test_name_folder();
 	test_name_domain();
 	test_small();
+	test_utf8_domain();
+	test_foreign();
 	test_source();
 	test_template();
 	test_template_directory();

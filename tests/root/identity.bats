@@ -396,6 +396,13 @@ astray() {
   codes 220 250 250 250 354 '250 2.1.5' 221
 }
 
+@test "dir: what is no mailbox is no missing user" {
+  with -U dir -d "maildir:$D/m/%n"
+  : >"$D/m/games"
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<games>' 'RCPT TO:<none>' QUIT
+  codes 220 250 250 '451 4.2.0' '550 5.1.1' 221
+}
+
 @test "dir: nobody learns by a link what only root can see" {
   trees
   install -d -m 700 "$D/secret" "$D/secret/there"{,/cur}
@@ -439,6 +446,7 @@ astray() {
   hear 220
   grep -Eq "^Uid:(	$(id -u games)){4}$" "/proc/$SESSION/status"
   finish
+  [[ $("$LMTPD" -c "${OPTIONS[@]}" x | cut -f 4) == "$(id -u games):$(id -g games)" ]]
 }
 
 @test "a copy that is set-group-ID is refused" {
