@@ -79,16 +79,19 @@ line_is_foreign(const char *line, size_t len)
 		"GET", "POST", "PUT", "HEAD", "OPTIONS", "DELETE", "PATCH",
 		"TRACE", "CONNECT", "PRI", "PROXY"
 	};
-	const char *space = memchr(line, ' ', len);
+	const char *part, *space = memchr(line, ' ', len);
 	size_t i, word = space == NULL ? len : (size_t)(space - line);
 
-	/* There may be a NUL in it, which would hide what follows. */
+	if (len == 0)
+		return true;
+	/* A NUL in it ends nothing, and must hide nothing. */
 	for (i = 0; i < word; i++)
 		if (line[i] == ':' || line[i] == 0x7f ||
 		    ((unsigned char)line[i] < ' ' && line[i] != '\t'))
 			return true;
-	if (len == 0 || strstr(line, " HTTP/") != NULL)
-		return true;
+	for (part = line; part < line + len; part += strlen(part) + 1)
+		if (strstr(part, " HTTP/") != NULL)
+			return true;
 	for (i = 0; i < nitems(verbs); i++)
 		if (word_is(line, word, verbs[i]))
 			return true;
