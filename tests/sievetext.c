@@ -3,6 +3,7 @@
  * is what the RFCs say, or what Pigeonhole 0.5.19 was seen to do.  Prints a
  * line for each row that fails, and a count.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -670,6 +671,46 @@ test_hostile(void)
 	row(AT, "error");
 }
 
+/* The classes are those that C has for ASCII. */
+static void
+test_classes(void)
+{
+	static const struct {
+		const char	*pattern;
+		int		(*has)(int);
+	} rows[] = {
+		{ "[[:alnum:]]", isalnum }, { "[[:alpha:]]", isalpha },
+		{ "[[:blank:]]", isblank }, { "[[:cntrl:]]", iscntrl },
+		{ "[[:digit:]]", isdigit }, { "[[:graph:]]", isgraph },
+		{ "[[:lower:]]", islower }, { "[[:print:]]", isprint },
+		{ "[[:punct:]]", ispunct }, { "[[:space:]]", isspace },
+		{ "[[:upper:]]", isupper }, { "[[:xdigit:]]", isxdigit },
+	};
+	struct budget b = { MUCH };
+	const char *wrong;
+	struct regex *r;
+	struct str p, v;
+	size_t i;
+	char c;
+	int k;
+
+	for (i = 0; i < nitems(rows); i++) {
+		p = str(rows[i].pattern);
+		r = regex_compile(&arena, &p, false, &wrong);
+		for (k = 1; k < 0x80; k++) {
+			c = (char)k;
+			v.s = &c;
+			v.len = 1;
+			if (r == NULL || regex_match(&arena, r, &v, NULL, &b)
+			    != (rows[i].has(k) != 0)) {
+				got_word(rows[i].pattern);
+				break;
+			}
+		}
+		row(AT, "");
+	}
+}
+
 static void
 got_date(const struct sieve_date *d, const char *part)
 {
@@ -1070,6 +1111,7 @@ main(void)
 	test_wildcard();
 	test_regex();
 	test_hostile();
+	test_classes();
 	test_date();
 	test_date_parts();
 	test_zone();
