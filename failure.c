@@ -133,6 +133,17 @@ add_denial(struct text *t, const char *path)
 		add_part(t, "no write permission in ", last, "");
 }
 
+void
+failure_whom(uid_t *uid, gid_t *gid)
+{
+	uid_t ruid, suid;
+	gid_t rgid, sgid;
+
+	/* They fail for nothing but a wrong pointer. */
+	(void)getresuid(&ruid, uid, &suid);
+	(void)getresgid(&rgid, gid, &sgid);
+}
+
 int
 failure_errno(struct failure *f, const char *call, const char *pathfmt, ...)
 {
@@ -146,7 +157,7 @@ failure_errno(struct failure *f, const char *call, const char *pathfmt, ...)
 	va_start(ap, pathfmt);
 	vsnprintf(path, sizeof(path), pathfmt, ap);
 	va_end(ap);
-	identity_effective(&uid, &gid);
+	failure_whom(&uid, &gid);
 	f->reply = reply_errno(err);
 	f->err = err;
 	text_init(&t, f->reason, sizeof(f->reason));

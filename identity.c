@@ -111,18 +111,6 @@ identity_lacks_groups(const struct config *cfg, const struct identity *id)
 	return cfg->each_as_itself && id->name != NULL && id->groups == NULL;
 }
 
-void
-identity_effective(uid_t *uid, gid_t *gid)
-{
-	uid_t ruid, suid;
-	gid_t rgid, sgid;
-
-	/* They fail for nothing but a wrong pointer. */
-	if (getresuid(&ruid, uid, &suid) == -1 ||
-	    getresgid(&rgid, gid, &sgid) == -1)
-		_exit(EX_OSERR);
-}
-
 int
 identity_groups(struct identity *id)
 {

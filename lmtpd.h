@@ -142,6 +142,10 @@ size_t	 text_plain(const char *s, size_t len, bool quoted);
  * digits for each byte, or where it is " or \ as that behind a backslash.
  */
 void	 text_escape(struct text *t, const char *s, size_t len, bool quoted);
+/* The date of a header, of seconds since 1970, in UTC. */
+void	 text_date(struct text *t, uint64_t now);
+/* The date of a From_ line: asctime(3)'s, without its newline. */
+void	 text_from_date(struct text *t, const struct tm *tm);
 
 /*
  * name.c: names that become parts of paths, and their forms.  Pure.
@@ -462,6 +466,8 @@ const struct reply *reply_errno(int err);
 /* What the client is told of it; -Q makes the difference. */
 const struct reply *failure_reply(const struct failure *f,
 	    const struct config *cfg);
+/* The ids that count for files, as the log tells them. */
+void	 failure_whom(uid_t *uid, gid_t *gid);
 /*
  * Notes that call(path) failed with errno, as the one we are now: with EACCES,
  * ENOENT, ENOTDIR and ELOOP it looks for the component of an absolute path
@@ -517,8 +523,6 @@ bool	 identity_lacks_groups(const struct config *cfg,
  * and errno.
  */
 int	 identity_groups(struct identity *id);
-/* The ids that count for files, as the log tells them. */
-void	 identity_effective(uid_t *uid, gid_t *gid);
 /* In a child: to be id for good, whoever it is by now.  0, or -1 and errno. */
 int	 identity_shed(struct credentials *c, const struct identity *id);
 /* At the start, with root: to be only that, or another for good. */
@@ -1056,10 +1060,6 @@ int	 trace_init(struct tracer *t);
  */
 void	 trace_names(struct tracer *t, const struct config *cfg, char *id,
 	    struct text *unique);
-/* The date of a header, of seconds since 1970, in UTC. */
-void	 trace_date(struct text *t, uint64_t now);
-/* The date of a From_ line: asctime(3)'s, without its newline. */
-void	 trace_from_date(struct text *t, const struct tm *tm);
 
 /* The trace headers of one recipient; returns the lines of them. */
 uint64_t trace_headers(const struct config *cfg, const struct envelope *env,

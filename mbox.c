@@ -61,7 +61,7 @@ mbox_wrong(struct delivery *d, const char *what)
 	uid_t uid;
 	gid_t gid;
 
-	identity_effective(&uid, &gid);
+	failure_whom(&uid, &gid);
 	return failure_set(&d->failure, &reply_wrong_mailbox,
 	    "%s %s (as euid %ld, egid %ld)", d->rcpt->mailbox.path, what,
 	    (long)uid, (long)gid);
@@ -619,7 +619,7 @@ add_from_line(struct text *t, const char *sender)
 	clock_gettime(CLOCK_REALTIME, &now);
 	localtime_r(&now.tv_sec, &tm);
 	text_char(t, ' ');
-	trace_from_date(t, &tm);
+	text_from_date(t, &tm);
 	text_char(t, '\n');
 }
 

@@ -50,13 +50,22 @@ closefrom(int fd)
 int
 setresuid(uid_t real, uid_t effective, uid_t saved)
 {
+#ifdef SYS_setresuid32
+	/* The first of that name, on 32 bits, has ids of 16. */
+	return (int)syscall(SYS_setresuid32, real, effective, saved);
+#else
 	return (int)syscall(SYS_setresuid, real, effective, saved);
+#endif
 }
 
 int
 setresgid(gid_t real, gid_t effective, gid_t saved)
 {
+#ifdef SYS_setresgid32
+	return (int)syscall(SYS_setresgid32, real, effective, saved);
+#else
 	return (int)syscall(SYS_setresgid, real, effective, saved);
+#endif
 }
 
 int

@@ -73,69 +73,6 @@ add_client(struct text *t, const char *s)
 	}
 }
 
-/*
- * Dates, by hand: strftime(3) would ask the locale, and take more than all
- * the other lines that we add.  1 January 1970 was a Thursday.
- */
-static const char days[][4] = {
-	"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"
-};
-static const char months[][4] = {
-	"Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-	"Jan", "Feb"
-};
-
-static void
-add_clock(struct text *t, uint64_t hour, uint64_t minute, uint64_t second)
-{
-	text_number(t, hour, 10, 2);
-	text_char(t, ':');
-	text_number(t, minute, 10, 2);
-	text_char(t, ':');
-	text_number(t, second, 10, 2);
-}
-
-/*
- * RFC 5322 3.3, in UTC, for which gmtime(3) would read the system's zone.
- * Days are counted in years that begin with March: so the day that some years
- * have more is their last.
- */
-void
-trace_date(struct text *t, uint64_t now)
-{
-	uint64_t day = now / 86400;
-	/* Since 1 March of the year 0; 1 January 1970 is day 719468. */
-	uint64_t n = day + 719468, era = n / 146097, year, month;
-
-	n %= 146097;
-	year = (n - n / 1460 + n / 36524 - n / 146096) / 365;
-	n -= 365 * year + year / 4 - year / 100;
-	month = (5 * n + 2) / 153;
-	n -= (153 * month + 2) / 5;
-	year += 400 * era + (month >= 10 ? 1 : 0);
-	text_add(t, days[day % 7], ", ", NULL);
-	text_number(t, n + 1, 10, 2);
-	text_add(t, " ", months[month], " ", NULL);
-	text_number(t, year, 10, 4);
-	text_char(t, ' ');
-	add_clock(t, now / 3600 % 24, now / 60 % 60, now % 60);
-	text_add(t, " +0000", NULL);
-}
-
-void
-trace_from_date(struct text *t, const struct tm *tm)
-{
-	text_add(t, days[(tm->tm_wday + 3) % 7], " ",
-	    months[(tm->tm_mon + 10) % 12], tm->tm_mday < 10 ? "  " : " ",
-	    NULL);
-	text_number(t, (uint64_t)tm->tm_mday, 10, 0);
-	text_char(t, ' ');
-	add_clock(t, (uint64_t)tm->tm_hour, (uint64_t)tm->tm_min,
-	    (uint64_t)tm->tm_sec);
-	text_char(t, ' ');
-	text_number(t, (uint64_t)tm->tm_year + 1900, 10, 4);
-}
-
 static void
 add_received(struct text *t, const struct config *cfg,
     const struct envelope *env, const struct rcpt *r)
@@ -151,7 +88,7 @@ add_received(struct text *t, const struct config *cfg,
 	    env->smtputf8 ? "UTF8" : "", "LMTP", cfg->greeted ? "S" : "",
 	    " id ", r->id, "\n\tfor <", r->address, ">;\n\t", NULL);
 	clock_gettime(CLOCK_REALTIME, &now);
-	trace_date(t, (uint64_t)now.tv_sec);
+	text_date(t, (uint64_t)now.tv_sec);
 	text_add(t, "\n", NULL);
 }
 

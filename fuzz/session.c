@@ -341,13 +341,6 @@ identity_resume(struct credentials *c)
 	(void)c;
 }
 
-void
-identity_effective(uid_t *uid, gid_t *gid)
-{
-	*uid = 0;
-	*gid = 0;
-}
-
 /*
  * Every line, and the results of deliveries: each once, in order.  Behind a
  * farewell there is nothing.

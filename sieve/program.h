@@ -336,7 +336,7 @@ struct run {
 	const struct node *at;		/* what is being run */
 	struct str	 globals[VARIABLES];
 	struct str	 flags;		/* those of no variable */
-	bool		 once[SIEVE_SCRIPTS + 1];	/* scripts that were run */
+	bool		 once[SIEVE_SCRIPTS + 1];	/* scripts that ran */
 	bool		 keeps;		/* the implicit keep is to be */
 	bool		 stopped;
 	bool		 returned;

@@ -2390,7 +2390,7 @@ test_date(void)
 		strftime(want, sizeof(want), "%a, %d %b %Y %H:%M:%S +0000",
 		    gmtime_r(&at, &tm));
 		text_init(&t, buf, sizeof(buf));
-		trace_date(&t, now);
+		text_date(&t, now);
 		if (!same(buf, want))
 			break;
 	}
@@ -2409,7 +2409,7 @@ test_from_date(void)
 		strftime(want, sizeof(want), "%a %b %e %H:%M:%S %Y",
 		    gmtime_r(&at, &tm));
 		text_init(&t, buf, sizeof(buf));
-		trace_from_date(&t, &tm);
+		text_from_date(&t, &tm);
 		if (!same(buf, want))
 			break;
 	}
