@@ -791,7 +791,6 @@ struct mailbox {
 	struct identity	 id;
 	struct quota	 quota;		/* if has_quota: the user's own */
 	bool		 has_quota;
-	bool		 unlimited;	/* there was nothing to count at RCPT */
 };
 
 struct lookup;

@@ -708,14 +708,11 @@ maildir_room(struct delivery *d, const struct step_args *a)
 		if (dir != -1)
 			close(dir);
 	}
-	if (r == -1 || d->rcpt->ignorequota || mb->unlimited ||
+	if (r == -1 || d->rcpt->ignorequota ||
 	    !quota_counts(m->dir == 0 ? mb->folder : m->name))
 		return r;
-	r = quota_maildir(d->cfg, mb, m->dir == 0 ? -1 : m->dir,
+	return quota_maildir(d->cfg, mb, m->dir == 0 ? -1 : m->dir,
 	    a->demand, d->watch, &d->usage, &d->failure);
-	/* Who makes a maildirsize from now on counts what has come. */
-	mb->unlimited = r == 0 && !d->usage.kept;
-	return r;
 }
 
 /* Is nothing there, not even a link that leads nowhere? */

@@ -404,7 +404,7 @@ split(const char *s, size_t len, char line[COMMAND_MAX + 1], char *words[4])
 
 	for (i = 0; i < len && i < COMMAND_MAX; i++) {
 		line[i] = s[i];
-		if ((unsigned char)s[i] < ' ' || s[i] == '\177')
+		if (text_control(s + i, len - i) > 0)
 			break;
 	}
 	line[i < len || s[0] == ' ' ? 0 : i] = '\0';
