@@ -532,8 +532,8 @@ os_has_module(const char *service)
 		return true;
 	}
 	/* nscd(8) answers for them. */
-	if (access("/run/nscd/socket", F_OK) == 0 ||
-	    access("/var/run/nscd/socket", F_OK) == 0)
+	if (faccessat(AT_FDCWD, "/run/nscd/socket", F_OK, 0) == 0 ||
+	    faccessat(AT_FDCWD, "/var/run/nscd/socket", F_OK, 0) == 0)
 		return true;
 	if ((module = dlopen(name, RTLD_LAZY)) != NULL) {
 		/* It is there by now, but glibc will not try again. */
