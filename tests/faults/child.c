@@ -50,20 +50,13 @@ fork(void)
 	return pid;
 }
 
-/* It looks for its directory when it has become who it is. */
-char *
-realpath(const char *path, char *buf)
+/* It takes its pipe when it has become who it is. */
+int
+dup2(int from, int to)
 {
 	while (is("hanging"))
 		pause();
-	return memcpy(buf, path, strlen(path) + 1);
-}
-
-char *
-__realpath_chk(const char *path, char *buf, size_t size)
-{
-	(void)size;
-	return realpath(path, buf);
+	return (int)syscall(SYS_dup3, from, to, 0);
 }
 
 ssize_t
