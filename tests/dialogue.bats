@@ -121,6 +121,14 @@ LIMITS\nPIPELINING\nSIZE\nSMTPUTF8\nXFORWARD\n'
   with -U dir -d "maildir:$D/m/%n"
   say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA RSET 'MAIL FROM:<>' QUIT
   codes 220 250 250 '550 5.1.1' '503 5.5.1' 250 250 221
+  replied '^503 5.5.1 No valid recipients$'
+  # The recipients were wrong, and not the client: it may go on for ever.
+  local lines=() i
+  for i in {1..60}; do
+    lines+=('MAIL FROM:<>' 'RCPT TO:<a>' DATA RSET)
+  done
+  say 'LHLO c' "${lines[@]}" QUIT
+  [[ ${REPLIES[-1]} == '221 '* && ${REPLIES[-3]} == '503 '* ]] || fail 'ended'
 }
 
 @test "RSET and a second LHLO end a transaction" {

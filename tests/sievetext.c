@@ -603,6 +603,10 @@ test_regex(void)
 		{ AT, "a\\", "", "error: nothing follows the last \"\\\"" },
 		{ AT, "[b-a]", "",
 		    "error: the end of a range is before it" },
+		{ AT, "[a-[=bc=]]", "",
+		    "error: there is no such collating element" },
+		{ AT, "[[.bc.]-d]", "",
+		    "error: there is no such collating element" },
 		{ AT, "[[:foo:]]", "",
 		    "error: there is no such character class" },
 		{ AT, "((a{50}){50}){50}", "",
@@ -900,6 +904,10 @@ test_body(void)
 		    "Content-Transfer-Encoding: quoted-printable\n"
 		    "Content-Type: text/plain; charset=iso-8859-1\n\n"
 		    "a=F6=\nb =20 \nc=zz", "[a\xc3\xb6" "b  \r\nc=zz]" },
+		/* A CR that is spelled is no part of the line's end. */
+		{ AT, BODY_TEXT, "",
+		    "Content-Transfer-Encoding: quoted-printable\n\n"
+		    "a=0D\nb", "[a\r\r\nb]" },
 		{ AT, BODY_TEXT, "", MIXED "--b\n"
 		    "Content-Transfer-Encoding: quoted-printable\n\n"
 		    "a=20 \t\n--b--\n", "[a ]" },
