@@ -238,7 +238,7 @@ has_folder(const char *maildir, const char *name)
  * base64, where a small letter is another character.
  */
 static bool
-is_same_folder(const char *a, const char *b)
+is_same_name(const char *a, const char *b)
 {
 	bool base64 = false;
 
@@ -248,13 +248,6 @@ is_same_folder(const char *a, const char *b)
 		base64 = *a == '&' || (base64 && *a != '-');
 	}
 	return *b == '\0';
-}
-
-static int
-folders_fail(struct delivery *d)
-{
-	return failure_errno(&d->failure, "read", "%s",
-	    d->rcpt->mailbox.path);
 }
 
 /*
@@ -274,20 +267,20 @@ find_folder_by_case(struct delivery *d, int at, const char *wanted,
 
 	/* Where nothing may be listed, only the exact name can be had. */
 	if ((dir = os_open_dir(at, ".")) == NULL)
-		return is_shut(d, errno) ? 0 : folders_fail(d);
+		return is_shut(d, errno) ? 0 : maildir_fail(d, "read", "");
 	walk_begin(&w);
 	while ((entry = os_read_dir(dir)) != NULL) {
 		if (walk_may_go_on(&w) == -1) {
 			closedir(dir);
 			return -1;
 		}
-		if (entry[0] != '.' || !is_same_folder(entry + 1, wanted) ||
+		if (entry[0] != '.' || !is_same_name(entry + 1, wanted) ||
 		    (r = is_folder(d, at, entry + 1)) == 0)
 			continue;
 		strlcpy(name, entry + 1, FOLDER_BYTES);
 		break;
 	}
-	return os_close_dir(dir) == -1 || r == -1 ? folders_fail(d) : r;
+	return os_close_dir(dir) == -1 || r == -1 ? maildir_fail(d, "read", "") : r;
 }
 
 /*
@@ -355,7 +348,7 @@ as_others_name_it(const struct delivery *d, char *name)
 
 	for (r = d->rcpts; r < d->rcpt; r++) {
 		if (r->mailbox.folder == NULL ||
-		    strcasecmp(r->mailbox.folder, name) != 0 ||
+		    !is_same_name(r->mailbox.folder, name) ||
 		    !mailbox_is(&r->mailbox, &d->rcpt->mailbox))
 			continue;
 		strlcpy(name, r->mailbox.folder, FOLDER_BYTES);
@@ -382,12 +375,12 @@ find_folder(struct delivery *d, int at, const char *detail, char *name)
 	else if (at != -1 && r == 0 && (r = is_folder(d, at, imap)) == 1)
 		strlcpy(name, imap, FOLDER_BYTES);
 	if (r == -1)
-		return folders_fail(d);
+		return maildir_fail(d, "read", "");
 	if (at != -1 && r == 0)
 		r = find_folder_by_case(d, at, imap, name);
 	if (r == 0 && d->cfg->makes_folders) {
 		if (name_new_folder(at, detail, name) == -1)
-			return folders_fail(d);
+			return maildir_fail(d, "read", "");
 		as_others_name_it(d, name);
 	}
 	return r == -1 ? -1 : 0;
@@ -405,8 +398,7 @@ settle_folder(struct delivery *d, int at)
 
 	if (mb->folder != NULL)
 		return 0;
-	if (d->cfg->folders && mb->detail != NULL &&
-	    is_folder_name(mb->detail) &&
+	if (mailbox_wants_folder(d->cfg, mb) && is_folder_name(mb->detail) &&
 	    find_folder(d, at, mb->detail, name) == -1)
 		return -1;
 	mb->folder = strdup(name);

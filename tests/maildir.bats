@@ -241,6 +241,11 @@ large() {
   say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a+grÜn>' 'RCPT TO:<a+GrÜN>' DATA x . QUIT
   codes 220 250 250 250 250 354 250 250 221
   (($(count 'a/.gr&ANw-n') == 2)) || fail "$(ls -A "$D/m/a")"
+  # These differ in the case of what is no letter: &AOk- and &aok-.
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a+é>' 'RCPT TO:<a+檉>' DATA x . QUIT
+  codes 220 250 250 250 250 354 250 250 221
+  (($(count 'a/.&AOk-') == 1 && $(count 'a/.&aok-') == 1)) ||
+    fail "$(ls -A "$D/m/a")"
   # What is there in two forms already stays two.
   mkdir -p "$D/m/a/.lists/"{cur,new,tmp}
   say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a+Lists>' 'RCPT TO:<a+lists>' DATA x . QUIT
