@@ -43,6 +43,12 @@ closefrom(int fd)
 		(void)close(fd);
 }
 
+/* On 32 bits the first of that name have ids of 16. */
+#ifndef SYS_setresuid32
+#define SYS_setresuid32	SYS_setresuid
+#define SYS_setresgid32	SYS_setresgid
+#endif
+
 /*
  * musl's own would have every thread do the same, and block all signals for
  * that, two calls more each; here is but one thread.
@@ -50,22 +56,13 @@ closefrom(int fd)
 int
 setresuid(uid_t real, uid_t effective, uid_t saved)
 {
-#ifdef SYS_setresuid32
-	/* The first of that name, on 32 bits, has ids of 16. */
 	return (int)syscall(SYS_setresuid32, real, effective, saved);
-#else
-	return (int)syscall(SYS_setresuid, real, effective, saved);
-#endif
 }
 
 int
 setresgid(gid_t real, gid_t effective, gid_t saved)
 {
-#ifdef SYS_setresgid32
 	return (int)syscall(SYS_setresgid32, real, effective, saved);
-#else
-	return (int)syscall(SYS_setresgid, real, effective, saved);
-#endif
 }
 
 int
