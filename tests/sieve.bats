@@ -342,17 +342,22 @@ ok	sieve:$D/s/empty" ]] || fail "$(cat "$D/out")"
   (($(count a) == 4))
 }
 
-@test "a script that cannot be opened is 451 4.3.0, at RCPT of -c too" {
-  script a 'discard;'
-  chmod 0 "$D/s/a"
+# shut FILE: what cannot be read is 451, of a delivery and of -c.
+shut() {
+  chmod 0 "$1"
   send a x
   codes 220 250 250 250 354 '451 4.3.0' 221
-  logged "reason=\"open $D/s/a: Permission denied"
+  logged "reason=\"open $1: Permission denied"
   STATUS=0
   "$LMTPD" -c "${OPTIONS[@]}" a >"$D/out" 2>"$D/log" || STATUS=$?
   exits 1
-  [[ $(cut -f 2 "$D/out") == '451 4.3.0'* ]]
-  chmod 600 "$D/s/a"
+  [[ $(cut -f 2 "$D/out") == '451 4.3.0'* ]] || fail "-c: $(<"$D/out")"
+  chmod 600 "$1"
+}
+
+@test "a script that cannot be opened is 451 4.3.0, at RCPT of -c too" {
+  script a 'discard;'
+  shut "$D/s/a"
   chmod 0 "$D/s"
   send a x
   chmod 700 "$D/s"
@@ -360,14 +365,7 @@ ok	sieve:$D/s/empty" ]] || fail "$(cat "$D/out")"
   # So it is with one that it includes.
   script a 'require "include";' 'include :optional "part";' 'discard;'
   script part.sieve 'discard;'
-  chmod 0 "$D/s/part.sieve"
-  send a x
-  codes 220 250 250 250 354 '451 4.3.0' 221
-  logged "reason=\"open $D/s/part.sieve: Permission denied\""
-  STATUS=0
-  "$LMTPD" -c "${OPTIONS[@]}" a >"$D/out" 2>"$D/log" || STATUS=$?
-  exits 1
-  [[ $(cut -f 2 "$D/out") == '451 4.3.0'* ]]
+  shut "$D/s/part.sieve"
   nothing
 }
 

@@ -261,10 +261,9 @@ ahead() {
   PROGRAM=${PROGRAM-$LMTPD}
   ldd "$PROGRAM" 2>/dev/null | grep -q 'libc\.so' || skip 'nothing is loaded'
   read -ra compiler <<<"${CC:-cc}"
-  "${compiler[@]}" -shared -fPIC "-DAHEAD=($1)" -o "$D/clock.so" \
-    "$TESTS/clock.c"
-  printf '#!/bin/sh\nexec env LD_PRELOAD=%s %s "$@"\n' "$D/clock.so" \
-    "$PROGRAM" >"$D/ahead"
+  "${compiler[@]}" -shared -fPIC -o "$D/unkind.so" "$TESTS/scale/unkind.c"
+  printf '#!/bin/sh\nexec env LD_PRELOAD=%s UNKIND_CLOCK=%d %s "$@"\n' \
+    "$D/unkind.so" "$1" "$PROGRAM" >"$D/ahead"
   chmod 755 "$D/ahead"
   LMTPD=$D/ahead
 }
