@@ -280,7 +280,8 @@ find_folder_by_case(struct delivery *d, int at, const char *wanted,
 		strlcpy(name, entry + 1, FOLDER_BYTES);
 		break;
 	}
-	return os_close_dir(dir) == -1 || r == -1 ? maildir_fail(d, "read", "") : r;
+	return os_close_dir(dir) == -1 || r == -1 ?
+	    maildir_fail(d, "read", "") : r;
 }
 
 /*

@@ -405,16 +405,16 @@ tedious() {
 
 @test "a maildirsize dated as long ago as can be is old" {
   # In memory, as most disks keep no such date.
-  local shm then
+  local shm dated
   shm=$(mktemp -d /dev/shm/lmtpd.XXXXXX)
   mkdir -p "$shm/a/"{cur,new,tmp}
   printf '20S\n20 1\n' >"$shm/a/maildirsize"
   touch -d @-9223372036854775808 "$shm/a/maildirsize" || :
-  then=$(stat -c %Y "$shm/a/maildirsize")
+  dated=$(stat -c %Y "$shm/a/maildirsize")
   with -U any -x none -d "maildir:$shm/%n"
   send a x
   rm -rf "$shm"
-  [[ $then == -9223372036854775808 ]] || fail "dated $then"
+  [[ $dated == -9223372036854775808 ]] || fail "dated $dated"
   codes 220 250 250 250 354 250 221
 }
 
