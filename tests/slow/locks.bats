@@ -37,3 +37,18 @@ load ../test_helper
   ((SECONDS - begun >= 10 && SECONDS - begun <= 15)) ||
     fail "$((SECONDS - begun)) seconds"
 }
+
+@test "a dotlock dated as long ago as can be is old" {
+  # In memory, as most disks keep no such date.
+  local shm dated
+  shm=$(mktemp -d /dev/shm/lmtpd.XXXXXX)
+  with -U any -d "mbox:$shm/%n"
+  echo 1 >"$shm/a.lock"
+  touch -d @-9223372036854775808 "$shm/a.lock" || :
+  dated=$(stat -c %Y "$shm/a.lock")
+  send a x
+  rm -rf "$shm"
+  [[ $dated == -9223372036854775808 ]] || fail "dated $dated"
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  logged "broke the stale lock $shm/a.lock"
+}
