@@ -987,6 +987,27 @@ struct step_args {
 typedef int delivery_step(struct delivery *d, const struct step_args *a);
 
 /*
+ * folder.c: which folder of a Maildir is meant.
+ */
+
+/* Bytes of a path below the Maildir: ".", the folder, "/", a part, and NUL. */
+#define FOLDER_PATH	(FOLDER_BYTES + 16)
+
+/*
+ * Settles which folder the recipient's mail goes to by its address, once a
+ * transaction: the quota, the copies of -o and the delivery are all about the
+ * same one.  dir is the open Maildir, or -1 where there is none yet.  Sets
+ * d->rcpt->mailbox.folder, which is the mailbox's to free.  0, or -1 and the
+ * failure.
+ */
+int	 folder_settle(struct delivery *d, int dir);
+/*
+ * The folder of the Maildir at path that a script calls name: as find_folder
+ * of struct format, which see.
+ */
+int	 folder_for_script(const char *path, const char *name, char *folder);
+
+/*
  * mbox.c and maildir.c: a format of mailboxes.  What is given a delivery is
  * called with its recipient's identity; -1 is failure.
  */
