@@ -80,6 +80,15 @@ fail:
 }
 
 int
+identity_assume_directory(struct credentials *c, const struct identity *id)
+{
+	if (c->cfg->root_lends != LEND_ROOT)
+		return identity_assume(c, id);
+	identity_resume(c);
+	return 0;
+}
+
+int
 identity_shed(struct credentials *c, const struct identity *id)
 {
 	uid_t uid = c->cfg->each_as_itself ? id->uid : c->cfg->uid;

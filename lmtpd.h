@@ -510,6 +510,12 @@ struct credentials {
  */
 int	 identity_assume(struct credentials *c, const struct identity *id);
 /*
+ * Becomes the one who may make files beside the mailbox of id: root where it
+ * lends that (root_lends), else id.  0, or -1 and errno.
+ */
+int	 identity_assume_directory(struct credentials *c,
+	    const struct identity *id);
+/*
  * Has root's effective uid again, whatever the groups, or ends the process:
  * it must not go on as another.
  */
@@ -1006,6 +1012,52 @@ int	 folder_settle(struct delivery *d, int dir);
  * of struct format, which see.
  */
 int	 folder_for_script(const char *path, const char *name, char *folder);
+
+/*
+ * dotlock.c: the lock file beside a mailbox.
+ */
+
+/* A lock file, as it was seen. */
+struct dotlock_file {
+	ino_t		 ino;
+	struct timespec	 mtime;
+};
+
+/*
+ * The state of a delivery in a format that takes dotlocks begins with this,
+ * zeroed: so those of one group know each other's.
+ */
+struct dotlock {
+	bool			 waits;	/* another's was in the way */
+	bool			 held;
+	struct dotlock_file	 ours;	/* if held */
+	/* The one in the way has been seen to be so since then. */
+	struct dotlock_file	 seen;
+	struct timespec		 since;		/* monotonic */
+	time_t			 seen_at;	/* the file system's clock */
+	bool			 stays;	/* it cannot be broken, as was said */
+};
+
+/* Does -k ask for one? */
+bool	 dotlock_is_wanted(const struct config *cfg);
+/* Would a mailbox of that path be the dotlock of another? */
+bool	 dotlock_is_name(const char *path);
+/*
+ * Tries once to make the mailbox's dotlock, and breaks a stale one that is in
+ * the way.  0, and the process is the recipient; or -1 and the failure, with
+ * d->busy if another's is there, and the process may be another.
+ */
+int	 dotlock_take(struct delivery *d);
+/*
+ * Removes it if it is held, and ours still; the process may be somebody else
+ * then.  What fails is in the log.
+ */
+void	 dotlock_release(struct delivery *d);
+/*
+ * Could it be made, if it is wanted?  Writes nothing.  0, and the process is
+ * the recipient; or -1 and the failure, and it may be another.
+ */
+int	 dotlock_check(struct delivery *d);
 
 /*
  * mbox.c and maildir.c: a format of mailboxes.  What is given a delivery is
