@@ -195,7 +195,7 @@ begin_copy(struct deliverer *dv, struct delivery *d, struct draft *draft,
 	/* Let the disk work while the next one is written. */
 	if (!d->alone)
 		(void)os_write_out(d->fd, false);
-	d->volume = os_volume(&dv->volumes, d->fd, d->dev);
+	d->volume = volume_find(&dv->volumes, d->fd, d->dev);
 }
 
 /* What all copies for d's recipient begin with, in buffers of the caller's. */

@@ -544,29 +544,14 @@ int	 identity_become(const char *name, uid_t uid, gid_t gid);
 #define DIR_MODE	0777
 
 /*
- * os.c: what differs between systems and between file systems.
+ * os.c: what differs between systems.
  */
 
-/* What makes a name and its data safe; see os_volume in os.c. */
+/* What makes a name and its data safe; see os_sync_policy in os.c. */
 enum sync_policy {
 	SYNC_EACH,	/* sync each file, then each directory */
 	SYNC_AGAIN,	/* as EACH, and the file once more under its name */
 	SYNC_JOURNAL	/* write all out, then any one sync is for all */
-};
-
-/* A file system, and what was learnt of it. */
-struct volume {
-	dev_t			 dev;
-	enum sync_policy	 policy;
-	bool			 replaces;	/* no RENAME_NOREPLACE here */
-	bool			 synced;	/* in this group */
-};
-
-#define VOLUMES	16	/* file systems that are remembered */
-
-struct volumes {
-	struct volume	 v[VOLUMES];
-	size_t		 n;
 };
 
 /*
@@ -576,24 +561,17 @@ struct volumes {
 void	 os_host(char *name, size_t size);
 /* Milliseconds since then, a moment of the monotonic clock. */
 int64_t	 os_ms_since(const struct timespec *then);
+/* That of the file system that fd is on, whose device is dev. */
+enum sync_policy os_sync_policy(int fd, dev_t dev);
+/* Makes all safe of the file system that fd is on.  0, or -1 and errno. */
+int	 os_sync_file_system(int fd);
 /*
- * The file system that fd is on, whose device is dev; asked about once.  What
- * is returned is vs's, and good as long as that is.
+ * Renames a file within dir, over nothing.  0, or -1 and errno: EEXIST, or
+ * ENOSYS and others where this cannot be had.
  */
-struct volume *os_volume(struct volumes *vs, int fd, dev_t dev);
+int	 os_rename_noreplace(int dir, const char *from, const char *to);
 /* Begins to write a file's data to the disk, or waits until it is there. */
 int	 os_write_out(int fd, bool wait);
-/*
- * Moves a file that is open as fd, on the file system v, within dir and over
- * nothing.  0, or -1 and errno; EEXIST if another file has that name.
- */
-int	 os_rename(struct volume *v, int dir, int fd, const char *from,
-	    const char *to);
-/*
- * Changes the inode of the open file, and nothing of what it says: so that a
- * sync of it is one for all changes before.  0, or -1 and errno.
- */
-int	 os_touch(int fd);
 /*
  * fstat(2) as the server of the file knows it now.  *append_only says that
  * what is added can never be taken back.  0, or -1 and errno.
@@ -625,13 +603,6 @@ int	 os_copy(int from, off_t offset, int to, uint64_t len,
 void	 os_shed(void);
 /* A file in dir that has no name. */
 int	 os_tmpfile(const char *dir);
-/*
- * Syncs the directory path, below the open one at.  With the file systems
- * that are known, made, it is because something was made in it, and done
- * only if no later sync is for that too.  0, 1 if this file system cannot,
- * or -1 and errno.
- */
-int	 os_sync_dir(int at, const char *path, struct volumes *made);
 /* Opens the directory path below the open one at. */
 DIR	*os_open_dir(int at, const char *path);
 /* The next name in it; NULL at its end, or if it cannot be read. */
@@ -643,9 +614,6 @@ int	 os_close_dir(DIR *dir);
  * but none within its first preset bytes.  0, or -1 and errno.
  */
 int	 os_make_dirs(const char *path, size_t preset, bool last);
-/* Makes the names of all these safe, whoever made them; inside is below. */
-int	 os_sync_parents(const char *path, size_t preset, int inside,
-	    struct volumes *vs);
 /* Could they be made?  Writes nothing. */
 int	 os_may_make(const char *path, size_t preset);
 /*
@@ -653,6 +621,56 @@ int	 os_may_make(const char *path, size_t preset);
  * *written, unless that is NULL.
  */
 int	 os_write(int fd, const void *buf, size_t len, uint64_t *written);
+
+/*
+ * volume.c: the file systems that mail is put on.
+ */
+
+/* A file system, and what was learnt of it. */
+struct volume {
+	dev_t			 dev;
+	enum sync_policy	 policy;
+	bool			 replaces;	/* no RENAME_NOREPLACE here */
+	bool			 synced;	/* in this group */
+};
+
+#define VOLUMES	16	/* file systems that are remembered */
+
+struct volumes {
+	struct volume	 v[VOLUMES];
+	size_t		 n;
+};
+
+/*
+ * The file system that fd is on, whose device is dev; asked about once.  What
+ * is returned is vs's, and good as long as that is.
+ */
+struct volume *volume_find(struct volumes *vs, int fd, dev_t dev);
+/*
+ * Moves a file that is open as fd, on the file system v, within dir and over
+ * nothing.  0, or -1 and errno; EEXIST if another file has that name.
+ */
+int	 volume_rename(struct volume *v, int dir, int fd, const char *from,
+	    const char *to);
+/*
+ * Changes the inode of the open file, and nothing of what it says: so that a
+ * sync of it is one for all changes before.  0, or -1 and errno.
+ */
+int	 volume_touch(int fd);
+/*
+ * Syncs the directory path, below the open one at.  With the file systems
+ * that are known, made, it is because something was made in it, and done
+ * only if no later sync is for that too.  0, 1 if this file system cannot,
+ * or -1 and errno.
+ */
+int	 volume_sync_dir(int at, const char *path, struct volumes *made);
+/*
+ * Makes the names of the directories that path needs safe, whoever made them,
+ * but for those within its first preset bytes; inside is open, and below all
+ * of them.  0, or -1 and errno.
+ */
+int	 volume_sync_parents(const char *path, size_t preset, int inside,
+	    struct volumes *vs);
 
 /*
  * message.c: one message while it waits.

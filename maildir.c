@@ -84,8 +84,8 @@ make_parts(const struct delivery *d)
 	bool inbox = m->folder[0] == '\0';
 
 	if (make_part(m, "cur") == -1 || make_part(m, "new") == -1 ||
-	    (inbox && os_sync_parents(mb->path, mb->preset, m->dir,
-	    d->volumes) == -1) || os_sync_dir(m->dir,
+	    (inbox && volume_sync_parents(mb->path, mb->preset, m->dir,
+	    d->volumes) == -1) || volume_sync_dir(m->dir,
 	    inbox ? "." : m->folder, d->volumes) == -1)
 		return -1;
 	return make_part(m, "tmp");
@@ -111,7 +111,7 @@ make_folder(const struct delivery *d)
 	    FILE_MODE);
 	if (fd == -1 ? errno != EEXIST : close(fd) == -1)
 		return -1;
-	if (os_sync_dir(m->dir, ".", d->volumes) == -1)
+	if (volume_sync_dir(m->dir, ".", d->volumes) == -1)
 		return -1;
 	return make_parts(d);
 }
@@ -345,10 +345,10 @@ maildir_commit(struct delivery *d, const struct step_args *a)
 	(void)a;
 	name_new(m, d->size, m->bare_lfs + d->message->data.bare_lfs);
 	d->file = m->new;
-	r = os_rename(d->volume, m->dir, d->fd, m->tmp, m->new);
+	r = volume_rename(d->volume, m->dir, d->fd, m->tmp, m->new);
 	if (r == -1 && errno == ENOENT &&
 	    make_parts(d) == 0)
-		r = os_rename(d->volume, m->dir, d->fd, m->tmp, m->new);
+		r = volume_rename(d->volume, m->dir, d->fd, m->tmp, m->new);
 	if (r == -1)
 		return maildir_fail(d, "rename", m->new);
 	m->named = true;
@@ -375,11 +375,11 @@ maildir_sync(struct delivery *d, const struct step_args *a)
 	int r = 0;
 
 	/* Where that cannot be had, each has its own sync from here on. */
-	if (a->carries && os_touch(d->fd) == -1)
+	if (a->carries && volume_touch(d->fd) == -1)
 		d->volume->policy = SYNC_AGAIN;
 	if (d->volume->policy != SYNC_JOURNAL) {
 		part_path(m->folder, final_part(m), path);
-		if ((r = os_sync_dir(m->dir, path, NULL)) == -1)
+		if ((r = volume_sync_dir(m->dir, path, NULL)) == -1)
 			return maildir_fail(d, "fsync", path);
 	}
 	if ((r == 1 || d->volume->policy != SYNC_EACH) && fsync(d->fd) == -1)

@@ -423,8 +423,8 @@ mbox_begin(struct delivery *d, const struct step_args *a)
 
 /*
  * The last change to the mailbox comes after the data of the whole group is
- * out, so that one sync can be for all: see os.c.  Where times cannot be set
- * they are as they are, and each mailbox is synced for itself.
+ * out, so that one sync can be for all: see os_sync_policy.  Where times
+ * cannot be set they are as they are, and each mailbox is synced for itself.
  */
 static int
 mbox_commit(struct delivery *d, const struct step_args *a)
@@ -454,7 +454,7 @@ mbox_sync(struct delivery *d, const struct step_args *a)
 		return mbox_fail(d, "fsync");
 	if (m->end > 0 || d->volume->policy == SYNC_JOURNAL)
 		return 0;
-	return os_sync_parents(mb->path, mb->preset, d->fd,
+	return volume_sync_parents(mb->path, mb->preset, d->fd,
 	    d->volumes) == -1 ?
 	    mbox_fail(d, "fsync of the directories of") : 0;
 }
