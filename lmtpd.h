@@ -1096,7 +1096,7 @@ struct format {
 	/* Is there a mailbox at path, and whose?  1, 0 or -1. */
 	int		 (*owner)(const char *path, struct identity *id,
 			    struct failure *f);
-	/* Would a mailbox of that path be taken for something else? */
+	/* Would a mailbox of that path be taken for another's lock? */
 	bool		 (*name_is_taken)(const char *path);
 	/* At the start, as whom we began: completes cfg.  0, or -1, errno. */
 	int		 (*settle)(struct config *cfg);

@@ -194,19 +194,29 @@ find_any(struct lookup *l, struct mailbox *mb, struct failure *f)
 	return lookup_found(l, 0, l->names[0], f) == -1 ? -1 : 1;
 }
 
+/* Is there a path that takes this of the address: -d, of -U file, of -S? */
+static bool
+paths_have(const struct config *cfg, char conversion)
+{
+	return template_has(cfg->template, conversion) ||
+	    (cfg->users_path != NULL &&
+	    template_has(cfg->users_path, conversion)) ||
+	    (cfg->scripts != NULL && template_has(cfg->scripts, conversion));
+}
+
 /* May the name and the domain of l be in this path?  0 or -1. */
 static int
 path_check(const struct lookup *l, const char *name, const char *path,
     struct failure *f)
 {
-	const char *template = l->cfg->template;
-	bool u = template_has(template, 'u');
+	const struct config *cfg = l->cfg;
+	bool u = paths_have(cfg, 'u');
 
 	/* Names of the address were looked at; a directory may have others. */
-	if ((u || template_has(template, 'n')) && !name_is_safe(name))
+	if ((u || paths_have(cfg, 'n')) && !name_is_safe(name))
 		return failure_set(f, &reply_wrong_setup,
 		    "user %s has a name that no mailbox can have", name);
-	if ((u || template_has(template, 'd')) && l->domain != NULL &&
+	if ((u || paths_have(cfg, 'd')) && l->domain != NULL &&
 	    !name_is_safe(l->domain))
 		return failure_set(f, &reply_bad_name,
 		    "no mailbox can be named for %s", l->address->raw);
@@ -214,10 +224,10 @@ path_check(const struct lookup *l, const char *name, const char *path,
 		return failure_set(f, &reply_bad_name,
 		    "%s has a component of more than %d bytes", path,
 		    COMPONENT_BYTES);
-	if (l->cfg->format->name_is_taken != NULL &&
-	    l->cfg->format->name_is_taken(path))
+	if (cfg->format->name_is_taken != NULL &&
+	    cfg->format->name_is_taken(path))
 		return failure_set(f, &reply_bad_name,
-		    "%s would be taken for something else", path);
+		    "%s would be taken for a lock", path);
 	return 0;
 }
 
@@ -524,7 +534,8 @@ mailbox_set_identity(struct lookup *l, struct mailbox *mb, struct failure *f)
 		mb->id.name = mb->name;
 	else if (mb->id.uid == 0)
 		return failure_set(f, &reply_wrong_setup,
-		    "user %s would be root", name);
+		    "user %s has uid 0, and only -U passwd and -u root "
+		    "deliver as root", name);
 	return 0;
 }
 
@@ -585,17 +596,16 @@ lookup_run(struct lookup *l, char forms[2][COMMAND_MAX + 1],
 {
 	const struct config *cfg = l->cfg;
 	bool has_domain = l->address->domain[0] != '\0';
-	bool wants_domain = template_has(cfg->template, 'd') ||
-	    (cfg->users_path != NULL && template_has(cfg->users_path, 'd'));
+	bool wants_domain = paths_have(cfg, 'd');
 
 	if (wants_domain && !has_domain)
 		return failure_set(f, &reply_bad_name,
-		    "%s has no domain, and a path wants one",
+		    "%s has no domain, and a template has %%d",
 		    l->address->raw);
 	lookup_names(l);
 	if (has_domain)
-		lookup_domains(l, wants_domain ||
-		    template_has(cfg->template, 'u'), forms);
+		lookup_domains(l, wants_domain || paths_have(cfg, 'u'),
+		    forms);
 	if (l->n == 0 || (has_domain && l->ndomains == 0))
 		return failure_set(f, &reply_bad_name,
 		    "no mailbox can be named for %s", l->address->raw);
