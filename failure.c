@@ -110,7 +110,7 @@ add_obstacle(struct text *t, const char *path)
 
 /*
  * Adds one that denies something: to go on into it, or to make there what is
- * missing.
+ * missing, or anything, where the path is that of a directory and a slash.
  */
 static void
 add_denial(struct text *t, const char *path)
@@ -127,7 +127,8 @@ add_denial(struct text *t, const char *path)
 		}
 		strlcpy(last, dir, sizeof(last));
 	}
-	if (faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == -1 &&
+	if ((path[strlen(path) - 1] == '/' ||
+	    faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == -1) &&
 	    faccessat(AT_FDCWD, last, W_OK, AT_EACCESS) == -1 &&
 	    errno == EACCES)
 		add_part(t, "no write permission in ", last, "");

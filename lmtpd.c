@@ -283,7 +283,7 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 	    cfg->format->check_template != NULL)
 		error = cfg->format->check_template(cfg->template);
 	if (error != NULL)
-		options_wrong(o, "%s: \"%s\"", error, cfg->template);
+		options_wrong(o, "-d: %s: \"%s\"", error, cfg->template);
 	if (cfg->scripts != NULL)
 		check_scripts(o, cfg);
 	if (o->check && optind == argc)
@@ -500,7 +500,7 @@ check_all(const struct config *cfg, char **addresses)
 	}
 	/* Deliveries would show that only when a large message comes. */
 	if (faccessat(AT_FDCWD, cfg->spool, W_OK | X_OK, AT_EACCESS) == -1)
-		failure_log(cfg, "access", "%s", cfg->spool);
+		failure_log(cfg, "-T: access", "%s", cfg->spool);
 	for (; status != EX_OSERR && *addresses != NULL; addresses++)
 		if ((one = check(&dv, *addresses)) != 0)
 			status = one;

@@ -232,7 +232,7 @@ add_bytes(struct session *s, const char *buf, size_t len)
 		return;
 	if (s->cfg->maxsize > 0 &&
 	    m->size + len + m->data.crlfs > s->cfg->maxsize) {
-		failure_set(f, &too_large, "more than %llu bytes",
+		failure_set(f, &too_large, "more than %llu bytes (-s)",
 		    (unsigned long long)s->cfg->maxsize);
 		return;
 	}
@@ -400,7 +400,7 @@ rcpt_surplus(struct session *s, struct rcpt *r)
 {
 	struct failure f;
 
-	failure_set(&f, &too_many_rcpts, "more than %zu recipients",
+	failure_set(&f, &too_many_rcpts, "more than %zu recipients (-m)",
 	    s->cfg->maxrcpt);
 	if (s->surplus++ < SURPLUS_LINES)
 		return rcpt_refuse(s, r, &f);

@@ -176,13 +176,14 @@ starttls_options(struct config *cfg, int argc, char **argv)
 		switch (option) {
 		case 'H':
 			if (!host_is_safe(optarg))
-				return "-H takes a host name";
+				return "-H takes a host name of letters, digits "
+				    "and . - _ : [ ]";
 			cfg->host = optarg;
 			break;
 		case 't':
 			cfg->timeout = (int)strtonum(optarg, 1, 86400, &error);
 			if (error != NULL)
-				return "-t takes a number of seconds";
+				return "-t takes a number from 1 to 86400";
 			break;
 		default:
 			return "there is no such option, or it lacks its "
@@ -216,7 +217,8 @@ main(int argc, char *argv[])
 		return starttls_refuse(&cfg, wrong, EX_USAGE);
 	if (start_listens())
 		return starttls_refuse(&cfg,
-		    "standard input is a socket that listens", EX_OSERR);
+		    "standard input is a socket that listens: systemd's socket "
+		    "unit wants Accept=yes, inetd nowait", EX_OSERR);
 	os_shed();
 	if (client_init(&client, &cfg) == -1)
 		return starttls_refuse(&cfg, "cannot start: malloc",
