@@ -35,7 +35,7 @@ dotlock_busy(struct delivery *d)
 {
 	d->busy = true;
 	return failure_set(&d->failure, &reply_busy,
-	    "%s is locked by a file", d->rcpt->mailbox.path);
+	    "%s is locked by a dotlock", d->rcpt->mailbox.path);
 }
 
 bool
