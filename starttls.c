@@ -176,8 +176,8 @@ starttls_options(struct config *cfg, int argc, char **argv)
 		switch (option) {
 		case 'H':
 			if (!host_is_safe(optarg))
-				return "-H takes a host name of letters, digits "
-				    "and . - _ : [ ]";
+				return "-H takes a host name of letters, "
+				    "digits and . - _ : [ ]";
 			cfg->host = optarg;
 			break;
 		case 't':
