@@ -18,6 +18,7 @@
 #define GROUP_EACH	16		/* where each has its own syncs */
 #define GROUP_BYTES	(64 << 20)	/* so that the first reply is soon */
 #define GROUP_FDS	2		/* descriptors that one holds */
+#define GROUP_MS	2000		/* in scripts: the same reason */
 #define OTHER_FDS	16
 
 #define LOCK_MS		30000		/* for one recipient */
@@ -404,9 +405,12 @@ group_begin(struct deliverer *dv, struct envelope *env,
     const struct message *m, size_t first)
 {
 	const struct delivery *last;
+	struct timespec begun = { 0 };
 	size_t left = env->nrcpt - first;
 	size_t max = group_room(dv, left, m->size);
 
+	if (dv->cfg->scripts != NULL)
+		clock_gettime(CLOCK_MONOTONIC, &begun);
 	for (dv->n = dv->nrcpt = 0; dv->n < max && dv->nrcpt < left;
 	    dv->nrcpt++) {
 		if (!begin_rcpt(dv, env, m, &env->rcpts[first + dv->nrcpt]))
@@ -418,6 +422,10 @@ group_begin(struct deliverer *dv, struct envelope *env,
 		if (last->ok && last->volume->policy != SYNC_JOURNAL &&
 		    max > GROUP_EACH)
 			max = GROUP_EACH;
+		/* Nobody waits for the scripts of many others. */
+		if (dv->cfg->scripts != NULL &&
+		    os_ms_since(&begun) >= GROUP_MS)
+			max = dv->n;
 	}
 }
 
