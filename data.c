@@ -155,14 +155,6 @@ is_empty_line(const char *in, size_t len)
 	return in[0] == '\n' || (len > 1 && in[0] == '\r' && in[1] == '\n');
 }
 
-/* What a mailer that knows only mbox leaves on top of a message. */
-static bool
-is_from_line(const char *in, size_t len)
-{
-	return (len >= 5 && memcmp(in, "From ", 5) == 0) ||
-	    (len >= 6 && memcmp(in, ">From ", 6) == 0);
-}
-
 /* A name of printable ASCII, blanks perhaps, and a colon: RFC 5322. */
 static bool
 is_field(const char *in, size_t len)
@@ -176,6 +168,17 @@ is_field(const char *in, size_t len)
 	while (i < len && (in[i] == ' ' || in[i] == '\t'))
 		i++;
 	return i < len && in[i] == ':';
+}
+
+/* What a mailer that knows only mbox leaves on top of a message. */
+static bool
+is_from_line(const char *in, size_t len)
+{
+	/* RFC 5322 has blanks before a colon too: "From : a" is a field. */
+	if (is_field(in, len))
+		return false;
+	return (len >= 5 && memcmp(in, "From ", 5) == 0) ||
+	    (len >= 6 && memcmp(in, ">From ", 6) == 0);
 }
 
 /* The state that a line of the header begins in. */
