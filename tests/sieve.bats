@@ -740,7 +740,7 @@ troubled() {
   fi
 }
 
-@test "scripts as panels and users write them compile, but for five" {
+@test "scripts as panels and users write them compile, but for six" {
   local names
   names=$(cd "${BATS_TEST_FILENAME%/*}/sieve-scripts" && printf '%s\n' * | sed 's/\.sieve$//')
   with -U any -d "maildir:$D/m/%n" -S "${BATS_TEST_FILENAME%/*}/sieve-scripts/%n.sieve"
@@ -748,7 +748,8 @@ troubled() {
   "$LMTPD" -c "${OPTIONS[@]}" $names >"$D/out"
   (($(grep -c $'\tok\t' "$D/out") == $(wc -l <<<"$names"))) || fail "$(cat "$D/out")"
   [[ $(sed -n 's/^\([^\t]*\)\t.*sieve:.*\.sieve:\([0-9:]*\): error: .*/\1 \2/p' "$D/out") == \
-'no-require 1:43
+'attachments 1:9
+no-require 1:43
 redirect-copy 2:1
 require-late 5:1
 semicolon 2:47
