@@ -30,14 +30,6 @@ dotlock_fail(struct delivery *d)
 	    d->rcpt->mailbox.path);
 }
 
-static int
-dotlock_busy(struct delivery *d)
-{
-	d->busy = true;
-	return failure_set(&d->failure, &reply_busy,
-	    "%s is locked by a dotlock", d->rcpt->mailbox.path);
-}
-
 bool
 dotlock_is_wanted(const struct config *cfg)
 {
@@ -101,9 +93,10 @@ lock_read(const char *path, char *text, size_t size)
 }
 
 /*
- * Was the lock left by a process that is dead?  Only one of this host, boot
- * and pid namespace can be asked after; and as none of ours stands in our
- * own way, who had our pid before is dead.
+ * Was the lock left by a process that is dead?  That can be asked only of a
+ * process of this host, boot and pid namespace.  One that has our own pid in
+ * it is none of this group's, which were looked at before: a process that is
+ * dead had the pid before us.
  */
 static bool
 is_orphan(const char *path, const struct config *cfg)
@@ -136,13 +129,11 @@ static bool
 is_locked_in_group(const struct delivery *d, const struct stat *st)
 {
 	const struct delivery *other;
-	const struct dotlock *l;
 
-	for (other = d->group; other < d; other++) {
-		l = other->state;
-		if (l->held && lock_is(&l->ours, st))
+	for (other = d->group; other < d; other++)
+		if (other->dotlock != NULL && other->dotlock->held &&
+		    lock_is(&other->dotlock->ours, st))
 			return true;
-	}
 	return false;
 }
 
@@ -154,7 +145,7 @@ is_locked_in_group(const struct delivery *d, const struct stat *st)
 static bool
 is_abandoned(struct delivery *d, const struct stat *st)
 {
-	struct dotlock *l = d->state;
+	struct dotlock *l = d->dotlock;
 	char aside[PATH_MAX];
 	struct timespec now;
 	time_t seen;
@@ -191,7 +182,7 @@ is_stale(struct delivery *d, const char *path)
 static void
 break_lock(struct delivery *d, const char *path)
 {
-	struct dotlock *l = d->state;
+	struct dotlock *l = d->dotlock;
 	char aside[PATH_MAX];
 	struct stat st;
 	int r;
@@ -252,7 +243,7 @@ lock_write(const struct config *cfg, const char *path)
 static int
 lock_create(struct delivery *d, const char *path)
 {
-	struct dotlock *l = d->state;
+	struct dotlock *l = d->dotlock;
 	char aside[PATH_MAX];
 	struct stat st;
 	int r, save;
@@ -282,7 +273,7 @@ int
 dotlock_take(struct delivery *d)
 {
 	const struct mailbox *mb = &d->rcpt->mailbox;
-	struct dotlock *l = d->state;
+	struct dotlock *l = d->dotlock;
 	char path[PATH_MAX];
 	struct stat st;
 	int r;
@@ -293,7 +284,7 @@ dotlock_take(struct delivery *d)
 	/* Nothing more is made as long as another's is there. */
 	if (l->waits && lstat(path, &st) == 0) {
 		if (!is_stale(d, path))
-			return dotlock_busy(d);
+			return 1;
 		break_lock(d, path);
 	}
 	r = lock_create(d, path);
@@ -307,7 +298,7 @@ dotlock_take(struct delivery *d)
 	if (errno != EEXIST)
 		return failure_errno(&d->failure, "create", "%s", path);
 	l->waits = true;
-	return dotlock_busy(d);
+	return 1;
 }
 
 /*
@@ -317,7 +308,7 @@ dotlock_take(struct delivery *d)
 static bool
 lock_is_ours(const struct delivery *d, const char *path)
 {
-	const struct dotlock *l = d->state;
+	const struct dotlock *l = d->dotlock;
 	char ours[768], theirs[768];
 	struct stat st;
 	struct text t;
@@ -333,7 +324,7 @@ lock_is_ours(const struct delivery *d, const char *path)
 void
 dotlock_release(struct delivery *d)
 {
-	struct dotlock *l = d->state;
+	struct dotlock *l = d->dotlock;
 	char path[PATH_MAX];
 
 	if (!l->held)

@@ -39,6 +39,7 @@
 #define ORCPT_SIZE	512	/* RFC 3461: at most 500 bytes, and its NUL */
 #define ID_SIZE		48	/* a delivery's id, with its NUL */
 
+struct dotlock;
 struct failure;
 struct format;
 struct passwd;
@@ -964,6 +965,7 @@ struct delivery {
 	struct rcpt		*rcpt;		/* whose it is, at or behind */
 	const struct delivery	*group;		/* its first; d is behind */
 	void			*state;		/* of the format, zeroed */
+	struct dotlock		*dotlock;	/* in it; NULL if it has none */
 	struct identity		 id;		/* as whom */
 	struct failure		 failure;
 	struct usage		 usage;		/* if it was asked for */
@@ -1041,10 +1043,7 @@ struct dotlock_file {
 	struct timespec	 mtime;
 };
 
-/*
- * The state of a delivery in a format that takes dotlocks begins with this,
- * zeroed: so those of one group know each other's.
- */
+/* The dotlock of a delivery, zeroed before it is taken. */
 struct dotlock {
 	bool			 waits;	/* another's was in the way */
 	bool			 held;
@@ -1062,8 +1061,8 @@ bool	 dotlock_is_wanted(const struct config *cfg);
 bool	 dotlock_is_name(const char *path);
 /*
  * Tries once to make the mailbox's dotlock, and breaks a stale one that is in
- * the way.  0, and the process is the recipient; or -1 and the failure, with
- * d->busy if another's is there, and the process may be another.
+ * the way.  0, and the process is the recipient; 1 if another's is there, or
+ * -1 and the failure, and then the process may be somebody else.
  */
 int	 dotlock_take(struct delivery *d);
 /*

@@ -21,15 +21,13 @@
 			    O_NOCTTY | O_CLOEXEC)
 
 struct mbox {
-	struct dotlock	 dotlock;	/* first, as dotlock.c wants it */
+	struct dotlock	 dotlock;
 	/* What is to be undone. */
 	off_t		 end;		/* bytes before this message */
 	uint64_t	 written;
 	struct timespec	 before[2];	/* atime and mtime found */
 	struct timespec	 atime;		/* to be left */
 };
-
-_Static_assert(offsetof(struct mbox, dotlock) == 0, "dotlock.c looks there");
 
 static int
 mbox_fail(struct delivery *d, const char *call)
@@ -240,12 +238,22 @@ lock_file(struct delivery *d, enum lock lock)
 }
 
 static int
+lock_beside(struct delivery *d)
+{
+	int r = dotlock_take(d);
+
+	return r == 1 ? mbox_busy(d, "is locked by a dotlock") : r;
+}
+
+static int
 lock_mailbox(struct delivery *d)
 {
+	struct mbox *m = d->state;
 	size_t i;
 
+	d->dotlock = &m->dotlock;
 	for (i = 0; i < d->cfg->nlocks; i++)
-		if ((d->cfg->locks[i] == LOCK_DOTLOCK ? dotlock_take(d) :
+		if ((d->cfg->locks[i] == LOCK_DOTLOCK ? lock_beside(d) :
 		    lock_file(d, d->cfg->locks[i])) == -1)
 			return -1;
 	return d->fd == -1 ? open_mailbox(d) : 0;
