@@ -457,10 +457,15 @@ struct failure {
 	char			 reason[768];
 };
 
+/* What became of a recipient. */
 extern const struct reply reply_delivered, reply_discarded, reply_busy,
     reply_wrong_mailbox, reply_wrong_setup, reply_full,
     reply_full_for_good, reply_no_space, reply_trouble, reply_no_user,
-    reply_bad_name, reply_bad_line, reply_long_line, reply_malformed;
+    reply_bad_name;
+/* What the dialogues of lmtpd and starttls, and -c, have in common. */
+extern const struct reply reply_ok, reply_closing, reply_say_lhlo,
+    reply_no_smtp, reply_bad_args, reply_bad_line, reply_long_line,
+    reply_malformed, reply_timed_out, reply_told_to_end;
 
 /* Every errno has a reply; one that is not known has a temporary one. */
 const struct reply *reply_errno(int err);
