@@ -94,13 +94,19 @@ delivery_prepare(struct deliverer *dv, size_t i, const struct message *m,
 	return d;
 }
 
+/* Becomes the recipient.  0, or -1: d has failed. */
+static int
+delivery_assume(struct delivery *d)
+{
+	return identity_assume(d->cred, &d->id) == 0 ? 0 :
+	    failure_errno(&d->failure, "seteuid", "%s",
+	    d->rcpt->mailbox.path);
+}
+
 static int
 step_try(struct delivery *d, delivery_step *step, const struct step_args *a)
 {
-	if (identity_assume(d->cred, &d->id) == -1)
-		return failure_errno(&d->failure, "seteuid", "%s",
-		    d->rcpt->mailbox.path);
-	return step(d, a);
+	return delivery_assume(d) == -1 ? -1 : step(d, a);
 }
 
 /* Looks the user's groups up, if it was only they that were missing. */
@@ -109,8 +115,7 @@ wants_groups(struct delivery *d)
 {
 	struct identity *id = &d->rcpt->mailbox.id;
 
-	if (d->failure.err != EACCES ||
-	    !identity_lacks_groups(d->cfg, id))
+	if (!identity_lacks_groups(d->cfg, id, d->failure.err))
 		return false;
 	identity_resume(d->cred);
 	if (identity_groups(id) == -1)
@@ -223,10 +228,8 @@ ask_script(struct delivery *d, const struct envelope *env,
     struct verdict *v)
 {
 	do {
-		if (identity_assume(d->cred, &d->id) == -1)
-			return failure_errno(&d->failure, "seteuid", "%s",
-			    d->rcpt->mailbox.path);
-		if (filter_run(d, env, trace, trace_lines, check, v) == 0)
+		if (delivery_assume(d) == 0 &&
+		    filter_run(d, env, trace, trace_lines, check, v) == 0)
 			return 0;
 	} while (wants_groups(d));
 	return -1;
@@ -451,6 +454,17 @@ group_write_out(struct deliverer *dv)
 	}
 }
 
+/* Behind the last of the copies of d's recipient, of which d is the first. */
+static struct delivery *
+copies_end(struct deliverer *dv, struct delivery *d)
+{
+	const struct rcpt *r = d->rcpt;
+
+	while (d < dv->group + dv->n && d->rcpt == r)
+		d++;
+	return d;
+}
+
 /* Is there room for all of a recipient's copies, from d up to end? */
 static bool
 has_room(struct deliverer *dv, struct delivery *d,
@@ -481,9 +495,7 @@ group_commit(struct deliverer *dv)
 	struct delivery *d, *next;
 
 	for (d = dv->group; d < dv->group + dv->n; d = next) {
-		next = d + 1;
-		while (next < dv->group + dv->n && next->rcpt == d->rcpt)
-			next++;
+		next = copies_end(dv, d);
 		if (!d->ok || !has_room(dv, d, next))
 			continue;
 		for (; d < next && d->ok; d++) {
@@ -642,13 +654,11 @@ deliver_group(struct deliverer *dv, struct envelope *env,
 void
 deliver_log(struct deliverer *dv, const struct envelope *env)
 {
-	const struct delivery *d, *next, *end = dv->group + dv->n;
+	struct delivery *d, *next;
 	const char *reason;
 
-	for (d = dv->group; d < end; d = next) {
-		next = d + 1;
-		while (next < end && next->rcpt == d->rcpt)
-			next++;
+	for (d = dv->group; d < dv->group + dv->n; d = next) {
+		next = copies_end(dv, d);
 		reason = d->failure.reason;
 		if (d->rcpt->reply->code < 300)
 			reason = NULL;

@@ -56,7 +56,7 @@ static bool
 is_shut(const struct delivery *d, int err)
 {
 	return err == EACCES &&
-	    !identity_lacks_groups(d->cfg, &d->rcpt->mailbox.id);
+	    !identity_lacks_groups(d->cfg, &d->rcpt->mailbox.id, err);
 }
 
 static int

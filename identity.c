@@ -115,9 +115,11 @@ identity_resume(struct credentials *c)
 }
 
 bool
-identity_lacks_groups(const struct config *cfg, const struct identity *id)
+identity_lacks_groups(const struct config *cfg, const struct identity *id,
+    int err)
 {
-	return cfg->each_as_itself && id->name != NULL && id->groups == NULL;
+	return err == EACCES && cfg->each_as_itself && id->name != NULL &&
+	    id->groups == NULL;
 }
 
 int

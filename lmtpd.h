@@ -526,9 +526,12 @@ int	 identity_assume_directory(struct credentials *c,
  * it must not go on as another.
  */
 void	 identity_resume(struct credentials *c);
-/* Could it be only groups that were not looked up that access lacks? */
+/*
+ * Did a call as id fail with err perhaps for nothing but that id's groups
+ * have not been looked up yet?
+ */
 bool	 identity_lacks_groups(const struct config *cfg,
-	    const struct identity *id);
+	    const struct identity *id, int err);
 /*
  * The groups of id->name, which cost a walk through all directories that
  * NSS has: to be asked for only where access fails without them.  0, or -1

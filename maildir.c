@@ -415,8 +415,7 @@ maildir_room(struct delivery *d, const struct step_args *a)
 		dir = open(mb->path, DIR_FLAGS);
 		if (dir != -1 || errno == ENOENT)
 			r = folder_settle(d, dir);
-		else if (errno == EACCES &&
-		    identity_lacks_groups(d->cfg, &mb->id))
+		else if (identity_lacks_groups(d->cfg, &mb->id, errno))
 			return maildir_fail(d, "open", "");
 		/* What else is wrong is said when it is written. */
 		if (dir != -1)

@@ -518,8 +518,8 @@ mbox_room(struct delivery *d, const struct step_args *a)
 		if (!S_ISREG(st.st_mode) || st.st_uid != mb->id.uid)
 			return 0;
 		used = (uint64_t)st.st_size;
-	} else if (d->fd == -1 && errno == EACCES &&
-	    identity_lacks_groups(d->cfg, &mb->id))
+	} else if (d->fd == -1 &&
+	    identity_lacks_groups(d->cfg, &mb->id, errno))
 		return mbox_fail(d, "lstat");
 	return quota_mbox(d->cfg, mb, used, a->demand, &d->usage,
 	    &d->failure);
