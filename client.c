@@ -45,7 +45,10 @@ client_free(struct client *c)
 	free(c->out);
 }
 
-/* RFC 5321 4.1.3.  One of IPv4 may have come to a socket for both. */
+/*
+ * An address as RFC 5321 4.1.3 writes it.  At a socket for both kinds one of
+ * IPv4 looks like one of IPv6.
+ */
 static void
 add_peer(struct text *t, const char *host)
 {
@@ -164,8 +167,8 @@ client_none(void *unused, int fd, long us)
  */
 
 /*
- * Waits until it can be written, so that a client that reads no more cannot
- * hold us.
+ * Waits until there is room for output, and no longer than the timeout: a
+ * client that reads no more must not hold us.  0, or -1 and errno.
  */
 static int
 output_wait(struct client *c)
@@ -267,7 +270,7 @@ client_reply(struct client *c, const struct reply *r, const char *id)
 	char code[8], line[REPLY_MAX];
 	struct text t;
 
-	/* Most have one line, the last. */
+	/* Most have one line, which is the last at once. */
 	do {
 		lf = strchr(text, '\n');
 		text_init(&t, code, sizeof(code));
@@ -295,7 +298,7 @@ client_fill(struct client *c)
 	ssize_t n;
 
 	client_flush(c);
-	/* While input never ends ppoll need not wait, and sees no signal. */
+	/* While there is more and more to read ppoll(2) lets no signal in. */
 	if (++c->fills % FLOOD == 0)
 		(void)client_pause(c, -1, 0);
 	if (c->gone)

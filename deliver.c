@@ -57,7 +57,7 @@ deliver_free(struct deliverer *dv)
 	free(dv->states);
 }
 
-/* Was the session told to end, or has the client gone?  Waits us for it. */
+/* Is it over for the client?  Waits us microseconds for that. */
 static bool
 deliver_is_over(struct deliverer *dv, long us)
 {
@@ -294,7 +294,10 @@ group_room(struct deliverer *dv, size_t left, uint64_t size)
 	return max < dv->room ? max : dv->room;
 }
 
-/* Of one mailbox.  What is not known as yet is no same one. */
+/*
+ * Does mail for both go to the same folder of one mailbox?  Where a folder has
+ * still to be looked for that is not known, and the answer is no.
+ */
 static bool
 is_same_folder(const struct config *cfg, const struct mailbox *a,
     const struct mailbox *b)
@@ -609,7 +612,7 @@ deliver_early(struct deliverer *dv, struct envelope *env, struct message *m)
 	dv->begun = true;
 	return;
 ours:
-	/* It waits in -T, which is ours and nobody else's. */
+	/* The message waits in -T, where the recipient may make no file. */
 	identity_resume(dv->cred);
 }
 
@@ -621,7 +624,7 @@ deliver_abandon(struct deliverer *dv)
 	dv->begun = false;
 }
 
-/* What was begun early has got all the rest by now. */
+/* The group of what deliver_early began, which has all the rest by now. */
 static void
 group_go_on(struct deliverer *dv, const struct message *m)
 {
@@ -717,7 +720,7 @@ deliver_check(struct deliverer *dv, struct rcpt *r, struct usage *u,
 	struct delivery *d = delivery_prepare(dv, 0, &none, r, r);
 	int result;
 
-	/* In the order of a delivery, of which RCPT asks for room. */
+	/* In the order of a delivery: room is asked for at RCPT already. */
 	result = step_run(d, dv->cfg->format->room, &a);
 	*u = d->usage;
 	if (result == 0 && (step_run(d, dv->cfg->format->check, &a) == -1 ||

@@ -20,8 +20,8 @@
 #define LOCK_FLAGS	(O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC)
 #define LOCK_SUFFIX	".lock"
 #define STALE_SECONDS	300	/* a dotlock that old is nobody's any more */
-#define SEEN_SECONDS	1	/* and it was seen so long not to change; */
-#define AHEAD_SECONDS	10	/* if its time is ahead, so long */
+#define SEEN_SECONDS	1	/* in which an old one must not change, */
+#define AHEAD_SECONDS	10	/* and one with a time far ahead */
 
 static int
 dotlock_fail(struct delivery *d)
@@ -177,7 +177,8 @@ is_stale(struct delivery *d, const char *path)
 /*
  * Takes a lock out of the way.  Two who break it at once must not take away
  * each other's new one: so it is moved aside, looked at again, and put back
- * if it is alive.  What is no file cannot be a new one of theirs.
+ * if it is alive.  What is no regular file cannot be a new lock of another's,
+ * and is removed where it is.
  */
 static void
 break_lock(struct delivery *d, const char *path)
@@ -256,7 +257,7 @@ lock_create(struct delivery *d, const char *path)
 		r = lock_write(d->cfg, path);
 	save = errno;
 	(void)unlinkat(AT_FDCWD, aside, 0);
-	/* By its own name: some file systems number each name for itself. */
+	/* By the name it has now: some file systems number names, not files. */
 	if (r == 0 && (r = lstat(path, &st)) == -1) {
 		save = errno;
 		(void)unlinkat(AT_FDCWD, path, 0);
@@ -288,7 +289,7 @@ dotlock_take(struct delivery *d)
 		break_lock(d, path);
 	}
 	r = lock_create(d, path);
-	/* It comes before the mailbox, and may need the same directories. */
+	/* It is made before the mailbox, whose directories may be missing. */
 	if (r == -1 && errno == ENOENT && mailbox_may_be_made(d->cfg, mb) &&
 	    os_make_dirs(mb->path, mb->preset, false) == 0)
 		r = lock_create(d, path);

@@ -31,7 +31,7 @@ is_folder_name(const char *name)
 	    strchr(name, '/') == NULL;
 }
 
-/* 1, 0, or -1 and errno: where the disk fails nobody knows. */
+/* 1 or 0; or -1 and errno, where a disk that fails leaves it open. */
 static int
 is_directory(int at, const char *path)
 {
@@ -42,15 +42,16 @@ is_directory(int at, const char *path)
 	if (errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG ||
 	    errno == ELOOP)
 		return 0;
-	/* That would be said of a name which no folder can have. */
+	/* find_folder has EINVAL for a name that no folder can have. */
 	if (errno == EINVAL)
 		errno = EIO;
 	return -1;
 }
 
 /*
- * An address alone is no reason to fail for what its user shut, unless it may
- * be open to groups that were not looked up.
+ * Is it only that the user has shut it?  Then mail with a detail goes to the
+ * inbox, and does not fail.  What may be open to groups that were not looked
+ * up yet is not shut.
  */
 static bool
 is_shut(const struct delivery *d, int err)
@@ -101,8 +102,8 @@ is_same_name(const char *a, const char *b)
 }
 
 /*
- * One whose name differs only in case, in name of FOLDER_BYTES.  1, 0 or -1
- * with the failure.
+ * Looks for a folder whose name differs from the wanted one in case alone, and
+ * writes it to name, of FOLDER_BYTES.  1, 0 or -1 with the failure.
  */
 static int
 find_folder_by_case(struct delivery *d, int at, const char *wanted,
@@ -210,7 +211,7 @@ as_others_name_it(const struct delivery *d, char *name)
  * The folder that a detail means, in name of FOLDER_BYTES: of that very
  * name, of that in IMAP's encoding, of one that differs in case, or with -F
  * of that with which it will be made.  "" where there is none: the inbox.  0,
- * or -1 with the failure.  A Maildir that is missing is -1, and has none.
+ * or -1 with the failure.  at is the open Maildir, or -1 where there is none.
  */
 static int
 find_for_detail(struct delivery *d, int at, const char *detail, char *name)

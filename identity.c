@@ -14,7 +14,7 @@
 
 #define KEEP	((uid_t)-1)	/* to setresuid(2): as it is */
 
-/* What is to be for good must not let us become root again.  0 or -1. */
+/* Makes sure that we cannot become root again.  0, or -1 and errno. */
 static int
 shut_way_back(void)
 {
@@ -24,7 +24,7 @@ shut_way_back(void)
 	return -1;
 }
 
-/* Is that for good, whoever it was.  0, or -1 and errno. */
+/* Becomes uid and gid for good, whoever we were.  0, or -1 and errno. */
 static int
 set_ids(uid_t uid, gid_t gid)
 {

@@ -97,7 +97,7 @@ struct config {
 	bool		 once;		/* -o: one copy a mailbox */
 	bool		 greeted;	/* -G: the client was, before TLS */
 	bool		 verbose;	/* -v */
-	bool		 each_as_itself;	/* root becomes each */
+	bool		 each_as_itself;	/* root becomes each user */
 	/*
 	 * What a recipient is lent for the directory of all mailboxes: its
 	 * group, or that root makes the files there.  See mbox_settle.

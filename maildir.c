@@ -73,8 +73,8 @@ make_part(const struct maildir *m, const char *part)
 }
 
 /*
- * Those that are missing.  tmp is made last: where it is, whoever made the
- * Maildir lived until the rest of it was safe.
+ * Makes the parts that are missing.  tmp is made last: where there is one, who
+ * made the Maildir was not killed before the rest of it was safe.
  */
 static int
 make_parts(const struct delivery *d)
@@ -200,7 +200,7 @@ final_part(const struct maildir *m)
 	return m->flags[0] == '\0' ? "new" : "cur";
 }
 
-/* The same name, with the sizes that readers would have to count. */
+/* The same name, with the sizes, which else readers would have to count. */
 static void
 name_new(struct maildir *m, uint64_t size, uint64_t lines)
 {
@@ -346,8 +346,7 @@ maildir_commit(struct delivery *d, const struct step_args *a)
 	name_new(m, d->size, m->bare_lfs + d->message->data.bare_lfs);
 	d->file = m->new;
 	r = volume_rename(d->volume, m->dir, d->fd, m->tmp, m->new);
-	if (r == -1 && errno == ENOENT &&
-	    make_parts(d) == 0)
+	if (r == -1 && errno == ENOENT && make_parts(d) == 0)
 		r = volume_rename(d->volume, m->dir, d->fd, m->tmp, m->new);
 	if (r == -1)
 		return maildir_fail(d, "rename", m->new);
@@ -417,7 +416,7 @@ maildir_room(struct delivery *d, const struct step_args *a)
 			r = folder_settle(d, dir);
 		else if (identity_lacks_groups(d->cfg, &mb->id, errno))
 			return maildir_fail(d, "open", "");
-		/* What else is wrong is said when it is written. */
+		/* A delivery says what else is wrong with it. */
 		if (dir != -1)
 			close(dir);
 	}

@@ -514,7 +514,7 @@ mbox_room(struct delivery *d, const struct step_args *a)
 	struct stat st;
 
 	if (d->fd == -1 && lstat(mb->path, &st) == 0) {
-		/* What is wrong with it is said when it is written. */
+		/* A delivery says what is wrong with it. */
 		if (!S_ISREG(st.st_mode) || st.st_uid != mb->id.uid)
 			return 0;
 		used = (uint64_t)st.st_size;
@@ -542,7 +542,7 @@ mbox_check(struct delivery *d, const struct step_args *a)
 			return mbox_fail(d, "create");
 		return 0;
 	}
-	/* As a delivery finds it. */
+	/* In the order in which a delivery would fail. */
 	if ((dotlock_first && dotlock_check(d) == -1) || examine(d, &st) == -1)
 		return -1;
 	if ((d->fd = open(mb->path, OPEN_FLAGS)) == -1)

@@ -180,7 +180,10 @@ out_filter(struct out *o, struct filter *f, const char *buf, size_t len,
 	return (ssize_t)used;
 }
 
-/* What waits in the file, after the last undecided bytes in memory. */
+/*
+ * Writes what is in the file.  Before it come as many of the last bytes in
+ * memory as the filter could not decide about alone.
+ */
 static int
 write_spooled(const struct message *m, struct out *o, struct filter *f,
     size_t undecided)

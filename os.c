@@ -140,7 +140,7 @@ has_journal_task(const char *name)
 	return n > 0 && task[0] >= '0' && task[0] <= '9';
 }
 
-/* Have all that are mounted one?  "features" is no file system. */
+/* Has each ext4 that is mounted a journal?  "features" is no such one. */
 static bool
 have_all_journals(void)
 {

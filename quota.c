@@ -147,7 +147,7 @@ struct count {
 	struct timespec		 latest;
 };
 
-/* The name has it behind S=, in new/ and cur/; or the file must say. */
+/* It stands in the name, behind ",S="; or the file itself is asked. */
 static int
 file_size(int dir, const char *name, uint64_t *size)
 {
@@ -418,7 +418,7 @@ read_maildirsize(int at, const char *path, struct maildirsize *m,
 	return SIZE_GOOD;
 }
 
-/* Counts it, where nothing else tells how much is there. */
+/* Counts the Maildir, where nothing else tells how much is in it. */
 static int
 count_usage(const struct config *cfg, const struct mailbox *mb, int dir,
     const struct demand *need, const struct watch *watch, struct usage *u,
@@ -428,7 +428,7 @@ count_usage(const struct config *cfg, const struct mailbox *mb, int dir,
 
 	if (dir == -1 && (at = open(mb->path, O_RDONLY | O_DIRECTORY |
 	    O_CLOEXEC)) == -1)
-		/* What else is wrong with it is said when it is written. */
+		/* A delivery says what else is wrong with it. */
 		return identity_lacks_groups(cfg, &mb->id, errno) ?
 		    failure_errno(f, "open", "%s", mb->path) : 0;
 	r = recount(mb, at, need->write, watch, u, f);

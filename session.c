@@ -32,7 +32,7 @@ struct session {
 	const char		*over;		/* why it is, or NULL */
 	size_t			 heard;		/* lines of commands */
 	size_t			 messages;
-	size_t			 results[6];	/* by 2xx, 4xx, 5xx */
+	size_t			 results[6];	/* how many 2xx, 4xx, 5xx */
 };
 
 static const struct reply help = { 214, "2.0.0",
@@ -132,7 +132,7 @@ count_result(struct session *s, const struct reply *r)
 	s->results[r->code / 100]++;
 }
 
-/* Every recipient from first on has the result f. */
+/* Counts and logs f as the result of every recipient from first on. */
 static void
 refuse_all(struct session *s, size_t first, const struct failure *f)
 {
@@ -274,7 +274,7 @@ static const struct reply *
 cmd_lhlo(struct session *s, char *args)
 {
 	char limits[48], size[32];
-	/* The last ones, of which CHUNKING is wanted most, if they fit. */
+	/* As many as fit: of the last three CHUNKING is wanted most. */
 	const char *const offers[] = {
 		s->cfg->host, "PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME",
 		"SMTPUTF8", "IGNOREQUOTA", "CHUNKING", "XFORWARD IDENT", limits

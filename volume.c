@@ -21,7 +21,7 @@ volume_find(struct volumes *vs, int fd, dev_t dev)
 	for (v = vs->v; v < vs->v + vs->n; v++)
 		if (v->dev == dev)
 			return v;
-	/* Of more than there is room for, all others share the last place. */
+	/* If there are more they share the last place, and the most care. */
 	if (vs->n == VOLUMES) {
 		v--;
 		v->policy = SYNC_AGAIN;
@@ -46,7 +46,7 @@ volume_touch(int fd)
 	return futimens(fd, times);
 }
 
-/* A file system or a container that has not got the call. */
+/* Does the errno say that a file system or container lacks the call? */
 static bool
 is_lacking(int err)
 {
@@ -65,7 +65,7 @@ is_named(int dir, const char *name, int fd)
 	    a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-/* Under that name by whichever call the file system has. */
+/* Gives the file its new name by whichever call the file system has. */
 static int
 move_file(struct volume *v, int dir, const char *from, const char *to)
 {
