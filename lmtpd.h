@@ -133,6 +133,11 @@ void	 text_number(struct text *t, uint64_t n, unsigned int base,
 	    size_t width);
 /*
  * How many bytes at s, of len that are there (at least one), are a character
+ * of UTF-8 in its only right form, RFC 3629.  0 if they are none.
+ */
+size_t	 text_utf8(const char *s, size_t len);
+/*
+ * How many bytes at s, of len that are there (at least one), are a character
  * that is never shown as it is: the controls of ASCII, those of C1 (U+0080
  * to U+009F) and what ends a line or turns writing round (U+2028 to U+202E,
  * U+2066 to U+2069) as UTF-8.  0 if they are none.

@@ -62,9 +62,8 @@ text_number(struct text *t, uint64_t n, unsigned int base, size_t width)
 	text_bytes(t, digits + i, sizeof(digits) - i);
 }
 
-/* The bytes of the well-formed UTF-8 character at s, RFC 3629, or 0. */
-static size_t
-utf8_bytes(const char *s, size_t len)
+size_t
+text_utf8(const char *s, size_t len)
 {
 	unsigned char c = (unsigned char)s[0], next;
 	size_t i, n;
@@ -142,7 +141,7 @@ text_plain(const char *s, size_t len, bool quoted)
 			continue;
 		}
 		if (text_control(s + i, len - i) > 0 ||
-		    (n = utf8_bytes(s + i, len - i)) == 0)
+		    (n = text_utf8(s + i, len - i)) == 0)
 			break;
 		i += n;
 	}
