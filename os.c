@@ -16,6 +16,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#if defined(__GLIBC__) && !defined(STATIC)
+#include <nss.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -452,6 +455,30 @@ os_has_module(const char *service)
 	return error != NULL && strstr(error, strerror(ENOENT)) != NULL;
 }
 
+bool
+os_can_ask(const char *service)
+{
+	char name[128];
+	struct text t;
+	void *module;
+
+	if (strcmp(service, "files") == 0)
+		return true;
+	text_init(&t, name, sizeof(name));
+	text_add(&t, "libnss_", service, ".so.2", NULL);
+	if ((module = dlopen(name, RTLD_LAZY)) == NULL)
+		return false;
+	dlclose(module);
+	return true;
+}
+
+/* glibc before 2.34 heeds it only in front of the first look-up. */
+void
+os_ask(const char *services)
+{
+	(void)__nss_configure_lookup("passwd", services);
+}
+
 #else
 
 bool
@@ -459,6 +486,19 @@ os_has_module(const char *service)
 {
 	(void)service;
 	return true;
+}
+
+bool
+os_can_ask(const char *service)
+{
+	(void)service;
+	return false;
+}
+
+void
+os_ask(const char *services)
+{
+	(void)services;
 }
 
 #endif
