@@ -332,7 +332,7 @@ child_run(struct child *c, int fd, bool check)
 	if (identity_shed(c->d->cred, &c->d->id) == -1 ||
 	    dup2(fd, STDIN_FILENO) == -1 || result == NULL)
 		_exit(1);
-	closefrom(STDIN_FILENO + 1);
+	os_close_from(STDIN_FILENO + 1);
 	confine_limits();
 	p = sieve_compile(c->script.text, c->script.len, &library, &e);
 	if (p == NULL)

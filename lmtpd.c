@@ -330,7 +330,7 @@ static void
 set_process(struct options *o)
 {
 	umask(077);
-	closefrom(STDERR_FILENO + 1);
+	os_close_from(STDERR_FILENO + 1);
 	if (chdir("/") == -1)
 		cannot_start(o, "chdir /");
 	/* -c may be interrupted as any other program. */

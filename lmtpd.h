@@ -658,6 +658,8 @@ int	 os_copy(int from, off_t offset, int to, uint64_t len,
  * use for.
  */
 void	 os_shed(void);
+/* Closes every descriptor from first on. */
+void	 os_close_from(int first);
 /* Makes a file in dir that has no name.  Its descriptor, or -1 and errno. */
 int	 os_tmpfile(const char *dir);
 /* Opens the directory path below the open one at.  NULL and errno if not. */

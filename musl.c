@@ -30,19 +30,6 @@ strtonum(const char *s, long long min, long long max, const char **error)
 	return *error == NULL ? n : 0;
 }
 
-void
-closefrom(int fd)
-{
-	long max;
-
-	if (syscall(SYS_close_range, (unsigned int)fd, UINT_MAX, 0) == 0)
-		return;
-	/* Before Linux 5.9, and where a container's filter does not know it. */
-	max = sysconf(_SC_OPEN_MAX);
-	for (; fd < max; fd++)
-		(void)close(fd);
-}
-
 /* On 32 bits the first of that name have ids of 16. */
 #ifndef SYS_setresuid32
 #define SYS_setresuid32	SYS_setresuid

@@ -19,8 +19,6 @@
  */
 long long	 strtonum(const char *s, long long min, long long max,
 		    const char **error);
-/* Closes every descriptor from fd on. */
-void		 closefrom(int fd);
 /* renameat2(2).  0, or -1 and errno. */
 int		 renameat2(int olddir, const char *old, int newdir,
 		    const char *new, unsigned int flags);

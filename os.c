@@ -122,6 +122,32 @@ copy_by_hand(int from, off_t offset, int to, uint64_t len, uint64_t *written)
 #ifdef __linux__
 
 /*
+ * glibc's closefrom(3) aborts where neither the kernel (before 5.9, or a
+ * container's filter) nor /proc can help.
+ */
+void
+os_close_from(int first)
+{
+	const char *name;
+	long fd, max;
+	DIR *dir;
+
+	if (syscall(SYS_close_range, (unsigned int)first, UINT_MAX, 0) == 0)
+		return;
+	if ((dir = os_open_dir(AT_FDCWD, "/proc/self/fd")) != NULL) {
+		while ((name = os_read_dir(dir)) != NULL)
+			if ((fd = strtol(name, NULL, 10)) >= first &&
+			    fd != dirfd(dir))
+				close((int)fd);
+		closedir(dir);
+		return;
+	}
+	max = sysconf(_SC_OPEN_MAX);
+	for (fd = first; fd < max; fd++)
+		(void)close((int)fd);
+}
+
+/*
  * ext4 without a journal looks like any other, and so do ext2 and ext3 to
  * statfs(2).  The driver names the journal's task here: a number, 0 where it
  * is in a pid namespace that is not ours, or words where there is no journal.
@@ -329,6 +355,12 @@ os_copy(int from, off_t offset, int to, uint64_t len, uint64_t *written)
 }
 
 #else
+
+void
+os_close_from(int first)
+{
+	closefrom(first);
+}
 
 enum sync_policy
 os_sync_policy(int fd, dev_t dev)

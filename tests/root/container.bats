@@ -152,6 +152,31 @@ message() {
   unlogged 'cannot|not permitted'
 }
 
+@test 'an old seccomp profile, /proc or not: descriptors left open are closed' {
+  local proc both from status program=$LMTPD
+  "$TESTS/old-seccomp" true || skip 'not for this machine'
+  mkfifo "$D/left"
+  for proc in : 'umount -l /proc'; do
+    printf '#!/bin/sh\nexec unshare --mount sh -ec %s sh "$@"\n' \
+      "'$proc; exec $TESTS/old-seccomp $program \"\$@\"'" >"$D/old"
+    chmod 755 "$D/old"
+    LMTPD=$D/old
+    exec {both}<>"$D/left"
+    exec {from}<"$D/left"
+    exec 9>"$D/left" {both}>&-
+    begin
+    exec 9>&-
+    hear 220
+    status=0
+    IFS= read -r -t 5 <&"$from" || status=$?
+    ((status == 1)) || fail "$proc: somebody holds it: $status"
+    exec {from}<&-
+    tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x . QUIT
+    hear 250 250 250 354 '250 2.1.5' 221
+    finish
+  done
+}
+
 @test "a host without a name, or with one that is none, is localhost" {
   local name
   message one
