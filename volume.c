@@ -81,7 +81,7 @@ move_file(struct volume *v, int dir, const char *from, const char *to)
 		(void)unlinkat(dir, from, 0);
 		return 0;
 	}
-	if (errno != EMLINK && !is_lacking(errno))
+	if (errno != EMLINK && errno != EXDEV && !is_lacking(errno))
 		return -1;
 	/* The name holds 64 random bits: what could it replace? */
 	return renameat(dir, from, dir, to);
