@@ -351,7 +351,7 @@ dotlock_check(struct delivery *d)
 	/* Its directory: the path is absolute, so there is a slash. */
 	path[strrchr(path, '/') - path + 1] = '\0';
 	if (identity_assume_directory(d->cred, &d->id) == -1 ||
-	    faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) == -1 ||
+	    os_access(AT_FDCWD, path, W_OK | X_OK) == -1 ||
 	    identity_assume(d->cred, &d->id) == -1)
 		return failure_errno(&d->failure, "access", "%s", path);
 	return 0;

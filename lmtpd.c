@@ -499,7 +499,7 @@ check_all(const struct config *cfg, char **addresses)
 		status = EX_OSERR;
 	}
 	/* Deliveries would show that only when a large message comes. */
-	if (faccessat(AT_FDCWD, cfg->spool, W_OK | X_OK, AT_EACCESS) == -1)
+	if (os_access(AT_FDCWD, cfg->spool, W_OK | X_OK) == -1)
 		failure_log(cfg, "-T: access", "%s", cfg->spool);
 	for (; status != EX_OSERR && *addresses != NULL; addresses++)
 		if ((one = check(&dv, *addresses)) != 0)

@@ -674,6 +674,8 @@ const char *os_read_dir(DIR *dir);
  * read to its end.
  */
 int	 os_close_dir(DIR *dir);
+/* access(2) as whom we are now. */
+int	 os_access(int at, const char *path, int mode);
 /*
  * Makes the directories that path needs, 0700, and with last path itself,
  * but none within its first preset bytes.  0, or -1 and errno.

@@ -447,15 +447,15 @@ access_part(int dir, const char *folder, const char *path, bool makes_folder)
 	int r;
 
 	part_path(path, "/.", part);
-	r = faccessat(dir, part, W_OK | X_OK, AT_EACCESS);
+	r = os_access(dir, part, W_OK | X_OK);
 	if (r == 0 || errno != ENOENT || !is_missing(dir, path))
 		return r;
 	/* What is missing must be possible to make. */
-	r = faccessat(dir, folder, W_OK | X_OK, AT_EACCESS);
+	r = os_access(dir, folder, W_OK | X_OK);
 	if (r == 0 || errno != ENOENT || !makes_folder ||
 	    !is_missing(dir, folder))
 		return r;
-	return faccessat(dir, ".", W_OK | X_OK, AT_EACCESS);
+	return os_access(dir, ".", W_OK | X_OK);
 }
 
 static int

@@ -166,7 +166,7 @@ volume_sync_parents(const char *path, size_t preset, int inside,
 		/* Where we may not write either, nothing of ours is new. */
 		if (volume_sync_dir(AT_FDCWD, dir, vs) == -1 &&
 		    (errno != EACCES ||
-		    (faccessat(AT_FDCWD, dir, W_OK, AT_EACCESS) == 0 &&
+		    (os_access(AT_FDCWD, dir, W_OK) == 0 &&
 		    sync_unreadable(inside, vs) == -1)))
 			return -1;
 		copy[i] = '/';

@@ -152,6 +152,37 @@ message() {
   unlogged 'cannot|not permitted'
 }
 
+@test 'an old seccomp profile: -c says what a delivery does' {
+  local kind
+  "$TESTS/old-seccomp" true || skip 'not for this machine'
+  printf 'a:x:12345:12345\nb:x:12345:12345\n' >"$D/users"
+  for kind in maildir mbox; do
+    with -U "file:$D/users" -d "$kind:$D/m/%n.$kind"
+    "$TESTS/old-seccomp" "$LMTPD" "${OPTIONS[@]}" \
+      < <(printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x . QUIT) \
+      >/dev/null 2>&1
+    # One that is there, and one that can be made.
+    "$TESTS/old-seccomp" "$LMTPD" -c "${OPTIONS[@]}" a b >"$D/out" ||
+      fail "$(cat "$D/out")"
+  done
+  # Whoever may write by a group, the user's own or another.
+  chown root:mail "$D/m"
+  sed -E 's/^(mail:.*)$/\1,games/; s/:,games/:games/' /etc/group >"$D/group"
+  for kind in 750=1 770=0; do
+    chmod "${kind%=*}" "$D/m"
+    printf 'b:x:12345:%d\n' "$(stat -c %g "$D/m")" >"$D/users"
+    run -"${kind#*=}" "$TESTS/old-seccomp" "$LMTPD" -c -U "file:$D/users" \
+      -d "maildir:$D/m/%n" b
+    run -"${kind#*=}" unshare --mount sh -ec "mount --bind $D/group /etc/group
+      exec $TESTS/old-seccomp $LMTPD -c -d maildir:$D/m/%n games"
+  done
+  chmod 775 "$D/m"
+  sed -E 's/^(news:.*)$/\1,games/; s/:,games/:games/' /etc/group >"$D/group"
+  run -1 unshare --mount sh -ec "mount --bind $D/group /etc/group
+    exec $TESTS/old-seccomp $LMTPD -c -d maildir:$D/m/%n games"
+  chmod 755 "$D/m"
+}
+
 @test 'an old seccomp profile, /proc or not: descriptors left open are closed' {
   local proc both from status program=$LMTPD
   "$TESTS/old-seccomp" true || skip 'not for this machine'
