@@ -922,9 +922,10 @@ parse_maildirsize(const char *s, struct maildirsize *m)
 		s = skip_spaces(s);
 		m->lines++;
 	}
-	if (*s != '\n' && *s != '\0')
+	/* Less than nothing: something was taken away twice. */
+	if ((*s != '\n' && *s != '\0') || bytes < 0 || messages < 0)
 		return -1;
-	m->used.bytes = bytes < 0 ? 0 : (uint64_t)bytes;
-	m->used.messages = messages < 0 ? 0 : (uint64_t)messages;
+	m->used.bytes = (uint64_t)bytes;
+	m->used.messages = (uint64_t)messages;
 	return 0;
 }
