@@ -176,6 +176,20 @@ create_mailbox(struct delivery *d)
 	return -1;
 }
 
+/* It may have been changed for something else meanwhile. */
+static int
+open_failed(struct delivery *d)
+{
+	if (errno == ELOOP)
+		return mbox_wrong(d, "is a symbolic link");
+	if (errno == ENOENT || errno == ESTALE)
+		return mbox_busy(d, "was replaced");
+	/* By a file server, which now calls it back from its client. */
+	if (errno == EAGAIN)
+		return mbox_busy(d, "is leased");
+	return mbox_fail(d, "open");
+}
+
 static int
 open_mailbox(struct delivery *d)
 {
@@ -189,14 +203,8 @@ open_mailbox(struct delivery *d)
 		return -1;
 	if (is_open_in_group(d, &st))
 		return mbox_busy(d, "is in this group already");
-	/* It may have been changed for something else meanwhile. */
-	if ((d->fd = open(path, OPEN_FLAGS)) != -1)
-		return 0;
-	if (errno == ELOOP)
-		return mbox_wrong(d, "is a symbolic link");
-	if (errno == ENOENT || errno == ESTALE)
-		return mbox_busy(d, "was replaced");
-	return mbox_fail(d, "open");
+	d->fd = open(path, OPEN_FLAGS);
+	return d->fd == -1 ? open_failed(d) : 0;
 }
 
 /*
@@ -546,7 +554,7 @@ mbox_check(struct delivery *d, const struct step_args *a)
 	if ((dotlock_first && dotlock_check(d) == -1) || examine(d, &st) == -1)
 		return -1;
 	if ((d->fd = open(mb->path, OPEN_FLAGS)) == -1)
-		return mbox_fail(d, "open");
+		return open_failed(d);
 	r = dotlock_first ? 0 : dotlock_check(d);
 	if (r == 0)
 		r = examine_locked(d, &st);
