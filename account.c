@@ -40,7 +40,7 @@ account_passwd(const char *name, uid_t uid, struct passwd *pw, char **buf)
 	do {
 		if (buffer_grow(buf, &size, err) == -1)
 			return -1;
-		/* What a module that knows no users leaves there is returned. */
+		/* It is what a module without users is said to return. */
 		errno = 0;
 		err = name != NULL ?
 		    getpwnam_r(name, pw, *buf, size, &found) :
