@@ -226,7 +226,6 @@ struct passwd_keys {
 /* The best line so far, in a file that is read in pieces. */
 struct passwd_match {
 	size_t		 best;	/* its rank; twice the names if there is none */
-	size_t		 lines;	/* that were looked at */
 	const char	*line;	/* NULL if there is none in this piece */
 	size_t		 len;	/* of it, without its LF */
 };
@@ -830,10 +829,11 @@ int	 account_option(const char *s, struct config *cfg, char **name);
  */
 struct passwd_scan {
 	const char		*path;	/* for what is said of it */
+	int			 fd;
 	struct passwd_keys	 keys;
 	struct passwd_match	 match;	/* of the best line */
 	char			*line;	/* a copy of it, to be freed, or NULL */
-	size_t			 number;	/* of it, from 1 */
+	off_t			 at;	/* where it begins, or the torn one */
 	const char		*wrong;	/* with its form, or NULL */
 	bool			 is_empty;	/* the file */
 	bool			 torn;	/* the user may be in the last line */
@@ -844,9 +844,11 @@ struct passwd_scan {
 /*
  * Looks for the keys in the file, in blocks: one of a million lines is
  * neither copied nor kept, and a line that does not fit into a block is cut.
- * The keys, and match.best, are the caller's.  0, or -1 and errno.
+ * The keys, match.best and fd are the caller's.  0, or -1 and errno.
  */
-int	 passwd_scan(struct passwd_scan *s, int fd);
+int	 passwd_scan(struct passwd_scan *s);
+/* The number, from 1, of the line that begins where s->at says. */
+size_t	 passwd_number(const struct passwd_scan *s);
 
 /*
  * way.c: the way to a mailbox through the directories above it.  preset is

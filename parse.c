@@ -720,9 +720,13 @@ parse_passwd_lines(const char *s, size_t len, const struct passwd_keys *k,
 	size_t rank, best = m->best;
 
 	m->line = NULL;
-	while (line < end &&
-	    (lf = memchr(line, '\n', (size_t)(end - line))) != NULL) {
-		m->lines++;
+	while (end > s && end[-1] != '\n')
+		end--;
+	/* Only a line with the domain is better than one of names[0]. */
+	if (best == 1 && memchr(s, '@', (size_t)(end - s)) == NULL)
+		line = end;
+	while (line < end) {
+		lf = memchr(line, '\n', (size_t)(end - line));
 		rank = passwd_key(line, (size_t)(lf - line), k, best);
 		if (rank < best) {
 			m->best = rank;

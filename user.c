@@ -355,11 +355,10 @@ line_domain(struct lookup *l, const char *name, size_t i, struct failure *f)
 }
 
 static int
-wrong_line(const struct passwd_scan *s, size_t number, const char *wrong,
-    struct failure *f)
+wrong_line(const struct passwd_scan *s, const char *wrong, struct failure *f)
 {
 	return failure_set(f, &reply_wrong_setup, "%s line %zu: %s", s->path,
-	    number, wrong);
+	    passwd_number(s), wrong);
 }
 
 /* What the line says becomes the mailbox's; or what is wrong with it. */
@@ -375,7 +374,7 @@ use_line(struct lookup *l, struct passwd_scan *s, struct mailbox *mb,
 	if (wrong == NULL)
 		wrong = parse_passwd_line(s->line, &p);
 	if (wrong != NULL)
-		return wrong_line(s, s->number, wrong, f);
+		return wrong_line(s, wrong, f);
 	mb->quota = p.quota;
 	mb->has_quota = p.has_quota;
 	if ((l->home = strdup(p.home)) == NULL)
@@ -386,12 +385,11 @@ use_line(struct lookup *l, struct passwd_scan *s, struct mailbox *mb,
 	if (l->cfg->one_user)
 		return 1;
 	if (p.uid[0] == '\0' || p.gid[0] == '\0')
-		return wrong_line(s, s->number,
-		    "without -u it needs a uid and a gid", f);
+		return wrong_line(s, "without -u it needs a uid and a gid",
+		    f);
 	l->has_id = true;
 	r = line_id(&p, &mb->id, f);
-	return r != 0 ? r : wrong_line(s, s->number,
-	    "there is no such uid or gid", f);
+	return r != 0 ? r : wrong_line(s, "there is no such uid or gid", f);
 }
 
 /*
@@ -429,7 +427,7 @@ find_file(struct lookup *l, struct mailbox *mb, struct failure *f)
 	char path[PATH_MAX];
 	struct passwd_scan s;
 	size_t i;
-	int fd, r;
+	int r;
 
 	path[0] = '\0';
 	memset(&s, 0, sizeof(s));
@@ -441,10 +439,10 @@ find_file(struct lookup *l, struct mailbox *mb, struct failure *f)
 		s.keys.lens[i] = strlen(l->names[i]);
 	}
 	s.keys.domain = l->utf8;
-	fd = open_users(l, path, f);
-	if (fd == -2)
+	s.fd = open_users(l, path, f);
+	if (s.fd == -2)
 		return 0;
-	if (fd == -1 || passwd_scan(&s, fd) == -1) {
+	if (s.fd == -1 || passwd_scan(&s) == -1) {
 		failure_errno(f, "read", "%s", path);
 		f->reply = &reply_wrong_setup;
 		r = -1;
@@ -453,11 +451,10 @@ find_file(struct lookup *l, struct mailbox *mb, struct failure *f)
 	else if (s.line != NULL)
 		r = use_line(l, &s, mb, f);
 	else
-		r = !s.torn ? 0 : wrong_line(&s, s.match.lines,
-		    PASSWD_NO_NEWLINE, f);
+		r = !s.torn ? 0 : wrong_line(&s, PASSWD_NO_NEWLINE, f);
 	free(s.line);
-	if (fd != -1)
-		close(fd);
+	if (s.fd != -1)
+		close(s.fd);
 	return r;
 }
 

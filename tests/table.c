@@ -1430,6 +1430,11 @@ test_passwd_lines(void)
 		{ AT, "al:1\nal@b:2\nal@b:3\n", "al@b:2", 6, 2, 0, false },
 		{ AT, "Al+d@b:1\nAl+d@b:2\n", "Al+d@b:1", 0, 1, 0, false },
 		{ AT, "Al+d:1\nal@b:2\n", "Al+d:1", 1, 1, 0, false },
+		/* What could be better than the best is found behind it. */
+		{ AT, "Al+d:1\nx:2\ny:3\n", "Al+d:1", 1, 1, 0, false },
+		{ AT, "Al+d:1\nx:2\nAl+d@b:3\n", "Al+d@b:3", 0, 3, 0,
+		    false },
+		{ AT, "Al+d:1\nx:2\nAl+d@b", "Al+d:1", 1, 1, 6, true },
 		{ AT, "#al:1\nalx:1\n:al:2\nal@c:3\n", NULL, 8, 0, 0,
 		    false },
 		/* What has no end is no line, but may become one. */
@@ -1451,7 +1456,7 @@ test_passwd_lines(void)
 		.domain = "b"
 	};
 	struct passwd_match m;
-	const char *s, *line;
+	const char *s, *line, *before;
 	size_t i, n, len, llen, number;
 	bool torn;
 
@@ -1469,7 +1474,9 @@ test_passwd_lines(void)
 				continue;
 			line = m.line;
 			llen = m.len;
-			number = m.lines;
+			number = 1;
+			for (before = rows[i].file; before < line; before++)
+				number += *before == '\n';
 		}
 		torn = parse_passwd_torn(s, len, &k);
 		row(rows[i].at, (rows[i].line == NULL ? line == NULL :
