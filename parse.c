@@ -677,26 +677,17 @@ passwd_rank(const char *line, size_t len, const struct passwd_keys *k,
 	    name_domain_is(line + 1, len - 1, k->domain) ? 2 * i : SIZE_MAX;
 }
 
-/* Does the line begin with the name?  Of a large file nearly none does. */
-static inline bool
-passwd_begins(const char *line, size_t len, const char *name, size_t n)
-{
-	if (len < n)
-		return false;
-	/* From its end: names of one file often begin alike. */
-	while (n > 0 && line[n - 1] == name[n - 1])
-		n--;
-	return n == 0;
-}
-
 static inline size_t
 passwd_key(const char *line, size_t len, const struct passwd_keys *k,
     size_t best)
 {
-	size_t i, rank;
+	size_t i, n, rank;
 
 	for (i = 0; 2 * i < best; i++) {
-		if (!passwd_begins(line, len, k->names[i], k->lens[i]))
+		n = k->lens[i];
+		/* Names of one file often begin alike, and end otherwise. */
+		if (len < n || line[n - 1] != k->names[i][n - 1] ||
+		    memcmp(line, k->names[i], n) != 0)
 			continue;
 		rank = passwd_rank(line, len, k, i);
 		if (rank < best)
@@ -725,18 +716,17 @@ parse_passwd_lines(const char *s, size_t len, const struct passwd_keys *k,
 	/* Only a line with the domain is better than one of names[0]. */
 	if (best == 1 && memchr(s, '@', (size_t)(end - s)) == NULL)
 		line = end;
-	while (line < end) {
+	for (; line < end; line = lf + 1) {
 		lf = memchr(line, '\n', (size_t)(end - line));
 		rank = passwd_key(line, (size_t)(lf - line), k, best);
-		if (rank < best) {
-			m->best = rank;
-			m->line = line;
-			m->len = (size_t)(lf - line);
-			return (size_t)(lf + 1 - s);
-		}
-		line = lf + 1;
+		if (rank == best)
+			continue;
+		m->best = rank;
+		m->line = line;
+		m->len = (size_t)(lf - line);
+		return (size_t)(lf + 1 - s);
 	}
-	return (size_t)(line - s);
+	return (size_t)(end - s);
 }
 
 bool
