@@ -23,11 +23,11 @@ struct lookup {
 	const char		*domains[2];	/* its forms: xn--, UTF-8 */
 	size_t			 ndomains;	/* 0: it has none */
 	const char		*utf8;	/* for comparison with keys, or NULL */
-	char			*name;		/* that was found */
+	const char		*name;		/* that was found */
 	bool			 name_split;
 	const char		*domain;	/* the form for %d, or NULL */
-	char			*spelt;		/* where that may lie */
-	char			*home;		/* NULL if there is none */
+	const char		*home;		/* NULL if there is none */
+	char			*text;		/* where these may lie */
 	bool			 has_id;
 };
 
@@ -118,13 +118,12 @@ lookup_domains(struct lookup *l, bool in_path,
 	l->utf8 = forms[1];
 }
 
-/* Name i of the list is the user's, and the system calls it so.  0 or -1. */
-static int
-lookup_found(struct lookup *l, size_t i, const char *name, struct failure *f)
+/* Name i of the list is the user's, and the source calls it so. */
+static void
+lookup_found(struct lookup *l, size_t i, const char *name)
 {
 	l->name_split = l->split[i];
-	l->name = strdup(name);
-	return l->name == NULL ? failure_errno(f, "strdup", "%s", name) : 0;
+	l->name = name;
 }
 
 /*
@@ -142,18 +141,18 @@ try_passwd(struct lookup *l, size_t i, const char *name, struct mailbox *mb,
 	r = account_passwd(name, 0, &pw, &buf);
 	if (r == -1)
 		account_failed(f, "getpwnam_r", name);
-	if (r == 1) {
-		l->has_id = true;
-		mb->id.uid = pw.pw_uid;
-		mb->id.gid = pw.pw_gid;
-		/* To one that ignores case ALICE is alice. */
-		if ((l->home = strdup(pw.pw_dir)) == NULL)
-			r = failure_errno(f, "strdup", "home");
-		else if (lookup_found(l, i, pw.pw_name, f) == -1)
-			r = -1;
+	if (r != 1) {
+		free(buf);
+		return r;
 	}
-	free(buf);
-	return r;
+	l->text = buf;
+	l->has_id = true;
+	mb->id.uid = pw.pw_uid;
+	mb->id.gid = pw.pw_gid;
+	l->home = pw.pw_dir;
+	/* To one that ignores case ALICE is alice. */
+	lookup_found(l, i, pw.pw_name);
+	return 1;
 }
 
 /* The names, and then as directories have them that qualify theirs. */
@@ -191,7 +190,8 @@ find_any(struct lookup *l, struct mailbox *mb, struct failure *f)
 	if (l->n == 0)
 		return failure_set(f, &reply_bad_name,
 		    "no mailbox can be named for %s", l->address->raw);
-	return lookup_found(l, 0, l->names[0], f) == -1 ? -1 : 1;
+	lookup_found(l, 0, l->names[0]);
+	return 1;
 }
 
 /* Is there a path that takes this of the address: -d, of -U file, of -S? */
@@ -210,14 +210,14 @@ path_check(const struct lookup *l, const char *name, const char *path,
     struct failure *f)
 {
 	const struct config *cfg = l->cfg;
-	bool u = paths_have(cfg, 'u');
 
 	/* Names of the address were looked at; a directory may have others. */
-	if ((u || paths_have(cfg, 'n')) && !name_is_safe(name))
+	if (!name_is_safe(name) &&
+	    (paths_have(cfg, 'u') || paths_have(cfg, 'n')))
 		return failure_set(f, &reply_wrong_setup,
 		    "user %s has a name that no mailbox can have", name);
-	if ((u || paths_have(cfg, 'd')) && l->domain != NULL &&
-	    !name_is_safe(l->domain))
+	if (l->domain != NULL && !name_is_safe(l->domain) &&
+	    (paths_have(cfg, 'u') || paths_have(cfg, 'd')))
 		return failure_set(f, &reply_bad_name,
 		    "no mailbox can be named for %s", l->address->raw);
 	if (!name_fits(path))
@@ -296,12 +296,10 @@ find_dir(struct lookup *l, struct mailbox *mb, struct failure *f)
 			/* Another name may be shorter. */
 			if (path == NULL && f->reply == &reply_bad_name)
 				continue;
-			if (path == NULL)
-				r = -1;
-			else if ((r = dir_look(l, path, preset, &mb->id,
-			    f)) == 1 && lookup_found(l, i, l->names[i],
-			    f) == -1)
-				r = -1;
+			r = path == NULL ? -1 :
+			    dir_look(l, path, preset, &mb->id, f);
+			if (r == 1)
+				lookup_found(l, i, l->names[i]);
 			free(last);
 			last = path;
 			last_preset = preset;
@@ -317,13 +315,14 @@ find_dir(struct lookup *l, struct mailbox *mb, struct failure *f)
 static int
 line_id(const struct passwd_line *p, struct identity *id, struct failure *f)
 {
-	const char *error;
 	struct passwd pw;
+	uint64_t n;
 	char *buf;
 	int r = 1;
 
-	id->uid = (uid_t)strtonum(p->uid, 0, UINT32_MAX - 1, &error);
-	if (error != NULL) {
+	if (parse_size(p->uid, false, &n) == 0 && n < UINT32_MAX)
+		id->uid = (uid_t)n;
+	else {
 		r = account_passwd(p->uid, 0, &pw, &buf);
 		if (r == -1)
 			account_failed(f, "getpwnam_r", p->uid);
@@ -333,25 +332,11 @@ line_id(const struct passwd_line *p, struct identity *id, struct failure *f)
 	}
 	if (r != 1)
 		return r;
-	id->gid = (gid_t)strtonum(p->gid, 0, UINT32_MAX - 1, &error);
-	if (error != NULL && (r = account_group(p->gid, &id->gid)) == -1)
+	if (parse_size(p->gid, false, &n) == 0 && n < UINT32_MAX)
+		id->gid = (gid_t)n;
+	else if ((r = account_group(p->gid, &id->gid)) == -1)
 		account_failed(f, "getgrnam_r", p->gid);
 	return r;
-}
-
-/* %d is the domain as the key has it, where it has one. */
-static int
-line_domain(struct lookup *l, const char *name, size_t i, struct failure *f)
-{
-	size_t n = strlen(l->names[i]);
-
-	if (name[n] != '@')
-		return 0;
-	if ((l->spelt = strdup(name + n + 1)) == NULL)
-		return failure_errno(f, "strdup", "domain");
-	name_lower(l->spelt);
-	l->domain = l->spelt;
-	return 0;
 }
 
 static int
@@ -369,6 +354,7 @@ use_line(struct lookup *l, struct passwd_scan *s, struct mailbox *mb,
 	size_t rank = s->match.best, i = rank / 2;
 	const char *wrong = s->wrong;
 	struct passwd_line p;
+	char *domain;
 	int r;
 
 	if (wrong == NULL)
@@ -377,11 +363,14 @@ use_line(struct lookup *l, struct passwd_scan *s, struct mailbox *mb,
 		return wrong_line(s, wrong, f);
 	mb->quota = p.quota;
 	mb->has_quota = p.has_quota;
-	if ((l->home = strdup(p.home)) == NULL)
-		return failure_errno(f, "strdup", "home");
-	if (lookup_found(l, i, l->names[i], f) == -1 ||
-	    (rank % 2 == 0 && line_domain(l, p.name, i, f) == -1))
-		return -1;
+	l->home = p.home;
+	lookup_found(l, i, l->names[i]);
+	/* %d is the domain as the key has it, where it has one. */
+	if (rank % 2 == 0) {
+		domain = s->line + s->keys.lens[i] + 1;
+		name_lower(domain);
+		l->domain = domain;
+	}
 	if (l->cfg->one_user)
 		return 1;
 	if (p.uid[0] == '\0' || p.gid[0] == '\0')
@@ -452,7 +441,7 @@ find_file(struct lookup *l, struct mailbox *mb, struct failure *f)
 		r = use_line(l, &s, mb, f);
 	else
 		r = !s.torn ? 0 : wrong_line(&s, PASSWD_NO_NEWLINE, f);
-	free(s.line);
+	l->text = s.line;
 	if (s.fd != -1)
 		close(s.fd);
 	return r;
@@ -576,8 +565,8 @@ mailbox_set(struct lookup *l, struct mailbox *mb, struct failure *f)
 		return -1;
 	if (l->cfg->scripts != NULL && expand_scripts(l, mb, f) == -1)
 		return -1;
-	mb->name = l->name;
-	l->name = NULL;
+	if ((mb->name = strdup(l->name)) == NULL)
+		return failure_errno(f, "strdup", "name");
 	/* One too long for a folder is not kept: there may be a thousand. */
 	split = l->name_split && l->cfg->folders &&
 	    strlen(local + l->user + 1) < FOLDER_BYTES;
@@ -628,8 +617,6 @@ user_find(const struct config *cfg, const struct address *a,
 	memset(mb, 0, sizeof(*mb));
 	l.user = address_split(a->local, cfg->delimiters);
 	r = lookup_run(&l, forms, mb, f);
-	free(l.name);
-	free(l.home);
-	free(l.spelt);
+	free(l.text);
 	return r;
 }
