@@ -210,12 +210,13 @@ draft_init(struct deliverer *dv, struct draft *draft,
     const struct envelope *env, struct rcpt *r, struct text *unique,
     char trace[TRACE_BYTES])
 {
-	trace_names(&dv->tracer, dv->cfg, r->id, unique);
+	trace_names(&dv->tracer, r->id, unique);
 	draft->filing = NULL;
 	draft->sender = env->sender;
 	draft->unique = unique->buf;
 	text_init(&draft->trace, trace, TRACE_BYTES);
-	draft->trace_lines = trace_headers(dv->cfg, env, r, &draft->trace);
+	draft->trace_lines = trace_headers(&dv->tracer, dv->cfg, env, r,
+	    &draft->trace);
 }
 
 /*
@@ -353,7 +354,7 @@ begin_copies(struct deliverer *dv, struct delivery *d, struct draft *draft,
 			d = delivery_prepare(dv, dv->n, d->message, d->rcpts,
 			    r);
 			text_init(&unique, buf, sizeof(buf));
-			trace_names(&dv->tracer, dv->cfg, NULL, &unique);
+			trace_names(&dv->tracer, NULL, &unique);
 			draft->unique = buf;
 		}
 		dv->n++;
@@ -417,6 +418,8 @@ group_begin(struct deliverer *dv, struct envelope *env,
 
 	if (dv->cfg->scripts != NULL)
 		clock_gettime(CLOCK_MONOTONIC, &begun);
+	if (first == 0)
+		trace_begin(&dv->tracer, dv->cfg);
 	for (dv->n = dv->nrcpt = 0; dv->n < max && dv->nrcpt < left;
 	    dv->nrcpt++) {
 		if (!begin_rcpt(dv, env, m, &env->rcpts[first + dv->nrcpt]))
@@ -604,6 +607,7 @@ deliver_early(struct deliverer *dv, struct envelope *env, struct message *m)
 	d = delivery_prepare(dv, 0, m, env->rcpts, env->rcpts);
 	d->alone = true;
 	text_init(&unique, buf, sizeof(buf));
+	trace_begin(&dv->tracer, dv->cfg);
 	draft_init(dv, &draft, env, d->rcpt, &unique, trace);
 	begin_copy(dv, d, &draft, false);
 	if (!d->ok)

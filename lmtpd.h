@@ -1220,23 +1220,30 @@ extern const struct format mbox_format, maildir_format;
  */
 struct tracer {
 	uint64_t	 random;
+	char		 rest[20];	/* the end of each name: all of that */
 	unsigned int	 count;		/* names made */
+	/* What all deliveries of a message have in common: its moment. */
+	char		 id[ID_SIZE];	/* with which its ids begin, */
+	char		 name[64];	/* and its names, */
+	char		 date[40];	/* and for its headers */
 };
 
 #define TRACE_BYTES	(4 * COMMAND_MAX)	/* bytes of trace headers */
 
 /* 0, or -1 and errno. */
 int	 trace_init(struct tracer *t);
+/* A message is to be delivered now. */
+void	 trace_begin(struct tracer *t, const struct config *cfg);
 /*
  * A name that no other delivery has: an id for the log and the reply, if it
  * is not NULL, and with more randomness one for a file.
  */
-void	 trace_names(struct tracer *t, const struct config *cfg, char *id,
-	    struct text *unique);
+void	 trace_names(struct tracer *t, char *id, struct text *unique);
 
 /* The trace headers of one recipient; returns the lines of them. */
-uint64_t trace_headers(const struct config *cfg, const struct envelope *env,
-	    const struct rcpt *r, struct text *trace);
+uint64_t trace_headers(const struct tracer *t, const struct config *cfg,
+	    const struct envelope *env, const struct rcpt *r,
+	    struct text *trace);
 /*
  * The recipient's line in the log, with its n deliveries from d on; d is
  * NULL if it came to none.  reason is NULL if it was delivered.
