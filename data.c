@@ -185,7 +185,8 @@ is_from_line(const char *in, size_t len)
 static enum filter_state
 filter_header_line(struct filter *f, const char *in, size_t inlen)
 {
-	size_t name = 0, colon;
+	const char *colon;
+	size_t len;
 
 	if (is_empty_line(in, inlen)) {
 		f->body = true;
@@ -193,16 +194,13 @@ filter_header_line(struct filter *f, const char *in, size_t inlen)
 	}
 	if (in[0] == ' ' || in[0] == '\t')
 		return f->dropping ? FILTER_DROP : FILTER_TEXT;
-	while (name < inlen && in[name] != ':' && in[name] != ' ' &&
-	    in[name] != '\t' && in[name] != '\n' && in[name] != '\0')
-		name++;
 	/* Readers allow any number of blanks before the colon. */
-	for (colon = name; colon < inlen; colon++)
-		if (in[colon] != ' ' && in[colon] != '\t')
-			break;
-	f->dropping = (colon == FILTER_AHEAD ||
-	    (colon < inlen && in[colon] == ':')) &&
-	    field_is_dropped(f, in, name);
+	colon = memchr(in, ':', inlen);
+	len = colon == NULL ? inlen : (size_t)(colon - in);
+	while (len > 0 && (in[len - 1] == ' ' || in[len - 1] == '\t'))
+		len--;
+	f->dropping = (colon != NULL || inlen == FILTER_AHEAD) &&
+	    field_is_dropped(f, in, len);
 	return f->dropping ? FILTER_DROP : FILTER_QUOTE;
 }
 

@@ -248,7 +248,9 @@ parse_reverse_path(const char **sp, char path[COMMAND_MAX + 1])
 bool
 word_is(const char *s, size_t len, const char *word)
 {
-	return strlen(word) == len && strncasecmp(s, word, len) == 0;
+	/* Most differ in their first letter. */
+	return len > 0 && ((s[0] ^ word[0]) & ~0x20) == 0 &&
+	    strlen(word) == len && strncasecmp(s, word, len) == 0;
 }
 
 /* Digits, and no more: "010" is ten, "-1" and "0x10" are nothing. */
