@@ -125,13 +125,16 @@ eight_are_plain(const char *s)
 size_t
 text_plain(const char *s, size_t len, bool quoted)
 {
+	const size_t eight = sizeof(uint64_t);
 	size_t i = 0, n;
 
 	while (i < len) {
 		unsigned char c = (unsigned char)s[i];
 
-		if (len - i >= sizeof(uint64_t) && eight_are_plain(s + i)) {
-			i += sizeof(uint64_t);
+		/* Of the last ones some may be looked at twice. */
+		if (len >= eight && eight_are_plain(s +
+		    (len - i < eight ? len - eight : i))) {
+			i = len - i < eight ? len : i + eight;
 			continue;
 		}
 		if (quoted && (c == '"' || c == '\\'))
