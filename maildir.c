@@ -153,8 +153,8 @@ check_place(struct delivery *d, int dir)
 	d->place_dev = st.st_dev;
 	d->place_ino = st.st_ino;
 	for (other = d->group; other < d; other++)
-		if (other->ok && other->place_dev == st.st_dev &&
-		    other->place_ino == st.st_ino &&
+		if (other->place_ino == st.st_ino &&
+		    other->place_dev == st.st_dev && other->ok &&
 		    other->id.uid != d->id.uid)
 			return failure_set(&d->failure, &reply_wrong_mailbox,
 			    "%s is the Maildir of another recipient too",

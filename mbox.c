@@ -134,8 +134,8 @@ is_open_in_group(const struct delivery *d, const struct stat *st)
 	const struct delivery *other;
 
 	for (other = d->group; other < d; other++)
-		if (other->fd != -1 && other->place_dev == st->st_dev &&
-		    other->place_ino == st->st_ino)
+		if (other->place_ino == st->st_ino &&
+		    other->place_dev == st->st_dev && other->fd != -1)
 			return true;
 	return false;
 }
