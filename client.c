@@ -396,7 +396,7 @@ client_refuse(const struct config *cfg, const char *why)
 	struct text t;
 
 	text_init(&t, clean, sizeof(clean));
-	text_escape(&t, why, strlen(why), false);
+	text_escape(&t, why, strlen(why), TEXT_LINE);
 	if (client_init(&c, cfg) == 0) {
 		client_say(&c, "421 ", "4.3.5", clean, NULL);
 		client_flush(&c);

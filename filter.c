@@ -600,7 +600,7 @@ filter_refusal(struct rcpt *r, const char *text, bool utf8)
 			/* A character is not cut in two. */
 			while (shown < len && (text[shown] & 0xc0) == 0x80)
 				shown--;
-			text_escape(&t, text, shown, false);
+			text_escape(&t, text, shown, TEXT_LINE);
 		}
 		len += strspn(text + len, "\r\n");
 	}

@@ -458,7 +458,7 @@ check(struct deliverer *dv, const char *address)
 
 	/* A tab or a newline in it would be taken for the end of a field. */
 	text_init(&t, clean, sizeof(clean));
-	text_escape(&t, address, strlen(address), false);
+	text_escape(&t, address, strlen(address), TEXT_LINE);
 	memset(&r, 0, sizeof(r));
 	memset(&u, 0, sizeof(u));
 	good = find_and_check(dv, address, &r, &u, &f) == 0;

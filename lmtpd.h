@@ -143,17 +143,21 @@ size_t	 text_utf8(const char *s, size_t len);
  * U+2066 to U+2069) as UTF-8.  0 if they are none.
  */
 size_t	 text_control(const char *s, size_t len);
+/* Where text is to stand: by itself, between quotes, or as a bare word. */
+enum text_place { TEXT_LINE, TEXT_QUOTED, TEXT_WORD };
 /*
- * How many of len bytes may stand as they are, up to the first control
- * character, the first byte that is no part of UTF-8, and where they are to
- * be quoted the first " or \.
+ * How many of len bytes may stand there as they are, up to the first control
+ * character, the first byte that is no part of UTF-8, in quotes the first "
+ * or \, and in a word also the first blank or =.
  */
-size_t	 text_plain(const char *s, size_t len, bool quoted);
+size_t	 text_plain(const char *s, size_t len, enum text_place place);
 /*
- * Adds len bytes, what may not stand as it is as a backslash and three octal
- * digits for each byte, or where it is " or \ as that behind a backslash.
+ * Adds len bytes, of no word, what may not stand as it is as a backslash and
+ * three octal digits for each byte, or where it is " or \ as that behind a
+ * backslash.
  */
-void	 text_escape(struct text *t, const char *s, size_t len, bool quoted);
+void	 text_escape(struct text *t, const char *s, size_t len,
+	    enum text_place place);
 /* Adds the date of a header field in UTC; now is in seconds since 1970. */
 void	 text_date(struct text *t, uint64_t now);
 /* Adds the date of a From_ line: asctime(3)'s, without its newline. */
@@ -455,6 +459,7 @@ struct log {
 	bool		 socket;	/* send(2) need not wait for it */
 	bool		 may_block;	/* write(2) would: poll(2) says when */
 	bool		 torn;		/* the last line has no end */
+	char		 who[64];	/* each line begins with */
 	int		 left;		/* ms that may still be waited */
 	uint64_t	 dropped;	/* lines since one went through */
 };
@@ -479,6 +484,8 @@ void	 log_warn(const struct config *cfg, const char *fmt, ...)
 /* A line of key=value, quoted where it must be; long values are cut. */
 void	 log_begin(struct log_line *l);
 void	 log_add(struct log_line *l, const char *key, const char *value);
+/* The same for a value that is known to be short and to need no quotes. */
+void	 log_word(struct log_line *l, const char *key, const char *value);
 void	 log_number(struct log_line *l, const char *key, uint64_t n);
 void	 log_send(const struct config *cfg, struct log_line *l);
 

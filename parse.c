@@ -55,7 +55,7 @@ parse_command(char *line, size_t len)
 	 * from 0x80 to 0x9f by itself is a letter in addresses of some older
 	 * charsets.
 	 */
-	for (i = text_plain(line, len, false); i < len; i++)
+	for (i = text_plain(line, len, TEXT_LINE); i < len; i++)
 		if (text_control(line + i, len - i) > 0)
 			return NULL;
 	while (len > 0 && line[len - 1] == ' ')

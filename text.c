@@ -105,45 +105,59 @@ text_control(const char *s, size_t len)
 }
 
 /*
- * Are these eight bytes printable ASCII, and none of them a quote or a
- * backslash?  All at once, as most text is so: in a byte the highest bit says
- * that it is not.
+ * Are these eight bytes printable ASCII from least on, and none of them a
+ * quote, a backslash or other?  All at once, as most text is so: in a byte the
+ * highest bit says that it is not.
  */
 static bool
-eight_are_plain(const char *s)
+eight_are_plain(const char *s, unsigned char least, unsigned char other)
 {
 	const uint64_t ones = UINT64_MAX / 0xff, high = ones * 0x80;
-	uint64_t word, quote, backslash;
+	uint64_t word, quote, backslash, third;
 
 	memcpy(&word, s, sizeof(word));
 	quote = word ^ ones * '"';
 	backslash = word ^ ones * '\\';
-	return (((word - ones * ' ') | (word + ones) | word | (quote - ones) |
-	    (backslash - ones)) & high) == 0;
+	third = word ^ ones * other;
+	return (((word - ones * least) | (word + ones) | word |
+	    (quote - ones) | (backslash - ones) | (third - ones)) &
+	    high) == 0;
+}
+
+/* Has the byte a meaning of its own there? */
+static bool
+is_special(char c, enum text_place place)
+{
+	switch (place) {
+	case TEXT_WORD:
+		if (c == ' ' || c == '=')
+			return true;
+		/* FALLTHROUGH */
+	case TEXT_QUOTED:
+		return c == '"' || c == '\\';
+	case TEXT_LINE:
+		break;
+	}
+	return false;
 }
 
 size_t
-text_plain(const char *s, size_t len, bool quoted)
+text_plain(const char *s, size_t len, enum text_place place)
 {
+	const unsigned char least = place == TEXT_WORD ? '!' : ' ';
+	const unsigned char other = place == TEXT_WORD ? '=' : '"';
 	const size_t eight = sizeof(uint64_t);
 	size_t i = 0, n;
 
 	while (i < len) {
-		unsigned char c = (unsigned char)s[i];
-
 		/* Of the last ones some may be looked at twice. */
 		if (len >= eight && eight_are_plain(s +
-		    (len - i < eight ? len - eight : i))) {
+		    (len - i < eight ? len - eight : i), least, other)) {
 			i = len - i < eight ? len : i + eight;
 			continue;
 		}
-		if (quoted && (c == '"' || c == '\\'))
-			break;
-		if (c >= ' ' && c < 0x7f) {
-			i++;
-			continue;
-		}
-		if (text_control(s + i, len - i) > 0 ||
+		if (is_special(s[i], place) ||
+		    text_control(s + i, len - i) > 0 ||
 		    (n = text_utf8(s + i, len - i)) == 0)
 			break;
 		i += n;
@@ -152,12 +166,12 @@ text_plain(const char *s, size_t len, bool quoted)
 }
 
 void
-text_escape(struct text *t, const char *s, size_t len, bool quoted)
+text_escape(struct text *t, const char *s, size_t len, enum text_place place)
 {
 	const char *end = s + len, *next;
 
 	for (;;) {
-		next = s + text_plain(s, (size_t)(end - s), quoted);
+		next = s + text_plain(s, (size_t)(end - s), place);
 		text_bytes(t, s, (size_t)(next - s));
 		if ((s = next) == end)
 			return;

@@ -179,7 +179,7 @@ log_delay(struct log_line *l, const struct timespec *begun)
 	text_number(&t, ms / 1000, 10, 0);
 	text_char(&t, '.');
 	text_number(&t, ms % 1000, 10, 3);
-	log_add(l, "delay", value);
+	log_word(l, "delay", value);
 }
 
 static const char *
@@ -200,12 +200,12 @@ trace_log(const struct config *cfg, const struct envelope *env,
 
 	log_begin(&l);
 	if (d != NULL)
-		log_add(&l, "id", r->id);
+		log_word(&l, "id", r->id);
 	if (env->qid[0] != '\0')
 		log_add(&l, "qid", env->qid);
 	log_path(&l, "to", r->address);
-	log_add(&l, "status", status_word(r));
-	log_add(&l, "dsn", r->reply->esc);
+	log_word(&l, "status", status_word(r));
+	log_word(&l, "dsn", r->reply->esc);
 	if (reason != NULL)
 		log_add(&l, "reason", reason);
 	if (r->sieve != NULL)

@@ -34,7 +34,7 @@ row(int line, bool good, const char *fmt, ...)
 	vsnprintf(raw, sizeof(raw), fmt, ap);
 	va_end(ap);
 	text_init(&t, clean, sizeof(clean));
-	text_escape(&t, raw, strlen(raw), true);
+	text_escape(&t, raw, strlen(raw), TEXT_QUOTED);
 	printf("%s:%d: got %s\n", __FILE__, line, clean);
 }
 
@@ -2231,14 +2231,14 @@ test_text(void)
 	text_add(&t, "a", NULL);
 	row(AT, same(buf, "") && t.len == 0, "%s", buf);
 	text_init(&t, buf, sizeof(buf));
-	text_escape(&t, LEN("a\"\\\0\x01\t\n\x1f \x7f\xc3\xa9z"), false);
+	text_escape(&t, LEN("a\"\\\0\x01\t\n\x1f \x7f\xc3\xa9z"), TEXT_LINE);
 	row(AT, same(buf, "a\"\\\\000\\001\\011\\012\\037 \\177"
 	    "\xc3\xa9z"), "%s", buf);
 	text_init(&t, buf, sizeof(buf));
-	text_escape(&t, LEN("\"a\\b=\""), true);
+	text_escape(&t, LEN("\"a\\b=\""), TEXT_QUOTED);
 	row(AT, same(buf, "\\\"a\\\\b=\\\""), "%s", buf);
 	text_init(&t, buf, sizeof(buf));
-	text_escape(&t, LEN(""), true);
+	text_escape(&t, LEN(""), TEXT_QUOTED);
 	row(AT, same(buf, ""), "%s", buf);
 }
 
@@ -2300,9 +2300,9 @@ test_escape(void)
 
 	for (i = 0; i < nitems(rows); i++) {
 		text_init(&t, buf, sizeof(buf));
-		text_escape(&t, rows[i].in, rows[i].len, false);
+		text_escape(&t, rows[i].in, rows[i].len, TEXT_LINE);
 		row(rows[i].at, same(buf, rows[i].out) &&
-		    text_plain(buf, t.len, false) == t.len, "%s", buf);
+		    text_plain(buf, t.len, TEXT_LINE) == t.len, "%s", buf);
 	}
 }
 
@@ -2311,17 +2311,24 @@ static void
 test_plain(void)
 {
 	char s[20];
-	size_t at, want[2];
+	size_t at, line, quoted, word;
 	int c;
 
 	for (c = 0; c < 256; c++)
 		for (at = 0; at < sizeof(s); at++) {
-			memset(s, at % 2 == 0 ? ' ' : '~', sizeof(s));
+			memset(s, at % 2 == 0 ? '!' : '~', sizeof(s));
 			s[at] = (char)c;
-			want[0] = c < ' ' || c >= 0x7f ? at : sizeof(s);
-			want[1] = c == '"' || c == '\\' ? at : want[0];
-			row(AT, text_plain(s, sizeof(s), false) == want[0] &&
-			    text_plain(s, sizeof(s), true) == want[1],
+			line = c < ' ' || c >= 0x7f ? at : sizeof(s);
+			quoted = c == '"' || c == '\\' ? at : line;
+			word = c == ' ' || c == '=' ? at : quoted;
+			row(AT, text_plain(s, sizeof(s), TEXT_LINE) == line &&
+			    text_plain(s, sizeof(s), TEXT_QUOTED) == quoted &&
+			    text_plain(s, sizeof(s), TEXT_WORD) == word,
+			    "%d at %zu", c, at);
+			memset(s, ' ', sizeof(s));
+			s[at] = (char)c;
+			row(AT, text_plain(s, sizeof(s), TEXT_LINE) == line &&
+			    text_plain(s, sizeof(s), TEXT_QUOTED) == quoted,
 			    "%d at %zu", c, at);
 		}
 }
@@ -2372,8 +2379,9 @@ test_log(void)
 	log_begin(&l);
 	log_add(&l, "a", "1");
 	log_number(&l, "b", 2);
-	log_add(&l, "c", "3 4");
-	row(AT, same(l.buf, "a=1 b=2 c=\"3 4\""), "%s", l.buf);
+	log_word(&l, "c", "w");
+	log_add(&l, "d", "3 4");
+	row(AT, same(l.buf, "a=1 b=2 c=w d=\"3 4\""), "%s", l.buf);
 	/* The longest values leave room for what comes behind them. */
 	log_begin(&l);
 	for (i = 0; i < 6; i++)
