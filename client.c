@@ -270,21 +270,18 @@ client_reply(struct client *c, const struct reply *r, const char *id)
 	char code[8], line[REPLY_MAX];
 	struct text t;
 
+	text_init(&t, code, sizeof(code));
+	text_number(&t, (uint64_t)r->code, 10, 3);
+	text_char(&t, '-');
 	/* Most have one line, which is the last at once. */
-	do {
-		lf = strchr(text, '\n');
-		text_init(&t, code, sizeof(code));
-		text_number(&t, (uint64_t)r->code, 10, 3);
-		text_char(&t, lf == NULL ? ' ' : '-');
+	for (; (lf = strchr(text, '\n')) != NULL; text = lf + 1) {
 		text_init(&t, line, sizeof(line));
-		text_bytes(&t, text, lf == NULL ? strlen(text) :
-		    (size_t)(lf - text));
-		if (lf == NULL && id != NULL)
-			text_add(&t, ", id=", id, NULL);
+		text_bytes(&t, text, (size_t)(lf - text));
 		client_say(c, code, r->esc, line, NULL);
-		if (lf != NULL)
-			text = lf + 1;
-	} while (lf != NULL);
+	}
+	code[3] = ' ';
+	client_say(c, code, r->esc, text, id == NULL ? NULL : ", id=", id,
+	    NULL);
 }
 
 /*

@@ -19,15 +19,15 @@ name_is_safe(const char *name)
 bool
 name_fits(const char *path)
 {
-	size_t len;
+	const char *slash;
 
-	for (;; path += len + 1) {
-		len = strcspn(path, "/");
-		if (len > COMPONENT_BYTES)
+	/* What is short has no long component. */
+	for (; strlen(path) > COMPONENT_BYTES; path = slash + 1) {
+		slash = strchr(path, '/');
+		if (slash == NULL || slash - path > COMPONENT_BYTES)
 			return false;
-		if (path[len] == '\0')
-			return true;
 	}
+	return true;
 }
 
 static char
