@@ -419,7 +419,7 @@ group_begin(struct deliverer *dv, struct envelope *env,
 	if (dv->cfg->scripts != NULL)
 		clock_gettime(CLOCK_MONOTONIC, &begun);
 	if (first == 0)
-		trace_begin(&dv->tracer, dv->cfg);
+		trace_begin(&dv->tracer, dv->cfg, env);
 	for (dv->n = dv->nrcpt = 0; dv->n < max && dv->nrcpt < left;
 	    dv->nrcpt++) {
 		if (!begin_rcpt(dv, env, m, &env->rcpts[first + dv->nrcpt]))
@@ -607,7 +607,7 @@ deliver_early(struct deliverer *dv, struct envelope *env, struct message *m)
 	d = delivery_prepare(dv, 0, m, env->rcpts, env->rcpts);
 	d->alone = true;
 	text_init(&unique, buf, sizeof(buf));
-	trace_begin(&dv->tracer, dv->cfg);
+	trace_begin(&dv->tracer, dv->cfg, env);
 	draft_init(dv, &draft, env, d->rcpt, &unique, trace);
 	begin_copy(dv, d, &draft, false);
 	if (!d->ok)

@@ -1229,10 +1229,11 @@ struct tracer {
 	uint64_t	 random;
 	char		 rest[20];	/* the end of each name: all of that */
 	unsigned int	 count;		/* names made */
-	/* What all deliveries of a message have in common: its moment. */
-	char		 id[ID_SIZE];	/* with which its ids begin, */
-	char		 name[64];	/* and its names, */
-	char		 date[40];	/* and for its headers */
+	/* What all deliveries of a message have in common: */
+	char		 id[ID_SIZE];	/* how their ids begin, */
+	char		 name[64];	/* their names, */
+	char		 received[512];	/* and Received, up to the id; */
+	char		 date[40];	/* what it ends with */
 };
 
 #define TRACE_BYTES	(4 * COMMAND_MAX)	/* bytes of trace headers */
@@ -1240,7 +1241,8 @@ struct tracer {
 /* 0, or -1 and errno. */
 int	 trace_init(struct tracer *t);
 /* A message is to be delivered now. */
-void	 trace_begin(struct tracer *t, const struct config *cfg);
+void	 trace_begin(struct tracer *t, const struct config *cfg,
+	    const struct envelope *env);
 /*
  * A name that no other delivery has: an id for the log and the reply, if it
  * is not NULL, and with more randomness one for a file.

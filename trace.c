@@ -29,47 +29,6 @@ trace_init(struct tracer *tr)
 	return 0;
 }
 
-void
-trace_begin(struct tracer *tr, const struct config *cfg)
-{
-	struct timespec now;
-	struct text t;
-	uint64_t sec, usec;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	sec = (uint64_t)now.tv_sec;
-	usec = (uint64_t)now.tv_nsec / 1000;
-	text_init(&t, tr->id, sizeof(tr->id));
-	text_number(&t, sec, 16, 8);
-	text_number(&t, usec, 16, 5);
-	text_number(&t, tr->random & 0xffffffff, 16, 8);
-	text_char(&t, '.');
-	text_init(&t, tr->name, sizeof(tr->name));
-	text_number(&t, sec, 10, 0);
-	text_add(&t, ".M", NULL);
-	text_number(&t, usec, 10, 6);
-	text_char(&t, 'P');
-	text_number(&t, (uint64_t)cfg->pid, 10, 0);
-	text_char(&t, 'Q');
-	text_init(&t, tr->date, sizeof(tr->date));
-	text_date(&t, sec);
-}
-
-void
-trace_names(struct tracer *tr, char *id, struct text *unique)
-{
-	char digits[24];
-	struct text t;
-
-	text_init(&t, digits, sizeof(digits));
-	text_number(&t, ++tr->count, 10, 0);
-	text_add(unique, tr->name, digits, tr->rest, NULL);
-	if (id == NULL)
-		return;
-	text_init(&t, id, ID_SIZE);
-	text_add(&t, tr->id, digits, NULL);
-}
-
 /*
  * What the client says it is, with nothing in it that a reader could take
  * for another part of the field.
@@ -90,10 +49,10 @@ add_client(struct text *t, const char *s)
 	}
 }
 
+/* Up to the id: what all recipients have in common. */
 static void
-add_received(struct text *t, const struct tracer *tr,
-    const struct config *cfg, const struct envelope *env,
-    const struct rcpt *r)
+add_received(struct text *t, const struct config *cfg,
+    const struct envelope *env)
 {
 	text_add(t, "Received: from ", NULL);
 	add_client(t, env->lhlo);
@@ -102,8 +61,51 @@ add_received(struct text *t, const struct tracer *tr,
 	/* RFC 6531 4.3, RFC 3848: the S is for TLS. */
 	text_add(t, "\n\tby ", cfg->host, " with ",
 	    env->smtputf8 ? "UTF8" : "", "LMTP", cfg->greeted ? "S" : "",
-	    " id ", r->id, "\n\tfor <", r->address, ">;\n\t", tr->date, "\n",
-	    NULL);
+	    " id ", NULL);
+}
+
+void
+trace_begin(struct tracer *tr, const struct config *cfg,
+    const struct envelope *env)
+{
+	struct timespec now;
+	struct text t;
+	uint64_t sec, usec;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	sec = (uint64_t)now.tv_sec;
+	usec = (uint64_t)now.tv_nsec / 1000;
+	text_init(&t, tr->id, sizeof(tr->id));
+	text_number(&t, sec, 16, 8);
+	text_number(&t, usec, 16, 5);
+	text_number(&t, tr->random & 0xffffffff, 16, 8);
+	text_char(&t, '.');
+	text_init(&t, tr->name, sizeof(tr->name));
+	text_number(&t, sec, 10, 0);
+	text_add(&t, ".M", NULL);
+	text_number(&t, usec, 10, 6);
+	text_char(&t, 'P');
+	text_number(&t, (uint64_t)cfg->pid, 10, 0);
+	text_char(&t, 'Q');
+	text_init(&t, tr->received, sizeof(tr->received));
+	add_received(&t, cfg, env);
+	text_init(&t, tr->date, sizeof(tr->date));
+	text_date(&t, sec);
+}
+
+void
+trace_names(struct tracer *tr, char *id, struct text *unique)
+{
+	char digits[24];
+	struct text t;
+
+	text_init(&t, digits, sizeof(digits));
+	text_number(&t, ++tr->count, 10, 0);
+	text_add(unique, tr->name, digits, tr->rest, NULL);
+	if (id == NULL)
+		return;
+	text_init(&t, id, ID_SIZE);
+	text_add(&t, tr->id, digits, NULL);
 }
 
 uint64_t
@@ -118,7 +120,8 @@ trace_headers(const struct tracer *tr, const struct config *cfg,
 	if (cfg->trace & TRACE_DELIVERED_TO)
 		text_add(trace, "Delivered-To: ", r->address, "\n", NULL);
 	if (cfg->trace & TRACE_RECEIVED)
-		add_received(trace, tr, cfg, env, r);
+		text_add(trace, tr->received, r->id, "\n\tfor <", r->address,
+		    ">;\n\t", tr->date, "\n", NULL);
 	for (s = trace->buf; (s = strchr(s, '\n')) != NULL; s++)
 		lines++;
 	return lines;
