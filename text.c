@@ -147,6 +147,7 @@ text_plain(const char *s, size_t len, enum text_place place)
 	const unsigned char least = place == TEXT_WORD ? '!' : ' ';
 	const unsigned char other = place == TEXT_WORD ? '=' : '"';
 	const size_t eight = sizeof(uint64_t);
+	unsigned char c;
 	size_t i = 0, n;
 
 	while (i < len) {
@@ -156,9 +157,11 @@ text_plain(const char *s, size_t len, enum text_place place)
 			i = len - i < eight ? len : i + eight;
 			continue;
 		}
-		if (is_special(s[i], place) ||
-		    text_control(s + i, len - i) > 0 ||
-		    (n = text_utf8(s + i, len - i)) == 0)
+		c = (unsigned char)s[i];
+		n = 1;
+		if (is_special(s[i], place) || ((c < ' ' || c >= 0x7f) &&
+		    (text_control(s + i, len - i) > 0 ||
+		    (n = text_utf8(s + i, len - i)) == 0)))
 			break;
 		i += n;
 	}
