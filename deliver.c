@@ -71,7 +71,7 @@ deliver_is_over(struct deliverer *dv, long us)
 
 /* The i-th delivery of the group, to r of the transaction's rcpts. */
 static struct delivery *
-delivery_prepare(struct deliverer *dv, size_t i, const struct message *m,
+delivery_prepare(struct deliverer *dv, size_t i, struct message *m,
     const struct rcpt *rcpts, struct rcpt *r)
 {
 	struct delivery *d = &dv->group[i];
@@ -373,7 +373,7 @@ begin_copies(struct deliverer *dv, struct delivery *d, struct draft *draft,
  */
 static bool
 begin_rcpt(struct deliverer *dv, const struct envelope *env,
-    const struct message *m, struct rcpt *r)
+    struct message *m, struct rcpt *r)
 {
 	char trace[TRACE_BYTES], buf[96];
 	struct delivery *d = delivery_prepare(dv, dv->n, m, env->rcpts, r);
@@ -409,7 +409,7 @@ begin_rcpt(struct deliverer *dv, const struct envelope *env,
  */
 static void
 group_begin(struct deliverer *dv, struct envelope *env,
-    const struct message *m, size_t first)
+    struct message *m, size_t first)
 {
 	const struct delivery *last;
 	struct timespec begun = { 0 };
@@ -639,7 +639,7 @@ group_go_on(struct deliverer *dv, const struct message *m)
 
 size_t
 deliver_group(struct deliverer *dv, struct envelope *env,
-    const struct message *m, size_t first)
+    struct message *m, size_t first)
 {
 	if (first == 0)
 		dv->waited = 0;
@@ -681,7 +681,6 @@ int
 deliver_room(struct deliverer *dv, const struct envelope *env, struct rcpt *r,
     uint64_t bytes, struct failure *f)
 {
-	static const struct message none;
 	const struct demand demand = { .more = { bytes, 1 }, .write = true };
 	const struct step_args a = { .demand = &demand };
 	const struct format *format = dv->cfg->format;
@@ -692,7 +691,7 @@ deliver_room(struct deliverer *dv, const struct envelope *env, struct rcpt *r,
 		return 0;
 	if (r->ignorequota && !mailbox_wants_folder(dv->cfg, &r->mailbox))
 		return 0;
-	d = delivery_prepare(dv, 0, &none, env->rcpts, r);
+	d = delivery_prepare(dv, 0, NULL, env->rcpts, r);
 	if (step_run(d, format->room, &a) == 0)
 		return 0;
 	*f = d->failure;
@@ -718,10 +717,9 @@ int
 deliver_check(struct deliverer *dv, struct rcpt *r, struct usage *u,
     struct failure *f)
 {
-	static const struct message none;
 	const struct demand demand = { .more = { 1, 1 } };
 	const struct step_args a = { .demand = &demand };
-	struct delivery *d = delivery_prepare(dv, 0, &none, r, r);
+	struct delivery *d = delivery_prepare(dv, 0, NULL, r, r);
 	int result;
 
 	/* In the order of a delivery: room is asked for at RCPT already. */

@@ -761,6 +761,7 @@ struct message {
 	const char		*place;		/* where fd is, for the log */
 	uint64_t		 size;		/* as stored: lines end in LF */
 	char			 last;		/* its last byte */
+	bool			 unchanged;	/* by the filter, as was seen */
 	struct data_parser	 data;
 };
 
@@ -791,9 +792,10 @@ size_t	 message_view(const struct message *m, struct filter *f,
 	    const struct text *before, char *buf, size_t size);
 /*
  * Writes it to fd, with before in front and after behind; *written is how many
- * bytes were, also when it fails.  0, or -1 and errno.
+ * bytes were, also when it fails.  All who write it have the same filter, and
+ * what has left it as it was is not asked again.  0, or -1 and errno.
  */
-int	 message_write(const struct message *m, int fd, struct filter *f,
+int	 message_write(struct message *m, int fd, struct filter *f,
 	    const struct text *before, const char *after, uint64_t *written);
 
 /*
@@ -1051,7 +1053,7 @@ struct delivery {
 	const struct config	*cfg;
 	struct credentials	*cred;
 	const struct watch	*watch;
-	const struct message	*message;
+	struct message		*message;	/* NULL before it is there */
 	const struct rcpt	*rcpts;		/* the message's first, and */
 	struct rcpt		*rcpt;		/* whose it is, at or behind */
 	const struct delivery	*group;		/* its first; d is behind */
@@ -1340,7 +1342,7 @@ void	 deliver_free(struct deliverer *dv);
  * before their commit that it is over, none of them is delivered.
  */
 size_t	 deliver_group(struct deliverer *dv, struct envelope *env,
-	    const struct message *m, size_t first);
+	    struct message *m, size_t first);
 /*
  * Begins the delivery of a message that is not whole yet, so that what comes
  * is written once: to its only recipient, if the mailbox can take it so.
