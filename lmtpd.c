@@ -523,7 +523,7 @@ settle(struct options *o, struct config *cfg)
 		options_wrong(o, "-U %s as root wants -u", cfg->users->name);
 	if (o->status == 0 && cfg->format->settle != NULL &&
 	    cfg->format->settle(cfg) == -1)
-		cannot_start(o, "strdup and lstat");
+		cannot_start(o, "strdup");
 }
 
 int

@@ -879,9 +879,9 @@ bool	 way_has_link(const char *path, size_t preset);
 /*
  * Is a directory, with all above it, root's alone, but that a group may
  * write to it?  Links of root's are followed, and dir, of PATH_MAX bytes, is
- * where they lead.
+ * where they lead; *st is what it is.
  */
-bool	 way_is_roots(char *dir);
+bool	 way_is_roots(char *dir, struct stat *st);
 /*
  * Is it only the user that is missing at path?  If it is the place itself, or
  * what a link on the way leads to, a disk may be missing: -1 and the failure.

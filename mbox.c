@@ -72,7 +72,7 @@ mbox_settle(struct config *cfg)
 		os_instance(cfg->instance, sizeof(cfg->instance));
 	if (!cfg->each_as_itself ||
 	    !template_directory(cfg->template, path, sizeof(path)) ||
-	    !way_is_roots(path))
+	    !way_is_roots(path, &st))
 		return 0;
 	/* A per cent sign that came by a link begins no conversion. */
 	text_init(&t, template, sizeof(template));
@@ -82,8 +82,7 @@ mbox_settle(struct config *cfg)
 		else
 			text_char(&t, *s);
 	text_add(&t, strrchr(cfg->template, '/'), NULL);
-	if ((cfg->template = strdup(template)) == NULL ||
-	    lstat(path, &st) == -1)
+	if ((cfg->template = strdup(template)) == NULL)
 		return -1;
 	cfg->root_lends = (st.st_mode & S_IWGRP) != 0 ? LEND_GROUP : LEND_ROOT;
 	cfg->lent_gid = st.st_gid;
