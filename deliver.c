@@ -31,17 +31,10 @@ int
 deliver_init(struct deliverer *dv, const struct config *cfg,
     struct credentials *cred, const struct watch *watch)
 {
-	struct rlimit rl;
-
 	memset(dv, 0, sizeof(*dv));
 	dv->cfg = cfg;
 	dv->cred = cred;
 	dv->watch = *watch;
-	dv->max = GROUP_MAX;
-	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 &&
-	    rl.rlim_cur < OTHER_FDS + GROUP_FDS * GROUP_MAX)
-		dv->max = rl.rlim_cur <= OTHER_FDS + GROUP_FDS ? 1 :
-		    (size_t)(rl.rlim_cur - OTHER_FDS) / GROUP_FDS;
 	dv->room = 1;
 	dv->group = malloc(sizeof(*dv->group));
 	dv->states = malloc(cfg->format->state_size);
@@ -269,14 +262,32 @@ judge(struct delivery *d, const struct envelope *env,
  * The group.
  */
 
+/* How many there are descriptors for. */
+static size_t
+group_max(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1 ||
+	    rl.rlim_cur >= OTHER_FDS + GROUP_FDS * GROUP_MAX)
+		return GROUP_MAX;
+	return rl.rlim_cur <= OTHER_FDS + GROUP_FDS ? 1 :
+	    (size_t)(rl.rlim_cur - OTHER_FDS) / GROUP_FDS;
+}
+
 /* How many may go together: no more than there is memory for. */
 static size_t
 group_room(struct deliverer *dv, size_t left, uint64_t size)
 {
-	size_t max = left < dv->max ? left : dv->max, room;
 	struct delivery *group;
+	size_t max = left, room;
 	char *states;
 
+	/* One delivery needs none but those that there always are. */
+	if (left > 1 && dv->max == 0)
+		dv->max = group_max();
+	if (left > 1 && max > dv->max)
+		max = dv->max;
 	if (size > 0 && max > GROUP_BYTES / size)
 		max = size < GROUP_BYTES ? (size_t)(GROUP_BYTES / size) : 1;
 	room = max;

@@ -1322,7 +1322,7 @@ struct deliverer {
 	struct delivery		*group;
 	char			*states;	/* of the group's format */
 	size_t			 room;		/* in it; at least one */
-	size_t			 max;		/* deliveries in a group */
+	size_t			 max;		/* in a group; 0: not asked */
 	size_t			 n;		/* in the group now, */
 	size_t			 nrcpt;		/* of so many recipients */
 	struct volumes		 volumes;
