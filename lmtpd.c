@@ -548,12 +548,9 @@ main(int argc, char *argv[])
 	bool shielded = false;
 	struct log log;
 
-	if (start_descriptors() == -1)
-		cannot_start(&o, "open /dev/null");
 	keep_zone(kept);
 	read_options(&o, &cfg, argc, argv);
-	/* With -c or -V there is none. */
-	if (!o.check && !o.version && start_shield(&shielded) == -1)
+	if (start_descriptors(!o.check && !o.version, &shielded) == -1)
 		cannot_start(&o, "open /dev/null");
 	if (o.version && o.status == 0)
 		return dprintf(STDOUT_FILENO, "lmtpd %s\n", VERSION) < 0 ?

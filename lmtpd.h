@@ -1371,15 +1371,12 @@ int	 deliver_check(struct deliverer *dv, struct rcpt *r,
  */
 
 /*
- * Opens those of the descriptors 0 to 2 that are closed, on /dev/null.  0, or
- * -1 and errno.
+ * Opens those of the descriptors 0 to 2 that are closed, on /dev/null.  Where
+ * there is a client it puts standard error there too if that is the client's,
+ * as it is with Exim, sendmail, spawn(8) and inetd, and says so in *shielded.
+ * 0, or -1 and errno.
  */
-int	 start_descriptors(void);
-/*
- * Puts standard error on /dev/null if it is the client's, as it is with Exim,
- * sendmail, spawn(8) and inetd, and says so in *shielded.  0, or -1 and errno.
- */
-int	 start_shield(bool *shielded);
+int	 start_descriptors(bool has_client, bool *shielded);
 /* Is standard input a socket that waits for connections? */
 bool	 start_listens(void);
 /*

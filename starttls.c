@@ -195,7 +195,7 @@ main(int argc, char *argv[])
 	const char *wrong;
 	bool shielded = false, go_on;
 
-	if (start_descriptors() == -1 || start_shield(&shielded) == -1)
+	if (start_descriptors(true, &shielded) == -1)
 		return EX_OSERR;
 	wrong = starttls_options(&cfg, argc, argv);
 	cfg.pid = getpid();
