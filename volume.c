@@ -65,26 +65,21 @@ is_named(int dir, const char *name, int fd)
 	    a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-/* Gives the file its new name by whichever call the file system has. */
-static int
-move_file(struct volume *v, int dir, const char *from, const char *to)
+int
+volume_move(int dir, const char *from, const char *to, bool *links)
 {
-	if (!v->replaces) {
+	if (!*links) {
 		if (os_rename_noreplace(dir, from, to) == 0)
 			return 0;
 		if (!is_lacking(errno))
 			return -1;
-		v->replaces = true;
+		*links = true;
 	}
-	if (linkat(dir, from, dir, to, 0) == 0) {
-		/* What stays in tmp/ is nobody's mail. */
-		(void)unlinkat(dir, from, 0);
-		return 0;
-	}
-	if (errno != EMLINK && errno != EXDEV && !is_lacking(errno))
+	if (linkat(dir, from, dir, to, 0) == -1)
 		return -1;
-	/* The name holds 64 random bits: what could it replace? */
-	return renameat(dir, from, dir, to);
+	/* What stays there is nobody's mail, and no lock. */
+	(void)unlinkat(dir, from, 0);
+	return 0;
 }
 
 int
@@ -93,7 +88,11 @@ volume_rename(struct volume *v, int dir, int fd, const char *from,
 {
 	int save;
 
-	if (move_file(v, dir, from, to) == 0)
+	if (volume_move(dir, from, to, &v->links) == 0)
+		return 0;
+	/* The name holds 64 random bits: what could it replace? */
+	if (v->links && (errno == EMLINK || errno == EXDEV ||
+	    is_lacking(errno)) && renameat(dir, from, dir, to) == 0)
 		return 0;
 	/* NFS: the answer may have been lost, and its repetition refused. */
 	save = errno;
