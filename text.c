@@ -205,13 +205,18 @@ static const char months[][4] = {
 };
 
 static void
-add_clock(struct text *t, uint64_t hour, uint64_t minute, uint64_t second)
+add_clock(struct text *t, unsigned int hour, unsigned int minute,
+    unsigned int second)
 {
-	text_number(t, hour, 10, 2);
-	text_char(t, ':');
-	text_number(t, minute, 10, 2);
-	text_char(t, ':');
-	text_number(t, second, 10, 2);
+	const unsigned int parts[] = { hour, minute, second };
+	char clock[] = "00:00:00", *p = clock;
+	size_t i;
+
+	for (i = 0; i < nitems(parts); i++, p += 3) {
+		p[0] = (char)('0' + parts[i] / 10);
+		p[1] = (char)('0' + parts[i] % 10);
+	}
+	text_bytes(t, clock, sizeof(clock) - 1);
 }
 
 /*
@@ -237,7 +242,9 @@ text_date(struct text *t, uint64_t now)
 	text_add(t, " ", months[month], " ", NULL);
 	text_number(t, year, 10, 4);
 	text_char(t, ' ');
-	add_clock(t, now / 3600 % 24, now / 60 % 60, now % 60);
+	now %= 86400;
+	add_clock(t, (unsigned int)now / 3600, (unsigned int)now / 60 % 60,
+	    (unsigned int)now % 60);
 	text_add(t, " +0000", NULL);
 }
 
@@ -249,8 +256,8 @@ text_from_date(struct text *t, const struct tm *tm)
 	    NULL);
 	text_number(t, (uint64_t)tm->tm_mday, 10, 0);
 	text_char(t, ' ');
-	add_clock(t, (uint64_t)tm->tm_hour, (uint64_t)tm->tm_min,
-	    (uint64_t)tm->tm_sec);
+	add_clock(t, (unsigned int)tm->tm_hour, (unsigned int)tm->tm_min,
+	    (unsigned int)tm->tm_sec);
 	text_char(t, ' ');
 	text_number(t, (uint64_t)tm->tm_year + 1900, 10, 4);
 }
