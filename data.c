@@ -133,17 +133,25 @@ data_end(struct data_parser *p, char *out)
 static bool
 field_is_dropped(const struct filter *f, const char *name, size_t len)
 {
-	static const char *const mbox_fields[] = {
-		"Status", "X-Status", "X-Keywords", "X-UID", "X-IMAP",
-		"X-IMAPbase", "Content-Length", "X-Mozilla-Status",
-		"X-Mozilla-Status2", "X-Mozilla-Keys", "X-Evolution"
+	static const char *const fields[] = {
+		"Status", "Content-Length", NULL
 	};
-	size_t i;
+	static const char *const fields_of_x[] = {
+		"Status", "Keywords", "UID", "IMAP", "IMAPbase",
+		"Mozilla-Status", "Mozilla-Status2", "Mozilla-Keys",
+		"Evolution", NULL
+	};
+	const char *const *field = fields;
 
 	if (f->return_path && word_is(name, len, "Return-Path"))
 		return true;
-	for (i = 0; f->mbox && i < nitems(mbox_fields); i++)
-		if (word_is(name, len, mbox_fields[i]))
+	if (len > 2 && word_is(name, 2, "X-")) {
+		field = fields_of_x;
+		name += 2;
+		len -= 2;
+	}
+	for (; f->mbox && *field != NULL; field++)
+		if (word_is(name, len, *field))
 			return true;
 	return false;
 }
