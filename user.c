@@ -91,9 +91,11 @@ lookup_names(struct lookup *l)
 	size_t all = strlen(local);
 
 	lookup_add(l, local, all, false, false);
-	lookup_add(l, local, l->user, false, l->user < all);
+	if (l->user < all)
+		lookup_add(l, local, l->user, false, true);
 	lookup_add(l, local, all, true, false);
-	lookup_add(l, local, l->user, true, l->user < all);
+	if (l->user < all)
+		lookup_add(l, local, l->user, true, true);
 }
 
 /* The domain's forms; for a path only those that may be a part of one. */
