@@ -327,16 +327,13 @@ mbox_append(struct delivery *d, const struct draft *draft)
 	};
 	struct mbox *m = d->state;
 	const char *missing, *after;
+	char buf[COMMAND_MAX + 128 + TRACE_BYTES];
 	struct text before;
-	size_t room = COMMAND_MAX + 128 + draft->trace.len;
-	char *buf;
 	int r;
 
 	if (find_missing(d, &missing) == -1)
 		return mbox_fail(d, "read");
-	if ((buf = malloc(room)) == NULL)
-		return mbox_fail(d, "malloc for");
-	text_init(&before, buf, room);
+	text_init(&before, buf, sizeof(buf));
 	text_add(&before, missing, NULL);
 	add_from_line(&before, draft->sender);
 	text_bytes(&before, draft->trace.buf, draft->trace.len);
@@ -345,7 +342,6 @@ mbox_append(struct delivery *d, const struct draft *draft)
 	r = message_write(d->message, d->fd, &filter, &before, after,
 	    &m->written);
 	d->size = m->written;
-	free(buf);
 	return r == -1 ? mbox_fail(d, "write") : 0;
 }
 
