@@ -343,7 +343,7 @@ log_key(struct log_line *l, const char *key)
 void
 log_add(struct log_line *l, const char *key, const char *value)
 {
-	size_t len = strnlen(value, VALUE_MAX), cut;
+	size_t len = strnlen(value, VALUE_MAX), cut, plain;
 
 	/* Not within a character of UTF-8, which has four bytes at most. */
 	if (value[len] != '\0')
@@ -353,12 +353,14 @@ log_add(struct log_line *l, const char *key, const char *value)
 				break;
 			}
 	log_key(l, key);
-	if (len > 0 && text_plain(value, len, TEXT_WORD) == len) {
+	plain = text_plain(value, len, TEXT_WORD);
+	if (plain == len && len > 0) {
 		text_bytes(&l->text, value, len);
 		return;
 	}
 	text_char(&l->text, '"');
-	text_escape(&l->text, value, len, TEXT_QUOTED);
+	text_bytes(&l->text, value, plain);
+	text_escape(&l->text, value + plain, len - plain, TEXT_QUOTED);
 	text_char(&l->text, '"');
 }
 
