@@ -239,39 +239,37 @@ lock_write(const struct config *cfg, const char *path)
 /*
  * Written under a name of its own first: a lock whose maker was killed
  * before it had its process in it could not be told from a living one.
- * Where it cannot be moved over nothing, that cannot be had.
+ * Where there are no links, that cannot be had.  It is not moved, although
+ * that is one call less: SMB's client asks its server to replace, and looks
+ * for an old lock only in its own cache.
  */
 static int
 lock_create(struct delivery *d, const char *path)
 {
 	struct dotlock *l = d->dotlock;
 	char aside[PATH_MAX];
-	bool links = false;
 	struct stat st;
 	int r, save;
 
 	aside_path(d, aside);
 	if (lock_write(d->cfg, aside) == -1)
 		return -1;
-	if ((r = volume_move(AT_FDCWD, aside, path, &links)) == -1) {
-		if (errno != EEXIST && errno != ENOENT)
-			r = lock_write(d->cfg, path);
-		save = errno;
-		(void)unlinkat(AT_FDCWD, aside, 0);
-		errno = save;
-	}
-	if (r == -1)
-		return -1;
+	if ((r = linkat(AT_FDCWD, aside, AT_FDCWD, path, 0)) == -1 &&
+	    errno != EEXIST && errno != ENOENT)
+		r = lock_write(d->cfg, path);
+	save = errno;
+	(void)unlinkat(AT_FDCWD, aside, 0);
 	/* By the name it has now: some file systems number names, not files. */
-	if (lstat(path, &st) == -1) {
+	if (r == 0 && (r = lstat(path, &st)) == -1) {
 		save = errno;
 		(void)unlinkat(AT_FDCWD, path, 0);
-		errno = save;
-		return -1;
 	}
-	l->ours = (struct dotlock_file){ st.st_ino, st.st_mtim };
-	l->held = true;
-	return 0;
+	if (r == 0) {
+		l->ours = (struct dotlock_file){ st.st_ino, st.st_mtim };
+		l->held = true;
+	}
+	errno = save;
+	return r;
 }
 
 int

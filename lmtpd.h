@@ -703,7 +703,7 @@ int	 os_write(int fd, const void *buf, size_t len, uint64_t *written);
 struct volume {
 	dev_t			 dev;
 	enum sync_policy	 policy;
-	bool			 links;		/* no RENAME_NOREPLACE here */
+	bool			 replaces;	/* no RENAME_NOREPLACE here */
 	bool			 synced;	/* in this group */
 };
 
@@ -720,14 +720,8 @@ struct volumes {
  */
 struct volume *volume_find(struct volumes *vs, int fd, dev_t dev);
 /*
- * Gives a file within dir another name, over nothing: in one step, or with
- * *links in two, which is set where the first cannot be had.  0, or -1 and
- * errno; EEXIST if another file has that name.
- */
-int	 volume_move(int dir, const char *from, const char *to, bool *links);
-/*
- * The same for one that is open as fd, on the file system v, and whose new
- * name nobody else takes: where there are no links either it is renamed.
+ * Moves a file that is open as fd, on the file system v, within dir and over
+ * nothing.  0, or -1 and errno; EEXIST if another file has that name.
  */
 int	 volume_rename(struct volume *v, int dir, int fd, const char *from,
 	    const char *to);

@@ -65,21 +65,26 @@ is_named(int dir, const char *name, int fd)
 	    a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-int
-volume_move(int dir, const char *from, const char *to, bool *links)
+/* Gives the file its new name by whichever call the file system has. */
+static int
+move_file(struct volume *v, int dir, const char *from, const char *to)
 {
-	if (!*links) {
+	if (!v->replaces) {
 		if (os_rename_noreplace(dir, from, to) == 0)
 			return 0;
 		if (!is_lacking(errno))
 			return -1;
-		*links = true;
+		v->replaces = true;
 	}
-	if (linkat(dir, from, dir, to, 0) == -1)
+	if (linkat(dir, from, dir, to, 0) == 0) {
+		/* What stays in tmp/ is nobody's mail. */
+		(void)unlinkat(dir, from, 0);
+		return 0;
+	}
+	if (errno != EMLINK && errno != EXDEV && !is_lacking(errno))
 		return -1;
-	/* What stays there is nobody's mail, and no lock. */
-	(void)unlinkat(dir, from, 0);
-	return 0;
+	/* The name holds 64 random bits: what could it replace? */
+	return renameat(dir, from, dir, to);
 }
 
 int
@@ -88,11 +93,7 @@ volume_rename(struct volume *v, int dir, int fd, const char *from,
 {
 	int save;
 
-	if (volume_move(dir, from, to, &v->links) == 0)
-		return 0;
-	/* The name holds 64 random bits: what could it replace? */
-	if (v->links && (errno == EMLINK || errno == EXDEV ||
-	    is_lacking(errno)) && renameat(dir, from, dir, to) == 0)
+	if (move_file(v, dir, from, to) == 0)
 		return 0;
 	/* NFS: the answer may have been lost, and its repetition refused. */
 	save = errno;
