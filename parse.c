@@ -826,6 +826,22 @@ parse_extra(char *s, struct passwd_line *p)
 	return 0;
 }
 
+/* The next field, which ends at a colon or with the line; "" behind that. */
+static const char *
+next_field(char **line)
+{
+	const char *field = *line;
+	char *colon;
+
+	if (field == NULL)
+		return "";
+	colon = strchr(field, ':');
+	*line = colon == NULL ? NULL : colon + 1;
+	if (colon != NULL)
+		*colon = '\0';
+	return field;
+}
+
 const char *
 parse_passwd_line(char *line, struct passwd_line *p)
 {
@@ -841,7 +857,7 @@ parse_passwd_line(char *line, struct passwd_line *p)
 	for (n = 0; n < FIELDS; n++) {
 		if (n == PASSWORD && line == NULL)
 			return "it is a name alone";
-		field[n] = line == NULL ? "" : strsep(&line, ":");
+		field[n] = next_field(&line);
 	}
 	p->name = field[NAME];
 	p->uid = field[UID];
