@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #ifdef __linux__
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -128,22 +129,25 @@ copy_by_hand(int from, off_t offset, int to, uint64_t len, uint64_t *written)
 void
 os_close_from(int first)
 {
+	struct rlimit max;
 	const char *name;
-	long fd, max;
+	uint64_t fd;
 	DIR *dir;
 
 	if (syscall(SYS_close_range, (unsigned int)first, UINT_MAX, 0) == 0)
 		return;
 	if ((dir = os_open_dir(AT_FDCWD, "/proc/self/fd")) != NULL) {
 		while ((name = os_read_dir(dir)) != NULL)
-			if ((fd = strtol(name, NULL, 10)) >= first &&
-			    fd != dirfd(dir))
+			if (parse_size(name, false, &fd) == 0 &&
+			    fd >= (uint64_t)first &&
+			    fd != (uint64_t)dirfd(dir))
 				close((int)fd);
 		closedir(dir);
 		return;
 	}
-	max = sysconf(_SC_OPEN_MAX);
-	for (fd = first; fd < max; fd++)
+	if (getrlimit(RLIMIT_NOFILE, &max) == -1)
+		return;
+	for (fd = (uint64_t)first; fd < max.rlim_cur; fd++)
 		(void)close((int)fd);
 }
 
