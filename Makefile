@@ -12,11 +12,12 @@ OBJS =		session.o client.o start.o trace.o filter.o parse.o name.o \
 		os.o log.o text.o confine.o
 TLS_OBJS =	client.o start.o parse.o name.o text.o log.o os.o
 # Of libc alone.
-SIEVE_OBJS =	sieve/action.o sieve/address.o sieve/arena.o sieve/body.o \
-		sieve/check.o sieve/compile.o sieve/date.o sieve/flags.o \
-		sieve/header.o sieve/html.o sieve/lexer.o sieve/match.o \
-		sieve/mime.o sieve/parser.o sieve/regex.o sieve/run.o \
-		sieve/test.o sieve/utf8.o sieve/value.o sieve/verb.o
+SIEVE_PARTS =	sieve/action.o sieve/address.o sieve/body.o sieve/check.o \
+		sieve/compile.o sieve/date.o sieve/flags.o sieve/header.o \
+		sieve/html.o sieve/lexer.o sieve/match.o sieve/mime.o \
+		sieve/parser.o sieve/regex.o sieve/run.o sieve/test.o \
+		sieve/utf8.o sieve/value.o sieve/verb.o
+SIEVE_OBJS =	sieve/arena.o ${SIEVE_PARTS}
 TESTS =		tests/table tests/hole tests/null tests/sieve tests/sievetext
 
 CFLAGS =	-O2 -g
@@ -80,8 +81,12 @@ starttls: ${TLS_OBJS} ${OBJS_${KIND}}
 	${LINK} ${TLS_OBJS} ${OBJS_${KIND}} ${LIBS}
 
 # sieve-try: a script, a message, what comes of it.
-tests/sieve tests/sievetext tests/sieve-try: ${SIEVE_OBJS}
+tests/sieve tests/sieve-try: ${SIEVE_OBJS}
 	${LINK} ${SIEVE_OBJS} ${OBJS_${KIND}} ${LIBS}
+
+# Each piece of memory with a fence behind it.
+tests/sievetext: ${SIEVE_PARTS} tests/fence.o
+	${LINK} ${SIEVE_PARTS} tests/fence.o ${OBJS_${KIND}} ${LIBS}
 
 lmtpd: lmtpd.o
 starttls: starttls.o

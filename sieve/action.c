@@ -14,8 +14,7 @@ static bool
 same_folder(const char *a, const char *b)
 {
 	for (; *a != '\0' && *b != '\0'; a++, b++)
-		if (*a != *b && (strchr("./", *a) == NULL ||
-		    strchr("./", *b) == NULL))
+		if (*a != *b && !(is_one_of(*a, "./") && is_one_of(*b, "./")))
 			return false;
 	return *a == *b;
 }

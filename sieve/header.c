@@ -175,7 +175,7 @@ word_parse(const char *s, size_t len, struct word *w)
 	w->text.len = mark[3] - mark[2] - 1;
 	w->len = mark[3] + 2;
 	return (w->charset = mime_charset(&name)) != NULL &&
-	    w->encoding != '\0' && strchr("bBqQ", w->encoding) != NULL;
+	    is_one_of(w->encoding, "bBqQ");
 }
 
 /* Appends what w says to the len bytes at out. */

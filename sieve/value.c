@@ -35,7 +35,7 @@ str_same(const struct str *a, const struct str *b)
 static size_t
 value_blanks(const char *s, size_t i, size_t len)
 {
-	while (i < len && s[i] != '\0' && strchr(" \t\r\n", s[i]) != NULL)
+	while (i < len && is_one_of(s[i], " \t\r\n"))
 		i++;
 	return i;
 }

@@ -99,6 +99,7 @@ static const struct {
 	{ AT, "require \"reject\"; reject \"no\";", "reject no" },
 	{ AT, "require \"ereject\"; ereject \"no\";", "reject no" },
 	{ AT, "require \"reject\"; reject \"\";", "reject " },
+	{ AT, "require \"reject\"; reject text:\n\n\n.\n;", "reject " },
 	{ AT, "require \"reject\"; reject text:\none\n\ntwo\n\n.\n;",
 	    "reject one\n\ntwo" },
 	{ AT, "require [\"reject\", \"encoded-character\"]; reject "
