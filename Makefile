@@ -74,17 +74,20 @@ LIBS =		${LIBS_${KIND}}
 all: ${PROGRAMS}
 
 # tests/null: lmtpd with a format of mailboxes more.
-lmtpd tests/table tests/hole tests/null: ${ALL}
+lmtpd tests/hole tests/null: ${ALL}
 	${LINK} ${ALL} ${LIBS}
+
+tests/table: ${ALL} tests/fence.o
+	${LINK} ${ALL} tests/fence.o ${LIBS}
 
 starttls: ${TLS_OBJS} ${OBJS_${KIND}}
 	${LINK} ${TLS_OBJS} ${OBJS_${KIND}} ${LIBS}
 
 # sieve-try: a script, a message, what comes of it.
-tests/sieve tests/sieve-try: ${SIEVE_OBJS}
-	${LINK} ${SIEVE_OBJS} ${OBJS_${KIND}} ${LIBS}
+tests/sieve tests/sieve-try: ${SIEVE_OBJS} tests/fence.o
+	${LINK} ${SIEVE_OBJS} tests/fence.o ${OBJS_${KIND}} ${LIBS}
 
-# Each piece of memory with a fence behind it.
+# With an arena of its own.
 tests/sievetext: ${SIEVE_PARTS} tests/fence.o
 	${LINK} ${SIEVE_PARTS} tests/fence.o ${OBJS_${KIND}} ${LIBS}
 
@@ -103,6 +106,7 @@ tests/null.o: lmtpd.c
 client.o: wide.h
 filter.o tests/sieve.o tests/sieve-try.o: sieve/sieve.h
 tests/sievetext.o: sieve/sieve.h sieve/impl.h
+tests/table.o tests/sieve.o tests/sievetext.o tests/fence.o: tests/fence.h
 ${SIEVE_OBJS}: sieve/sieve.h sieve/impl.h sieve/program.h
 
 .c.o:

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../sieve/sieve.h"
+#include "fence.h"
 
 #define AT		__LINE__	/* where a row stands */
 #define nitems(a)	(sizeof(a) / sizeof((a)[0]))
@@ -882,19 +883,22 @@ outcome(const char *script, const char *msg)
 	static char out[8192];
 	const struct sieve_library lib = { library_get, NULL };
 	const struct sieve_view v = {
-		.message = msg, .len = strlen(msg), .size = 386,
+		.message = fence_copy(msg, strlen(msg)),
+		.len = strlen(msg), .size = 386,
 		.sender = "sender@example.com",
 		.recipient = "bob+d@example.org", .delimiters = "+",
 		.host = "mx.example.org", .version = "0",
 		.remote_ip = "192.0.2.1", .now = { 1795795200, 0 },
 		.has_folder = has_folder,
 	};
+	const size_t len = strlen(script);
 	struct sieve_program *p;
 	struct sieve_error e;
 	size_t i;
 
 	out[0] = '\0';
-	if ((p = sieve_compile(script, strlen(script), &lib, &e)) == NULL) {
+	script = fence_copy(script, strlen(script));
+	if ((p = sieve_compile(script, len, &lib, &e)) == NULL) {
 		add_error(out, "compile", &e);
 		return out;
 	}
@@ -914,6 +918,7 @@ row(int line, const char *script, const char *msg, const char *want)
 {
 	const char *got = outcome(script, msg), *p;
 
+	fence_free();
 	if (want == NULL ? strncmp(got, "into ", 5) == 0 :
 	    strcmp(got, want) == 0) {
 		passed++;

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "../lmtpd.h"
+#include "fence.h"
 
 #define AT	__LINE__	/* where a row stands */
 #define LEN(s)	s, sizeof(s) - 1	/* a literal that may hold NUL */
@@ -48,6 +49,20 @@ static const char *
 or_null(const char *s)
 {
 	return s == NULL ? "(null)" : s;
+}
+
+/* n bytes with a fence behind them, until the next; text has its NUL. */
+static char *
+fenced(const char *s, size_t n)
+{
+	fence_free();
+	return fence_copy(s, n);
+}
+
+static char *
+fenced_text(const char *s)
+{
+	return fenced(s, strlen(s) + 1);
 }
 
 /* A string of n times c, between two others: a row's, so it is kept. */
@@ -116,12 +131,12 @@ test_command(void)
 		{ AT, LEN("NOOP \x1f"), NULL, NULL },
 		{ AT, LEN("NOOP \x7f"), NULL, NULL },
 	};
-	char line[COMMAND_MAX + 1];
 	const char *args;
+	char *line;
 	size_t i;
 
 	for (i = 0; i < nitems(rows); i++) {
-		memcpy(line, rows[i].in, rows[i].len + 1);
+		line = fenced(rows[i].in, rows[i].len + 1);
 		args = parse_command(line, rows[i].len);
 		row(rows[i].at, same(args, rows[i].args) && (args == NULL ||
 		    same(line, rows[i].verb)), "%s with %s", line,
@@ -222,7 +237,7 @@ test_forward_path(void)
 	int r;
 
 	for (i = 0; i < nitems(rows); i++) {
-		s = rows[i].in;
+		s = fenced_text(rows[i].in);
 		memset(&a, 'x', sizeof(a));
 		r = parse_forward_path(&s, &a);
 		if (rows[i].raw == NULL)
@@ -276,7 +291,7 @@ test_nsswitch(void)
 
 	for (i = 0; i < nitems(rows); i++) {
 		text_init(&t, all, sizeof(all));
-		s = parse_nsswitch(rows[i].text, "passwd");
+		s = parse_nsswitch(fenced_text(rows[i].text), "passwd");
 		while (parse_service(&s, service, sizeof(service)))
 			text_add(&t, service, " ", NULL);
 		row(rows[i].at, same(all, rows[i].services), "%s", all);
@@ -325,7 +340,7 @@ test_reverse_path(void)
 	int r;
 
 	for (i = 0; i < nitems(rows); i++) {
-		s = rows[i].in;
+		s = fenced_text(rows[i].in);
 		memset(path, 'x', sizeof(path));
 		r = parse_reverse_path(&s, path);
 		if (rows[i].path == NULL)
@@ -453,7 +468,7 @@ test_params(void)
 	size_t i;
 
 	for (i = 0; i < nitems(rows); i++) {
-		error = parse_params(rows[i].in, rows[i].rcpt, &p);
+		error = parse_params(fenced_text(rows[i].in), rows[i].rcpt, &p);
 		row(rows[i].at, error == rows[i].error &&
 		    (error != PARAM_OK || (p.size == rows[i].p.size &&
 		    p.has_size == rows[i].p.has_size &&
@@ -499,14 +514,16 @@ test_xforward(void)
 		/* What is malformed is refused whole. */
 		{ .at = AT, .in = "IDENT=a NAME" },
 	};
-	char ident[64];
-	size_t i;
+	char *in, *ident;
+	size_t i, size;
 	int r;
 
 	for (i = 0; i < nitems(rows); i++) {
-		strlcpy(ident, "before", sizeof(ident));
-		r = parse_xforward(rows[i].in, ident, rows[i].size > 0 ?
-		    rows[i].size : sizeof(ident));
+		in = fenced_text(rows[i].in);
+		size = rows[i].size > 0 ? rows[i].size : 64;
+		ident = fence_take(size);
+		strlcpy(ident, "before", size);
+		r = parse_xforward(in, ident, size);
 		row(rows[i].at, r == (rows[i].ident == NULL ? -1 : 0) &&
 		    same(ident, r == -1 ? "before" : rows[i].ident),
 		    "%d: %s", r, ident);
@@ -564,7 +581,7 @@ test_size(void)
 	for (i = 0; i < nitems(rows); i++) {
 		n = 0;
 		errno = 0;
-		r = parse_size(rows[i].in, rows[i].suffix, &n);
+		r = parse_size(fenced_text(rows[i].in), rows[i].suffix, &n);
 		row(rows[i].at, rows[i].err == 0 ? r == 0 && n == rows[i].n :
 		    r == -1 && errno == rows[i].err, "%d: %llu, errno %d", r,
 		    (unsigned long long)n, errno);
@@ -604,7 +621,7 @@ test_quota(void)
 
 	for (i = 0; i < nitems(rows); i++) {
 		memset(&q, 0xff, sizeof(q));
-		r = parse_quota(rows[i].in, &q);
+		r = parse_quota(fenced_text(rows[i].in), &q);
 		row(rows[i].at, r == rows[i].result && (r == -1 ||
 		    (q.bytes == rows[i].q.bytes &&
 		    q.messages == rows[i].q.messages)), "%d: %llu,%llu", r,
@@ -648,7 +665,7 @@ test_locks(void)
 	int r;
 
 	for (i = 0; i < nitems(rows); i++) {
-		r = parse_locks(rows[i].in, locks, &n);
+		r = parse_locks(fenced_text(rows[i].in), locks, &n);
 		good = r == (rows[i].n == 0 ? -1 : 0) &&
 		    (r == -1 || n == rows[i].n);
 		for (k = 0; good && k < rows[i].n; k++)
@@ -688,7 +705,7 @@ test_trace(void)
 	int r;
 
 	for (i = 0; i < nitems(rows); i++) {
-		r = parse_trace(rows[i].in, &bits);
+		r = parse_trace(fenced_text(rows[i].in), &bits);
 		row(rows[i].at, r == rows[i].result && (r == -1 ||
 		    bits == rows[i].bits), "%d: %#x", r, bits);
 	}
@@ -717,7 +734,7 @@ test_split(void)
 	size_t i, n;
 
 	for (i = 0; i < nitems(rows); i++) {
-		n = address_split(rows[i].local, rows[i].delimiters);
+		n = address_split(fenced_text(rows[i].local), rows[i].delimiters);
 		row(rows[i].at, n == rows[i].n, "%zu", n);
 	}
 }
@@ -760,8 +777,8 @@ test_names(void)
 	size_t i;
 
 	for (i = 0; i < nitems(rows); i++)
-		row(rows[i].at, name_is_safe(rows[i].name) == rows[i].safe,
-		    "%s is %s", rows[i].name, rows[i].safe ? "not" : "safe");
+		row(rows[i].at, name_is_safe(fenced_text(rows[i].name)) ==
+		    rows[i].safe, "%s is %s", rows[i].name, rows[i].safe ? "not" : "safe");
 	for (i = 0; i < nitems(lower); i++) {
 		strlcpy(s, lower[i][0], sizeof(s));
 		name_lower(s);
@@ -791,7 +808,7 @@ test_name_fits(void)
 	size_t i;
 
 	for (i = 0; i < nitems(rows); i++)
-		row(rows[i].at, name_fits(rows[i].path) == rows[i].fits,
+		row(rows[i].at, name_fits(fenced_text(rows[i].path)) == rows[i].fits,
 		    "%s", rows[i].fits ? "it does not" : "it does");
 }
 
@@ -848,12 +865,14 @@ test_name_folder(void)
 		{ AT, "\xf4\x90\x80\x80", 64, NULL },
 		{ AT, "\xf8\x88\x80\x80\x80", 64, NULL },
 	};
-	char out[64];
+	char *in, *out;
 	size_t i;
 	int r;
 
 	for (i = 0; i < nitems(rows); i++) {
-		r = name_folder(rows[i].utf8, out, rows[i].size);
+		in = fenced_text(rows[i].utf8);
+		out = fence_take(rows[i].size);
+		r = name_folder(in, out, rows[i].size);
 		row(rows[i].at, r == (rows[i].folder == NULL ? -1 : 0) &&
 		    (r == -1 || same(out, rows[i].folder)), "%d: %s", r,
 		    r == 0 ? out : "");
@@ -960,21 +979,22 @@ test_name_domain(void)
 	size_t i;
 
 	for (i = 0; i < nitems(rows); i++) {
-		const char *in = rows[i].in;
+		const size_t len = strlen(rows[i].in);
+		const char *in = fenced(rows[i].in, len);
 
-		row(rows[i].at, name_domain(in, strlen(in), false, utf8,
+		row(rows[i].at, name_domain(in, len, false, utf8,
 		    sizeof(utf8)) == 0 && same(utf8, rows[i].utf8), "%s",
 		    utf8);
-		row(rows[i].at, name_domain(in, strlen(in), true, ascii,
+		row(rows[i].at, name_domain(in, len, true, ascii,
 		    sizeof(ascii)) == 0 && (rows[i].ascii == NULL ||
 		    same(ascii, rows[i].ascii)), "%s", ascii);
 		/* From one form to the other, and back. */
 		row(rows[i].at, name_domain(ascii, strlen(ascii), false,
 		    again, sizeof(again)) == 0 && same(again, utf8), "%s",
 		    again);
-		row(rows[i].at, name_domain_is(in, strlen(in), utf8) &&
+		row(rows[i].at, name_domain_is(in, len, utf8) &&
 		    name_domain_is(ascii, strlen(ascii), utf8) &&
-		    !name_domain_is(in, strlen(in), "x"), "another");
+		    !name_domain_is(in, len, "x"), "another");
 	}
 	row(AT, name_domain("b\xc3\xbc", 3, true, ascii, 10) == 0 &&
 	    same(ascii, "xn--b-eha"), "%s", ascii);
@@ -1028,8 +1048,8 @@ test_foreign(void)
 	size_t i;
 
 	for (i = 0; i < nitems(rows); i++)
-		row(rows[i].at, line_is_foreign(rows[i].in, rows[i].len) ==
-		    rows[i].foreign, "%s", rows[i].in);
+		row(rows[i].at, line_is_foreign(fenced(rows[i].in, rows[i].len + 1),
+		    rows[i].len) == rows[i].foreign, "%s", rows[i].in);
 }
 
 /* What is no UTF-8 has no other form. */
@@ -1056,12 +1076,14 @@ test_utf8_domain(void)
 		{ AT, "\xbf", false }, { AT, "\xc3" "a", false },
 	};
 	char out[64];
-	size_t i;
+	size_t i, len;
 
-	for (i = 0; i < nitems(rows); i++)
-		row(rows[i].at, name_domain(rows[i].in, strlen(rows[i].in),
-		    true, out, sizeof(out)) == 0 &&
-		    (strncmp(out, "xn--", 4) == 0) == rows[i].good, "%s", out);
+	for (i = 0; i < nitems(rows); i++) {
+		len = strlen(rows[i].in);
+		row(rows[i].at, name_domain(fenced(rows[i].in, len), len, true,
+		    out, sizeof(out)) == 0 && (strncmp(out, "xn--", 4) == 0) ==
+		    rows[i].good, "%s", out);
+	}
 }
 
 /*
@@ -1314,13 +1336,14 @@ test_expand(void)
 		{ AT, "~/x", { NULL, "al", NULL }, 64, EINVAL, NULL, 0 },
 	};
 	size_t i, preset;
-	char path[64];
+	char *t, *path;
 	int r;
 
 	for (i = 0; i < nitems(rows); i++) {
 		errno = 0;
-		memset(path, 'x', sizeof(path));
-		r = template_expand(rows[i].template, &rows[i].e, path,
+		t = fenced_text(rows[i].template);
+		path = memset(fence_take(rows[i].size), 'x', rows[i].size);
+		r = template_expand(t, &rows[i].e, path,
 		    rows[i].size, &preset);
 		if (rows[i].err != 0)
 			row(rows[i].at, r == -1 && errno == rows[i].err,
@@ -1383,16 +1406,10 @@ test_passwd_key(void)
 		{ AT, "al@:p", "al", "bücher.x", false },
 	};
 	struct passwd_keys k;
-	char *exact;
 	size_t i, len, best, rank;
 
 	for (i = 0; i < nitems(rows); i++) {
-		/* No NUL behind it: a line of a file has none. */
 		len = strlen(rows[i].line);
-		if ((exact = malloc(len + 1)) == NULL ||
-		    (exact = realloc(exact, len > 0 ? len : 1)) == NULL)
-			abort();
-		memcpy(exact, rows[i].line, len);
 		memset(&k, 0, sizeof(k));
 		k.names[0] = rows[i].user;
 		k.lens[0] = strlen(rows[i].user);
@@ -1400,8 +1417,8 @@ test_passwd_key(void)
 		k.domain = rows[i].domain;
 		/* Where there is a domain the row is about it alone. */
 		best = rows[i].domain == NULL ? 2 : 1;
-		rank = parse_passwd_key(exact, len, &k, best);
-		free(exact);
+		rank = parse_passwd_key(fenced(rows[i].line, len), len, &k,
+		    best);
 		row(rows[i].at, rank == (rows[i].is ? best - 1 : best), "%zu",
 		    rank);
 	}
@@ -1460,8 +1477,8 @@ test_passwd_lines(void)
 		m.best = 8;
 		line = NULL;
 		llen = number = 0;
-		s = rows[i].file;
-		len = strlen(s);
+		len = strlen(rows[i].file);
+		s = fenced(rows[i].file, len);
 		while ((n = parse_passwd_lines(s, len, &k, &m)) > 0) {
 			s += n;
 			len -= n;
@@ -1577,14 +1594,12 @@ test_passwd_line(void)
 	};
 	struct passwd_line p;
 	const char *wrong;
-	char line[256];
 	size_t i;
 
 	for (i = 0; i < nitems(rows); i++) {
 		const struct passwd_line *want = &rows[i].p;
 
-		strlcpy(line, rows[i].line, sizeof(line));
-		wrong = parse_passwd_line(line, &p);
+		wrong = parse_passwd_line(fenced_text(rows[i].line), &p);
 		if (wrong != NULL || want->name == NULL) {
 			row(rows[i].at, wrong != NULL && want->name == NULL,
 			    "%s", or_null(wrong));
@@ -1651,7 +1666,7 @@ test_maildirsize(void)
 	for (i = 0; i < nitems(rows); i++) {
 		const struct maildirsize *want = &rows[i].m;
 
-		r = parse_maildirsize(rows[i].in, &m);
+		r = parse_maildirsize(fenced_text(rows[i].in), &m);
 		row(rows[i].at, r == rows[i].result &&
 		    m.limit.bytes == want->limit.bytes &&
 		    m.limit.messages == want->limit.messages &&
@@ -1800,11 +1815,12 @@ test_data(void)
 	size_t i, cut;
 
 	for (i = 0; i < nitems(rows); i++) {
+		const char *in = fenced(rows[i].in, rows[i].len);
 		bool good = true;
 
 		/* Whole, in two pieces of any size, and byte by byte. */
 		for (cut = 0; good && cut <= 2 * rows[i].len; cut++) {
-			data_decode(&d, rows[i].mode, rows[i].in, rows[i].len,
+			data_decode(&d, rows[i].mode, in, rows[i].len,
 			    cut <= rows[i].len ? cut : cut - rows[i].len,
 			    cut <= rows[i].len ? rows[i].len + 1 : 1);
 			good = d.len == rows[i].outlen &&
@@ -2005,6 +2021,7 @@ test_filter(void)
 
 	for (i = 0; i < nitems(rows); i++) {
 		size_t len = rows[i].len, outlen = strlen(rows[i].out);
+		const char *in = fenced(rows[i].in, len);
 		bool good = true;
 
 		for (cut = 0; good && cut <= 2 * len; cut++) {
@@ -2012,7 +2029,7 @@ test_filter(void)
 			f.return_path = (rows[i].flags & RP) != 0;
 			f.mbox = (rows[i].flags & MB) != 0;
 			f.begun = (rows[i].flags & NT) != 0;
-			n = filter_decode(&f, rows[i].in, len,
+			n = filter_decode(&f, in, len,
 			    cut <= len ? cut : cut - len,
 			    cut <= len ? len : 1, out);
 			good = n == outlen &&
@@ -2059,7 +2076,8 @@ test_header(void)
 
 	for (i = 0; i < nitems(rows); i++) {
 		len = strlen(rows[i].in);
-		value = header_find(rows[i].in, len, rows[i].name, &n);
+		value = header_find(fenced(rows[i].in, len), len,
+		    rows[i].name, &n);
 		if (value == NULL || rows[i].value == NULL)
 			row(rows[i].at, value == rows[i].value, "%.20s",
 			    or_null(value));
@@ -2123,13 +2141,16 @@ test_ids(void)
 		{ AT, "Received: from id (a [192.0.2.1]) by b with SMTP id c;"
 		    " x\n\n", "", "c", 64 },
 	};
-	char msgid[64], qid[64];
+	char *in, *msgid, *qid;
 	size_t i, len;
 
 	for (i = 0; i < nitems(rows); i++) {
 		len = strlen(rows[i].in);
-		header_message_id(rows[i].in, len, msgid, rows[i].size);
-		header_received_id(rows[i].in, len, qid, rows[i].size);
+		in = fenced(rows[i].in, len);
+		msgid = fence_take(rows[i].size);
+		qid = fence_take(rows[i].size);
+		header_message_id(in, len, msgid, rows[i].size);
+		header_received_id(in, len, qid, rows[i].size);
 		row(rows[i].at, same(msgid, rows[i].msgid) &&
 		    same(qid, rows[i].qid), "%s and %s", msgid, qid);
 	}
@@ -2290,7 +2311,8 @@ test_escape(void)
 
 	for (i = 0; i < nitems(rows); i++) {
 		text_init(&t, buf, sizeof(buf));
-		text_escape(&t, rows[i].in, rows[i].len, false);
+		text_escape(&t, fenced(rows[i].in, rows[i].len), rows[i].len,
+		    false);
 		row(rows[i].at, same(buf, rows[i].out) &&
 		    text_plain(buf, t.len, false) == t.len, "%s", buf);
 	}
@@ -2356,7 +2378,7 @@ test_log(void)
 
 	for (i = 0; i < nitems(rows); i++) {
 		log_begin(&l);
-		log_add(&l, "k", rows[i].value);
+		log_add(&l, "k", fenced_text(rows[i].value));
 		row(rows[i].at, same(l.buf, rows[i].text), "%s", l.buf);
 	}
 	log_begin(&l);
