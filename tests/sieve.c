@@ -913,22 +913,29 @@ outcome(const char *script, const char *msg)
 	return out;
 }
 
+/* Counts a row, and says where it is and what it got if that is wrong. */
 static void
-row(int line, const char *script, const char *msg, const char *want)
+judge(int line, bool good, const char *got)
 {
-	const char *got = outcome(script, msg), *p;
-
 	fence_free();
-	if (want == NULL ? strncmp(got, "into ", 5) == 0 :
-	    strcmp(got, want) == 0) {
+	if (good) {
 		passed++;
 		return;
 	}
 	failed++;
 	printf("%s:%d: got ", __FILE__, line);
-	for (p = got; *p != '\0'; p++)
-		printf(*p == '\n' ? "\\n" : "%c", *p);
+	for (; *got != '\0'; got++)
+		printf(*got == '\n' ? "\\n" : "%c", *got);
 	putchar('\n');
+}
+
+static void
+row(int line, const char *script, const char *msg, const char *want)
+{
+	const char *got = outcome(script, msg);
+
+	judge(line, want == NULL ? strncmp(got, "into ", 5) == 0 :
+	    strcmp(got, want) == 0, got);
 }
 
 /* In big: before, n times text with # for the number of the time, after. */
@@ -1086,6 +1093,102 @@ test_actions(void)
 	    "run:1:490: more than 32 different actions");
 }
 
+/* What each command and test wants to be required, and its tags. */
+static const struct {
+	int		 at;
+	const char	*before, *name;
+	const char	*extension;
+	const char	*tags;
+} verbs[] = {
+#define COMPARES	" contains count is matches regex value comparator "
+	{ AT, "", "addflag", "imap4flags", "" },
+	{ AT, "", "discard", "", "" },
+	{ AT, "if size :over 1 {} ", "else", "", "" },
+	{ AT, "if size :over 1 {} ", "elsif", "", "" },
+	{ AT, "", "ereject", "ereject", "" },
+	{ AT, "", "error", "ihave", "" },
+	{ AT, "", "fileinto", "fileinto", " copy create flags " },
+	{ AT, "", "global", "include", "" },
+	{ AT, "", "if", "", "" },
+	{ AT, "", "include", "include", " global personal once optional " },
+	{ AT, "", "keep", "", " flags " },
+	{ AT, "", "mark", "imapflags", "" },
+	{ AT, "", "reject", "reject", "" },
+	{ AT, "", "removeflag", "imap4flags", "" },
+	{ AT, "", "require", "", "" },
+	{ AT, "", "return", "include", "" },
+	{ AT, "", "set", "variables", " lower upper lowerfirst upperfirst "
+	    "quotewildcard length " },
+	{ AT, "", "setflag", "imap4flags", "" },
+	{ AT, "", "stop", "", "" },
+	{ AT, "", "unmark", "imapflags", "" },
+	{ AT, "if ", "address", "", COMPARES "all detail domain localpart "
+	    "user index last " },
+	{ AT, "if ", "allof", "", "" },
+	{ AT, "if ", "anyof", "", "" },
+	{ AT, "if ", "body", "body", COMPARES "content raw text " },
+	{ AT, "if ", "currentdate", "date", COMPARES "zone " },
+	{ AT, "if ", "date", "date", COMPARES "zone originalzone index "
+	    "last " },
+	{ AT, "if ", "envelope", "envelope", COMPARES "all detail domain "
+	    "localpart user " },
+	{ AT, "if ", "environment", "environment", COMPARES },
+	{ AT, "if ", "exists", "", "" },
+	{ AT, "if ", "false", "", "" },
+	{ AT, "if ", "hasflag", "imap4flags", COMPARES },
+	{ AT, "if ", "header", "", COMPARES "index last " },
+	{ AT, "if ", "ihave", "ihave", "" },
+	{ AT, "if ", "mailboxexists", "mailbox", "" },
+	{ AT, "if ", "not", "", "" },
+	{ AT, "if ", "size", "", " over under " },
+	{ AT, "if ", "string", "variables", COMPARES },
+	{ AT, "if ", "true", "", "" },
+#undef COMPARES
+};
+
+static void
+test_verbs(void)
+{
+	static const char all[] = "require [\"body\", \"copy\", \"date\", "
+	    "\"ereject\", \"envelope\", \"environment\", \"fileinto\", "
+	    "\"ihave\", \"include\", \"index\", \"mailbox\", \"regex\", "
+	    "\"reject\", \"relational\", \"subaddress\", \"variables\", ";
+	static const char *const tags[] = {
+		"all", "comparator", "contains", "content", "copy", "count",
+		"create", "detail", "domain", "flags", "global", "index",
+		"is", "last", "length", "localpart", "lower", "lowerfirst",
+		"matches", "once", "optional", "originalzone", "over",
+		"personal", "quotewildcard", "raw", "regex", "text", "under",
+		"upper", "upperfirst", "user", "value", "zone",
+	};
+	char script[1024], word[64];
+	const char *got;
+	size_t i, k;
+	bool has;
+
+	for (i = 0; i < nitems(verbs); i++) {
+		snprintf(script, sizeof(script), "%s%s {}", verbs[i].before,
+		    verbs[i].name);
+		snprintf(word, sizeof(word), "\"%s\" wants require \"%s\"",
+		    verbs[i].name, verbs[i].extension);
+		got = outcome(script, message);
+		has = strstr(got, word) != NULL;
+		judge(verbs[i].at, has == (verbs[i].extension[0] != '\0'),
+		    got);
+		for (k = 0; k < nitems(tags); k++) {
+			snprintf(script, sizeof(script), "%s \"%s\"]; %s%s :%s {}",
+			    all, strcmp(verbs[i].extension, "imapflags") == 0 ?
+			    "imapflags" : "imap4flags", verbs[i].before,
+			    verbs[i].name, tags[k]);
+			snprintf(word, sizeof(word), " %s ", tags[k]);
+			got = outcome(script, message);
+			has = strstr(got, "has no tag") == NULL;
+			judge(verbs[i].at, has ==
+			    (strstr(verbs[i].tags, word) != NULL), got);
+		}
+	}
+}
+
 /* A message of 90 multiparts in each other and 300000 lines of "--". */
 static void
 test_boundaries(void)
@@ -1128,6 +1231,7 @@ main(void)
 
 	for (i = 0; i < nitems(rows); i++)
 		row(rows[i].at, rows[i].script, message, rows[i].want);
+	test_verbs();
 	test_limits();
 	test_subjects();
 	test_actions();

@@ -778,7 +778,8 @@ test_names(void)
 
 	for (i = 0; i < nitems(rows); i++)
 		row(rows[i].at, name_is_safe(fenced_text(rows[i].name)) ==
-		    rows[i].safe, "%s is %s", rows[i].name, rows[i].safe ? "not" : "safe");
+		    rows[i].safe, "%s is %s", rows[i].name,
+		    rows[i].safe ? "not" : "safe");
 	for (i = 0; i < nitems(lower); i++) {
 		strlcpy(s, lower[i][0], sizeof(s));
 		name_lower(s);
