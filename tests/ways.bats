@@ -113,3 +113,54 @@ served() {
       cut -c 1 | uniq -c | tr -s ' \n' ' ') == ' 3 o 3 r ' ]] || fail "$(cat "$D/calls")"
   done
 }
+
+# order: what was done to the three messages a, b and c, and to directories, /,
+# until they were answered, 1: written out in the background, w, or waited for,
+# W; synced, f; renamed, r; touched, t.
+order() {
+  awk 'function name(s) { split(s, x, /[(,)]/); return x[2] in of ? of[x[2]] : "/" }
+    /^sync_file_range/ && !/WAIT/ { split($0, x, /[(,)]/); of[x[2]] = substr("abc", ++n, 1) }
+    /^sync_file_range/ { printf "%s%s ", /WAIT/ ? "W" : "w", name($0) }
+    /^fsync/ { printf "f%s ", name($0) }
+    /^utimensat/ { printf "t%s ", name($0) }
+    /^renameat2/ { printf "r " }
+    /^write\(1,/ && n == 3 { print "1"; exit }' "$D/calls"
+}
+
+@test "what is made safe before the reply, by what the file system asks" {
+  local program=$LMTPD format fs inject before want got
+  sed 's/^RCPT.*/&\nRCPT TO:<b>\r\nRCPT TO:<c>\r/' "$D/in" >"$D/three"
+  # Of XFS, NFS and FUSE; with what fails there; in mailboxes that are new, or not.
+  while read -r format fs inject before want; do
+    LMTPD=$program
+    unkind "UNKIND_FS=$fs"
+    with -U any -d "$format:$D/m/%n" -x none
+    rm -rf "${D:?}/m/"*
+    [[ $before == new ]] || talk <"$D/three"
+    [[ $inject != - ]] || inject=mbind:error=EIO
+    strace -qq -e trace=fsync,sync_file_range,utimensat,renameat2,write \
+      -o "$D/calls" --inject="$inject" \
+      "$LMTPD" -e "${OPTIONS[@]}" <"$D/three" >"$D/out" 2>"$D/log"
+    hold "$D/out"
+    codes 220 250 250 250 250 250 354 '250 2.1.5' '250 2.1.5' '250 2.1.5' 221
+    got=$(order)
+    [[ $got == "$want" ]] || fail "$format $fs $inject $before: $got"
+  done <<END
+maildir 0x58465342 - new wa wb wc Wa Wb Wc r r r tc fc 1
+maildir 0x58465342 - old wa wb wc Wa Wb Wc r r r tc fc 1
+maildir 0x58465342 sync_file_range:error=EINVAL old wa wb wc Wa fa Wb fb Wc fc r r r tc fc 1
+maildir 0x58465342 utimensat:error=EPERM old wa wb wc Wa Wb Wc r r r tc f/ fc f/ fb f/ fa 1
+maildir 0x6969 - new f/ f/ wa f/ f/ wb f/ f/ wc fa fb fc r r r f/ f/ f/ 1
+maildir 0x6969 - old wa wb wc fa fb fc r r r f/ f/ f/ 1
+maildir 0x6969 fsync:error=EINVAL:when=4+2 old wa wb wc fa fb fc r r r f/ fc f/ fb f/ fa 1
+maildir 0x65735546 - old wa wb wc fa fb fc r r r f/ fc f/ fb f/ fa 1
+mbox 0x58465342 - new wa wb wc Wa Wb ta tb tc fc 1
+mbox 0x58465342 - old wa wb wc Wa Wb ta tb tc fc 1
+mbox 0x58465342 sync_file_range:error=EINVAL old wa wb wc Wa fa Wb fb ta tb tc fc 1
+mbox 0x58465342 utimensat:error=EPERM old wa wb wc Wa Wb ta fa tb fb tc fc fc 1
+mbox 0x6969 - new wa wb wc ta tb tc fc f/ fb f/ fa f/ 1
+mbox 0x6969 - old wa wb wc ta tb tc fc fb fa 1
+mbox 0x6969 utimensat:error=EPERM old wa wb wc ta tb tc fc fb fa 1
+mbox 0x65735546 - old wa wb wc ta tb tc fc fb fa 1
+END
+}
