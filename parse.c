@@ -720,8 +720,7 @@ parse_passwd_lines(const char *s, size_t len, const struct passwd_keys *k,
 	size_t rank, best = m->best;
 
 	m->line = NULL;
-	while (line < end &&
-	    (lf = memchr(line, '\n', (size_t)(end - line))) != NULL) {
+	while ((lf = memchr(line, '\n', (size_t)(end - line))) != NULL) {
 		m->lines++;
 		rank = passwd_key(line, (size_t)(lf - line), k, best);
 		if (rank < best) {

@@ -421,7 +421,6 @@ find_file(struct lookup *l, struct mailbox *mb, struct failure *f)
 	size_t i;
 	int fd, r;
 
-	path[0] = '\0';
 	memset(&s, 0, sizeof(s));
 	s.path = path;
 	s.match.best = 2 * l->n;
