@@ -23,7 +23,7 @@ often() {
   } >"$D/in"
   STATUS=0
   # shellcheck disable=SC2153 # with sets it
-  (ulimit -n 20 && exec "$LMTPD" -e -H h "${OPTIONS[@]}") <"$D/in" >"$D/out" 2>"$D/log" ||
+  (ulimit -n 16 && exec "$LMTPD" -e -H h "${OPTIONS[@]}") <"$D/in" >"$D/out" 2>"$D/log" ||
     STATUS=$?
   exits 0
   [[ $(tail -n 2 "$D/out") == 250\ 2.1.5* ]] || fail "$(tail -n 3 "$D/out")" "$@"

@@ -268,6 +268,7 @@ dangling/%n|$D/m/dangling is a link that leads nowhere
 gone/%n|$D/m/gone is missing
 closed/%n/b|Permission denied.*, no search permission in $D/m/closed
 fixed/%n|Permission denied.*, no write permission in $D/m/fixed
+fixed/%n/b|Permission denied.*, no write permission in $D/m/fixed
 END
   chmod 700 "$D/m/closed"
 }
