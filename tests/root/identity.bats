@@ -119,6 +119,18 @@ owned() {
   owned "$D/m/root" root:root:600
 }
 
+@test "one user three times: it is become for each part of the work, not for each step" {
+  with -U passwd -d "maildir:$D/m/%n"
+  install -d -o games "$D/m/games"
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<games>' 'RCPT TO:<games>' \
+    'RCPT TO:<games>' DATA x . QUIT >"$D/in"
+  strace -qq -e trace=setresuid -o "$D/calls" "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" \
+    >"$D/out" 2>"$D/log"
+  hold "$D/out"
+  (($(count games) == 3))
+  (($(wc -l <"$D/calls") <= 8)) || fail "$(<"$D/calls")"
+}
+
 @test "never as root but root's own: passwd-file and dir say 451 4.3.5" {
   printf 'a:x:0:0::%s/m/a::\n' "$D" >"$D/users"
   with -U "file:$D/users" -d "maildir:~/Maildir"
