@@ -3,6 +3,9 @@
  * Pigeonhole or lmtpd(8) say must come of it for the message below.  Prints
  * a line for each row that fails, and a count.
  */
+#if defined(__linux__)
+#include <malloc.h>
+#endif
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -875,6 +878,19 @@ add_action(char out[8192], const struct sieve_action *a)
 		add(out, " with %s", a->flags);
 }
 
+/* Bytes of memory in use, where libc says so. */
+static size_t
+in_use(void)
+{
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+	const struct mallinfo2 m = mallinfo2();
+
+	return m.uordblks + m.hblkhd;
+#else
+	return 0;
+#endif
+}
+
 /* What comes of a script, in words. */
 static const char *
 outcome(const char *script, const char *msg)
@@ -891,7 +907,7 @@ outcome(const char *script, const char *msg)
 		.remote_ip = "192.0.2.1", .now = { 1795795200, 0 },
 		.has_folder = has_folder,
 	};
-	const size_t len = strlen(script);
+	const size_t len = strlen(script), before = in_use();
 	struct sieve_program *p;
 	struct sieve_error e;
 	size_t i;
@@ -900,10 +916,14 @@ outcome(const char *script, const char *msg)
 	script = fence_copy(script, strlen(script));
 	if ((p = sieve_compile(script, len, &lib, &e)) == NULL) {
 		add_error(out, "compile", &e);
-		return out;
+	} else {
+		sieve_run(p, &v, &r);
+		sieve_free(p);
 	}
-	sieve_run(p, &v, &r);
-	sieve_free(p);
+	if (in_use() != before)
+		add(out, "leaks, ");
+	if (p == NULL)
+		return out;
 	if (r.failed)
 		add_error(out, "run", &r.error);
 	for (i = 0; i < r.n && !r.failed; i++)
@@ -1229,6 +1249,9 @@ main(void)
 {
 	size_t i;
 
+	/* For its first piece of memory libc wants some for itself. */
+	(void)outcome("", message);
+	fence_free();
 	for (i = 0; i < nitems(rows); i++)
 		row(rows[i].at, rows[i].script, message, rows[i].want);
 	test_verbs();
