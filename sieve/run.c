@@ -195,6 +195,5 @@ sieve_run(const struct sieve_program *p, const struct sieve_view *v,
 	if (!result->failed && r->keeps)
 		action_implicit_keep(r);
 	arena_free(&r->kept);
-	arena_free(&r->scratch);
 	free(r);
 }

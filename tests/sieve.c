@@ -882,7 +882,7 @@ add_action(char out[8192], const struct sieve_action *a)
 static size_t
 in_use(void)
 {
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+#if defined(__GLIBC__) && __GLIBC__ * 100 + __GLIBC_MINOR__ >= 233
 	const struct mallinfo2 m = mallinfo2();
 
 	return m.uordblks + m.hblkhd;
