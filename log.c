@@ -294,11 +294,9 @@ log_format(const struct config *cfg, int priority, const char *fmt,
     va_list ap)
 {
 	char raw[TEXT_MAX];
-	int save = errno;
 
 	vsnprintf(raw, sizeof(raw), fmt, ap);
 	log_text(cfg, priority, raw, strlen(raw), false);
-	errno = save;
 }
 
 void
