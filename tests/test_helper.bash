@@ -275,9 +275,10 @@ ahead() {
   unkind "UNKIND_CLOCK=$1"
 }
 
-# daemon KIND [deaf]: it is the system's log, at $D/dev/log; stop: that one.
+# daemon KIND [deaf]: it is the system's log, at $D/dev/log, or to be put there
+# from $D/dev/$AT; stop: that one.
 daemon() {
-  "$TESTS/syslogd" "$D/dev/log" "$1" "$D/lines" "${@:2}" 3>&- &
+  "$TESTS/syslogd" "$D/dev/${AT-log}" "$1" "$D/lines" "${@:2}" 3>&- &
   DAEMON=$!
   await test -e "$D/lines.ready"
   rm "$D/lines.ready"
