@@ -83,13 +83,14 @@ tests/table: ${ALL} tests/fence.o
 starttls: ${TLS_OBJS} ${OBJS_${KIND}}
 	${LINK} ${TLS_OBJS} ${OBJS_${KIND}} ${LIBS}
 
-# sieve-try: a script, a message, what comes of it.
-tests/sieve tests/sieve-try: ${SIEVE_OBJS} tests/fence.o
-	${LINK} ${SIEVE_OBJS} tests/fence.o ${OBJS_${KIND}} ${LIBS}
+# A script, a message, what comes of it.
+tests/sieve-try: ${SIEVE_OBJS}
+	${LINK} ${SIEVE_OBJS} ${OBJS_${KIND}} ${LIBS}
 
-# With an arena of its own.
-tests/sievetext: ${SIEVE_PARTS} tests/fence.o
-	${LINK} ${SIEVE_PARTS} tests/fence.o ${OBJS_${KIND}} ${LIBS}
+# Their memory has fences.
+FENCED =	${SIEVE_PARTS} tests/arena.o tests/fence.o
+tests/sieve tests/sievetext: ${FENCED}
+	${LINK} ${FENCED} ${OBJS_${KIND}} ${LIBS}
 
 lmtpd: lmtpd.o
 starttls: starttls.o
@@ -106,7 +107,9 @@ tests/null.o: lmtpd.c
 client.o: wide.h
 filter.o tests/sieve.o tests/sieve-try.o: sieve/sieve.h
 tests/sievetext.o: sieve/sieve.h sieve/impl.h
-tests/table.o tests/sieve.o tests/sievetext.o tests/fence.o: tests/fence.h
+tests/table.o tests/sieve.o: tests/fence.h
+tests/fence.o tests/arena.o: tests/fence.h
+tests/arena.o: sieve/sieve.h sieve/impl.h
 ${SIEVE_OBJS}: sieve/sieve.h sieve/impl.h sieve/program.h
 
 .c.o:

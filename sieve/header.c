@@ -131,7 +131,8 @@ header_unfold(struct arena *a, const struct str *raw, struct str *out)
 		for (i = out->len = 0; i < raw->len; i += next) {
 			n = line_length(raw->s + i, raw->len - i, &next);
 			memcpy(text + out->len, raw->s + i, n);
-			if (i > 0 && n > 0 && text[out->len] == '\t')
+			/* A line that goes on begins with a blank. */
+			if (i > 0)
 				text[out->len] = ' ';
 			out->len += n;
 		}

@@ -7,10 +7,16 @@
 
 #include <stddef.h>
 
-void	*fence_take(size_t n);	/* zeroed, and aligned as n is */
-/* These n bytes. */
-void	*fence_copy(const void *s, size_t n);
-/* Frees all of it. */
-void	 fence_free(void);
+/* A piece of it, in a list of which all are freed together. */
+struct block;
+
+/* n bytes, zeroed, and aligned as n is; and a copy of n bytes. */
+void	*fence_take(struct block **list, size_t n);
+void	*fence_copy(struct block **list, const void *s, size_t n);
+void	 fence_free(struct block **list);
+/* What is taken from now on has no fence, and costs no time. */
+void	 fence_stop(void);
+/* Pieces of all lists. */
+size_t	 fence_count(void);
 
 #endif

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "../lmtpd.h"
+#include "../sieve/impl.h"
 #include "fence.h"
 
 #define AT	__LINE__	/* where a row stands */
@@ -17,6 +18,7 @@
 #define HUGE	UINT64_MAX	/* the SIZE past all counting */
 
 static size_t passed, failed;
+static struct block *fences;
 
 /* Counts a row, and says where it is and what it got if that is wrong. */
 static void __attribute__((__format__(printf, 3, 4)))
@@ -55,8 +57,8 @@ or_null(const char *s)
 static char *
 fenced(const char *s, size_t n)
 {
-	fence_free();
-	return fence_copy(s, n);
+	fence_free(&fences);
+	return fence_copy(&fences, s, n);
 }
 
 static char *
@@ -521,7 +523,7 @@ test_xforward(void)
 	for (i = 0; i < nitems(rows); i++) {
 		in = fenced_text(rows[i].in);
 		size = rows[i].size > 0 ? rows[i].size : 64;
-		ident = fence_take(size);
+		ident = fence_take(&fences, size);
 		strlcpy(ident, "before", size);
 		r = parse_xforward(in, ident, size);
 		row(rows[i].at, r == (rows[i].ident == NULL ? -1 : 0) &&
@@ -872,7 +874,7 @@ test_name_folder(void)
 
 	for (i = 0; i < nitems(rows); i++) {
 		in = fenced_text(rows[i].utf8);
-		out = fence_take(rows[i].size);
+		out = fence_take(&fences, rows[i].size);
 		r = name_folder(in, out, rows[i].size);
 		row(rows[i].at, r == (rows[i].folder == NULL ? -1 : 0) &&
 		    (r == -1 || same(out, rows[i].folder)), "%d: %s", r,
@@ -1343,7 +1345,7 @@ test_expand(void)
 	for (i = 0; i < nitems(rows); i++) {
 		errno = 0;
 		t = fenced_text(rows[i].template);
-		path = memset(fence_take(rows[i].size), 'x', rows[i].size);
+		path = memset(fence_take(&fences, rows[i].size), 'x', rows[i].size);
 		r = template_expand(t, &rows[i].e, path,
 		    rows[i].size, &preset);
 		if (rows[i].err != 0)
@@ -2148,8 +2150,8 @@ test_ids(void)
 	for (i = 0; i < nitems(rows); i++) {
 		len = strlen(rows[i].in);
 		in = fenced(rows[i].in, len);
-		msgid = fence_take(rows[i].size);
-		qid = fence_take(rows[i].size);
+		msgid = fence_take(&fences, rows[i].size);
+		qid = fence_take(&fences, rows[i].size);
 		header_message_id(in, len, msgid, rows[i].size);
 		header_received_id(in, len, qid, rows[i].size);
 		row(rows[i].at, same(msgid, rows[i].msgid) &&
@@ -2439,9 +2441,59 @@ test_from_date(void)
 	row(AT, same(buf, want), "%s and not %s", buf, want);
 }
 
+static bool
+is_all(const char *s, char c, size_t n)
+{
+	while (n > 0 && *s == c) {
+		s++;
+		n--;
+	}
+	return n == 0;
+}
+
+/* Pieces of all sizes: aligned, zeroed, and none is part of another. */
+static void
+test_arena(void)
+{
+	struct arena a = { .limit = 1 << 22 };
+	char *p[300], *q;
+	size_t i, n;
+	int round;
+
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < nitems(p); i++) {
+			n = i < 290 ? i : i * 100;
+			if ((p[i] = arena_take(&a, n)) == NULL)
+				abort();
+			row(AT, (uintptr_t)p[i] % 16 == 0 &&
+			    is_all(p[i], '\0', n), "%zu bytes", n);
+			memset(p[i], (int)(i % 100 + 1), n);
+		}
+		for (i = 0; i < nitems(p); i++)
+			row(AT, is_all(p[i], (char)(i % 100 + 1), i < 290 ? i :
+			    i * 100), "%zu bytes were changed", i);
+		arena_free(&a);
+	}
+	/* No more than it may have, all in all, and all of that again. */
+	for (round = 0; round < 2; round++) {
+		for (n = 0; (q = arena_take(&a, 1000)) != NULL; n++)
+			memset(q, 'x', 1000);
+		row(AT, n > 4000 && n < 4195 && a.failed, "%zu pieces", n);
+		arena_free(&a);
+		a.failed = false;
+	}
+	row(AT, arena_take(&a, 1 << 22) != NULL && !a.failed, "not all");
+	row(AT, arena_take(&a, 1) == NULL && a.failed, "more");
+	arena_free(&a);
+	row(AT, arena_take(&a, (1 << 22) + 1) == NULL, "too much");
+	row(AT, arena_take(&a, SIZE_MAX) == NULL, "all that there is");
+	arena_free(&a);
+}
+
 int
 main(void)
 {
+	test_arena();
 	test_command();
 	test_forward_path();
 	test_nsswitch();
