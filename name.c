@@ -500,7 +500,7 @@ name_has_forms(const char *s, size_t len)
 bool
 name_domain_is(const char *s, size_t len, const char *utf8)
 {
-	char form[COMMAND_MAX + 1];
+	char form[COMMAND_MAX];
 
 	/* Nearly always it is ASCII, with no xn--. */
 	if (len == strlen(utf8) && strncasecmp(s, utf8, len) == 0)

@@ -321,8 +321,8 @@ read_mailbox(struct reader *r)
 	r->s = start;
 	/* A name that nothing follows is passed over whole: Dovecot's way. */
 	r->commented = false;
-	if (!read_spec(r) && !r->commented && !is_at(r, '.') && r->s < behind)
-		r->s = behind;
+	if (!read_spec(r) && !r->commented && !is_at(r, '.'))
+		r->s = r->s < behind ? behind : r->s;
 }
 
 /* Passes over a comma and blanks; false if nothing comes behind them. */

@@ -73,6 +73,8 @@ static const struct {
 	    "\"x\";", "into y, into x" },
 	{ AT, "require \"fileinto\"; fileinto \"a/b\"; fileinto \"c\"; "
 	    "fileinto \"a.b\";", "into c, into a/b" },
+	{ AT, "require \"fileinto\"; fileinto \"a.b\"; fileinto \"axb\"; "
+	    "fileinto \"a.bc\";", "into a.b, into axb, into a.bc" },
 	{ AT, "require \"fileinto\"; fileinto \"x\"; fileinto \"X\";",
 	    "into x, into X" },
 	{ AT, "require \"fileinto\"; fileinto \"inbox\"; fileinto \"INBOX\";",
@@ -327,6 +329,10 @@ static const struct {
 	    "implicit keep" },
 	{ AT, "require \"ihave\"; if ihave \"encoded-character\" { discard; }",
 	    "implicit keep" },
+	{ AT, "require [\"ihave\", \"encoded-character\"]; error "
+	    "\"${hex:1}a${hex:7f}${hex:ff}\";", "run:1:41: ?a??" },
+	{ AT, "require [\"ihave\", \"encoded-character\"]; error "
+	    "\"${hex:c3}\";", "run:1:41: ?" },
 	{ AT, "require \"ihave\"; if not ihave \"vnd.none\" { error \"wants "
 	    "vnd.none\"; } discard;", "run:1:44: wants vnd.none" },
 	{ AT, "require \"ihave\"; if ihave \"vnd.none\" { error \"no\"; } "
@@ -542,6 +548,14 @@ static const struct {
 	    "\"example.org\" { discard; }", "discard" },
 	{ AT, "require \"environment\"; if environment \"remote-ip\" "
 	    "\"192.0.2.1\" { discard; }", "discard" },
+	{ AT, "require \"environment\"; if environment \"host\" "
+	    "\"mx.example.org\" { discard; }", "discard" },
+	{ AT, "require \"environment\"; if environment \"location\" \"MDA\" "
+	    "{ discard; }", "discard" },
+	{ AT, "require \"environment\"; if environment \"phase\" \"during\" "
+	    "{ discard; }", "discard" },
+	{ AT, "require \"environment\"; if environment \"version\" \"0\" "
+	    "{ discard; }", "discard" },
 	{ AT, "require \"environment\"; if environment :contains "
 	    "\"remote-host\" \"\" { discard; }", "implicit keep" },
 	{ AT, "require \"environment\"; if environment \"NAME\" \"lmtpd\" { "

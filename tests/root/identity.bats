@@ -262,6 +262,13 @@ in_mail() {
   send games+f x
   codes 220 250 250 250 354 250 221
   (($(find "$D/closed/games/.f/new" -type f | wc -l) == 2))
+  # Its maildirsize that only the group may read.
+  printf '10S\n9 1\n' >"$D/closed/games/maildirsize"
+  chgrp mail "$D/closed/games/maildirsize"
+  chmod 640 "$D/closed/games/maildirsize"
+  say 'LHLO c' 'MAIL FROM:<> SIZE=10' 'RCPT TO:<games>' QUIT
+  codes 220 250 250 '452 4.2.2' 221
+  rm "$D/closed/games/maildirsize"
   # What cannot be seen without the group is counted with it.
   chmod 750 "$D/closed"
   for format in maildir:%n mbox:%n/box; do
