@@ -181,6 +181,12 @@ checks() {
   checks ok b
   chmod 300 "$D/m/b/new"
   checks ok b
+  # Nor is it enough that one may write to it.
+  chmod 600 "$D/m/shut"
+  for format in maildir mbox; do
+    with -U any -d "$format:$D/m/shut/%n/out"
+    checks '451 4.3.0' "$format"
+  done
   chmod 700 "$D/m/shut" "$D/m/b/new"
 }
 

@@ -232,6 +232,8 @@ for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
   logged 'msgid="<\\302\\205\\342\\200\\250\\342\\200\\256\\342\\201\\246\\23331m>"'
   send b $'Message-ID: <gr\xc3\xbc\xc3\x9fe\xe2\x82\xac>' '' x
   logged $'msgid=<gr\xc3\xbc\xc3\x9fe\xe2\x82\xac> '
+  send d 'Message-ID: x' '' x
+  logged 'to=<d> .* msgid=x '
   send c $'Message-ID: <caf\xe9>' '' x
   logged 'msgid="<caf\\351>"'
 }

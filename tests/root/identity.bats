@@ -157,9 +157,11 @@ owned() {
   LMTPD=$D/other
   say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<minus>' QUIT
   codes 220 250 250 '451 4.3.5' 221
-  with -u minus -U any -d "maildir:$D/m/%n"
-  say 'LHLO c'
-  codes '421 4.3.5'
+  for user in minus 1:4294967295 4294967295:1; do
+    with -u "$user" -U any -d "maildir:$D/m/%n"
+    say 'LHLO c'
+    codes '421 4.3.5'
+  done
 }
 
 @test "passwd: nobody is unknown while a service's module cannot be loaded" {
