@@ -699,8 +699,8 @@ os_may_make(const char *path, size_t preset)
 	do {
 		slash = strrchr(copy, '/');
 		*slash = '\0';
-		r = faccessat(AT_FDCWD, slash == copy ? "/" : copy,
-		    W_OK | X_OK, AT_EACCESS);
+		r = faccessat(AT_FDCWD, slash == copy ? "/" : copy, W_OK,
+		    AT_EACCESS);
 		/* A link that leads nowhere is in the way of a directory. */
 	} while (r == -1 && errno == ENOENT &&
 	    (size_t)(slash - copy) > preset && slash > copy &&

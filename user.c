@@ -160,7 +160,7 @@ try_passwd(struct lookup *l, size_t i, const char *name, struct mailbox *mb,
 static int
 find_passwd(struct lookup *l, struct mailbox *mb, struct failure *f)
 {
-	char name[NAME_BYTES + 1 + NAME_BYTES + 1];
+	char name[COMMAND_MAX];
 	struct text t;
 	size_t i, k;
 	int r = 0;

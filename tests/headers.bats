@@ -228,6 +228,14 @@ checks() {
   logged "reason=\"create a file in $D/none: No such file or directory \(euid"
 }
 
+@test "-T where nothing may be made" {
+  mkdir -m 500 "$D/closed"
+  also -T "$D/closed"
+  send a "$(head -c 2000000 /dev/zero | tr '\0' x | fold -w 900)"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged "reason=\"create a file in $D/closed: Permission denied \(euid"
+}
+
 @test "a missing directory is named" {
   with -U any -d "maildir:$D/none/%n/Maildir"
   send a x

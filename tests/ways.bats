@@ -77,12 +77,40 @@ served() {
   served mbox 'EPERM EINVAL ENOSYS EACCES EROFS' utimensat,futimesat,utimes
 }
 
+# large: a client with one, in $D/large.
+large() {
+  sed '/^z/,$d' "$D/in"
+  head -c 1500000 /dev/zero | tr '\0' q | fold -w 70 | sed 's/$/\r/'
+  printf '\r\n.\r\nQUIT\r\n'
+} >"$D/large"
+
+@test "a large message where each file has a name" {
+  local n
+  large
+  mkdir "$D/spool"
+  with -U any -d "mbox:$D/m/%n" -T "$D/spool"
+  strace -qq -e trace=openat -o "$D/calls" "$LMTPD" -e "${OPTIONS[@]}" <"$D/large" \
+    >"$D/out" 2>"$D/log"
+  n=$(sed '/O_TMPFILE/q' "$D/calls" | grep -c ^openat)
+  strace -qq -e trace=openat,unlink,unlinkat -o "$D/calls" \
+    --inject="openat:error=EOPNOTSUPP:when=$n" "$LMTPD" -e "${OPTIONS[@]}" <"$D/large" \
+    >"$D/out" 2>"$D/log"
+  hold "$D/out"
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  [[ $(grep -c '^From ' "$D/m/a") == 2 ]]
+  # A name that cannot be taken away is no place for it.
+  strace -qq -e trace=openat,unlink,unlinkat -o "$D/calls" \
+    --inject="openat:error=EOPNOTSUPP:when=$n" --inject=unlink,unlinkat:error=EIO:when=1 \
+    "$LMTPD" -e "${OPTIONS[@]}" <"$D/large" >"$D/out" 2>"$D/log"
+  hold "$D/out"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged "reason=\"create a file in $D/spool: "
+  (($(find "$D/spool" -type f | wc -l) == 1))
+}
+
 @test "a large message where a file cannot be copied by the kernel" {
   local err format
-  { sed '/^z/,$d' "$D/in"
-    head -c 1500000 /dev/zero | tr '\0' q | fold -w 70 | sed 's/$/\r/'
-    printf '\r\n.\r\nQUIT\r\n'
-  } >"$D/large"
+  large
   for format in maildir mbox; do
     for err in EXDEV EINVAL ENOSYS; do
       with -U any -d "$format:$D/m/%n" -x none
