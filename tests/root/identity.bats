@@ -470,6 +470,21 @@ astray() {
   [[ $("$LMTPD" -c "${OPTIONS[@]}" x | cut -f 4) == "$(id -u games):$(id -g games)" ]]
 }
 
+@test "what is left over of whoever started it goes, or it does not start" {
+  local call options
+  for options in '-u games' '-U passwd'; do
+    # shellcheck disable=SC2086 # there are two words
+    with -U any $options -d "maildir:$D/m/%n"
+    for call in setgroups setresgid setresuid; do
+      [[ $call$options != setresuid-U* ]] || continue
+      printf 'QUIT\r\n' | strace -qq -o "$D/calls" --inject="$call:error=EIO:when=1" \
+        "$LMTPD" -e "${OPTIONS[@]}" >"$D/out" 2>"$D/log" && fail "$call of $options"
+      hold "$D/out"
+      codes '421 4.3.5'
+    done
+  done
+}
+
 @test "a copy that is set-group-ID is refused" {
   install -g mail -m 2755 "$LMTPD" "$D/lmtpd"
   STATUS=0
