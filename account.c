@@ -40,6 +40,8 @@ account_passwd(const char *name, uid_t uid, struct passwd *pw, char **buf)
 	do {
 		if (buffer_grow(buf, &size, err) == -1)
 			return -1;
+		/* It is what a module without users is said to return. */
+		errno = 0;
 		err = name != NULL ?
 		    getpwnam_r(name, pw, *buf, size, &found) :
 		    getpwuid_r(uid, pw, *buf, size, &found);
@@ -101,13 +103,37 @@ read_start(const char *path, char *text, size_t size, struct failure *f)
 	return fd != -1;
 }
 
+/*
+ * Does a service that does not know the name say so itself?  While one is
+ * down glibc believes those behind it.  0, or -1 and the failure.
+ */
+static int
+service_has_answered(const char *service, const char *name,
+    struct failure *f)
+{
+	struct passwd pw;
+	char *buf;
+	int r;
+
+	if (!os_can_ask(service))
+		return 0;
+	os_ask(service);
+	r = account_passwd(name, 0, &pw, &buf);
+	free(buf);
+	if (r != -1)
+		return 0;
+	return failure_set(f, &reply_trouble, "getpwnam_r %s: %s does not "
+	    "answer: %s", name, service, strerror(errno));
+}
+
 int
-account_has_answered(struct failure *f)
+account_has_answered(const char *name, struct failure *f)
 {
 	static const char passwd[] = "/etc/passwd";
 	static const char conf[] = "/etc/nsswitch.conf";
-	char text[16384], service[64], c[2];
+	char text[16384], services[1024], service[64], c[2];
 	const char *s;
+	struct text t;
 	int r;
 
 	if ((r = read_start(passwd, c, sizeof(c), f)) == -1 ||
@@ -117,12 +143,17 @@ account_has_answered(struct failure *f)
 		return failure_set(f, &reply_trouble, "%s is empty, as if it "
 		    "were being written", passwd);
 	s = parse_nsswitch(text, "passwd");
-	while (parse_service(&s, service, sizeof(service)))
+	text_init(&t, services, sizeof(services));
+	text_bytes(&t, s, strcspn(s, "#\n"));
+	for (r = 0; r == 0 && parse_service(&s, service, sizeof(service)); )
 		if (!os_has_module(service))
-			return failure_set(f, &reply_trouble, "%s: the "
-			    "module of %s could not be loaded", conf,
-			    service);
-	return 0;
+			r = failure_set(f, &reply_trouble, "%s: the module "
+			    "of %s could not be loaded", conf, service);
+		else
+			r = service_has_answered(service, name, f);
+	if (services[0] != '\0')
+		os_ask(services);
+	return r;
 }
 
 int

@@ -1,7 +1,8 @@
 /*
- * The client: both its descriptors, the only ppoll, lines in, replies out.
- * Nobody else reads standard input or writes standard output, and nobody
- * else knows that the client has gone or that we were told to end.
+ * The client: both its descriptors, the one place where it is waited for,
+ * lines in, replies out.  Nobody else reads standard input or writes standard
+ * output, and nobody else knows that the client has gone or that we were told
+ * to end.
  */
 #include <sys/socket.h>
 
@@ -44,7 +45,10 @@ client_free(struct client *c)
 	free(c->out);
 }
 
-/* RFC 5321 4.1.3.  One of IPv4 may have come to a socket for both. */
+/*
+ * An address as RFC 5321 4.1.3 writes it.  At a socket for both kinds one of
+ * IPv4 looks like one of IPv6.
+ */
 static void
 add_peer(struct text *t, const char *host)
 {
@@ -84,20 +88,46 @@ client_over(const struct client *c)
 }
 
 /*
- * Waits for an event at a descriptor, of the client or what else it waits
- * for; c is NULL where there is none.  The signals that end us are let in
- * only here.  Returns how many are ready, 0 when the time is over, or -1 if
- * we were told to end or the system failed.
+ * Cuts a wait for the client to take replies: once we were told to end, all
+ * of them together have LINGER seconds.
+ */
+static void
+client_hurry(struct client *c, struct timespec *timeout)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (c->deadline == 0)
+		c->deadline = now.tv_sec + LINGER;
+	now.tv_sec = c->deadline > now.tv_sec ? c->deadline - now.tv_sec : 0;
+	if (timeout->tv_sec > now.tv_sec)
+		timeout->tv_sec = now.tv_sec;
+}
+
+/*
+ * Waits for an event at descriptors, the client's first; c is NULL where
+ * there is no client.  Told to end, we wait for nothing but that the client
+ * takes its replies, and for that only a little while.  The signals that tell
+ * us are let in here alone.  Returns how many descriptors are ready, 0 when
+ * the time is over, or -1 and errno: EINTR if we were told to end.
  */
 static int
 client_wait(struct client *c, struct pollfd *pfd, nfds_t nfds,
     const struct timespec *timeout)
 {
+	struct timespec left = *timeout;
 	sigset_t none;
 	int n;
 
+	if (c != NULL && c->ending) {
+		if (pfd->events != POLLOUT) {
+			errno = EINTR;
+			return -1;
+		}
+		client_hurry(c, &left);
+	}
 	sigemptyset(&none);
-	n = ppoll(pfd, nfds, timeout, &none);
+	n = ppoll(pfd, nfds, &left, &none);
 	if (n == -1 && errno == EINTR && c != NULL)
 		c->ending = true;
 	return n;
@@ -113,8 +143,7 @@ client_pause(void *arg, int fd, long us)
 	    .tv_nsec = us % 1000000 * 1000 };
 
 	/* No events were asked for: what is reported is that it has gone. */
-	if (client_over(c) == NULL &&
-	    client_wait(c, pfd, fd == -1 ? 1 : 2, &timeout) > 0 &&
+	if (!c->gone && client_wait(c, pfd, fd == -1 ? 1 : 2, &timeout) > 0 &&
 	    pfd[0].revents != 0)
 		c->gone = true;
 	return client_over(c);
@@ -138,41 +167,19 @@ client_none(void *unused, int fd, long us)
  */
 
 /*
- * How long to wait for a client that does not read.  Told to end, there is a
- * little time yet for what is known, however slowly it is read.
- */
-static void
-output_patience(struct client *c, struct timespec *timeout)
-{
-	struct timespec now;
-
-	timeout->tv_sec = c->cfg->timeout;
-	timeout->tv_nsec = 0;
-	if (!c->ending)
-		return;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (c->deadline == 0)
-		c->deadline = now.tv_sec + LINGER;
-	now.tv_sec = c->deadline > now.tv_sec ? c->deadline - now.tv_sec : 0;
-	if (timeout->tv_sec > now.tv_sec)
-		timeout->tv_sec = now.tv_sec;
-}
-
-/*
- * Waits until it can be written, so that a client that reads no more cannot
- * hold us.
+ * Waits until there is room for output, and no longer than the timeout: a
+ * client that reads no more must not hold us.  0, or -1 and errno.
  */
 static int
 output_wait(struct client *c)
 {
 	struct pollfd pfd = { .fd = STDOUT_FILENO, .events = POLLOUT };
-	struct timespec timeout;
+	struct timespec timeout = { .tv_sec = c->cfg->timeout };
 	int n;
 
-	do {
-		output_patience(c, &timeout);
+	do
 		n = client_wait(c, &pfd, 1, &timeout);
-	} while (n == -1 && errno == EINTR);
+	while (n == -1 && errno == EINTR);
 	if (n == 1 && (pfd.revents & POLLOUT) != 0)
 		return 0;
 	if (n != -1)
@@ -263,21 +270,18 @@ client_reply(struct client *c, const struct reply *r, const char *id)
 	char code[8], line[REPLY_MAX];
 	struct text t;
 
-	/* Most have one line, the last. */
-	do {
-		lf = strchr(text, '\n');
-		text_init(&t, code, sizeof(code));
-		text_number(&t, (uint64_t)r->code, 10, 3);
-		text_char(&t, lf == NULL ? ' ' : '-');
+	text_init(&t, code, sizeof(code));
+	text_number(&t, (uint64_t)r->code, 10, 3);
+	text_char(&t, '-');
+	/* Most have one line, which is the last at once. */
+	for (; (lf = strchr(text, '\n')) != NULL; text = lf + 1) {
 		text_init(&t, line, sizeof(line));
-		text_bytes(&t, text, lf == NULL ? strlen(text) :
-		    (size_t)(lf - text));
-		if (lf == NULL && id != NULL)
-			text_add(&t, ", id=", id, NULL);
+		text_bytes(&t, text, (size_t)(lf - text));
 		client_say(c, code, r->esc, line, NULL);
-		if (lf != NULL)
-			text = lf + 1;
-	} while (lf != NULL);
+	}
+	code[3] = ' ';
+	client_say(c, code, r->esc, text, id == NULL ? NULL : ", id=", id,
+	    NULL);
 }
 
 /*
@@ -291,29 +295,30 @@ client_fill(struct client *c)
 	ssize_t n;
 
 	client_flush(c);
-	/* While input never ends ppoll need not wait, and sees no signal. */
+	/* While there is more and more to read ppoll(2) lets no signal in. */
 	if (++c->fills % FLOOD == 0)
 		(void)client_pause(c, -1, 0);
-	if (client_over(c) == NULL) {
-		c->inlen -= c->inpos;
-		memmove(c->in, c->in + c->inpos, c->inlen);
-		c->inpos = 0;
-		n = client_wait(c, &pfd, 1, &timeout);
-		if (n == 0)
-			return CLIENT_TIMEOUT;
-		if (n == 1)
-			n = read(STDIN_FILENO, c->in + c->inlen,
-			    INPUT_BYTES - c->inlen);
-		if (n > 0) {
-			c->inlen += (size_t)n;
-			return CLIENT_MORE;
-		}
-		if (n == 0)
-			return CLIENT_EOF;
-		if (!c->ending)
-			c->gone = true;
+	if (c->gone)
+		return CLIENT_GONE;
+	c->inlen -= c->inpos;
+	memmove(c->in, c->in + c->inpos, c->inlen);
+	c->inpos = 0;
+	n = client_wait(c, &pfd, 1, &timeout);
+	if (n == 0)
+		return CLIENT_TIMEOUT;
+	if (n == 1)
+		n = read(STDIN_FILENO, c->in + c->inlen,
+		    INPUT_BYTES - c->inlen);
+	if (n > 0) {
+		c->inlen += (size_t)n;
+		return CLIENT_MORE;
 	}
-	return c->gone ? CLIENT_GONE : CLIENT_ENDING;
+	if (n == 0)
+		return CLIENT_EOF;
+	if (c->ending)
+		return CLIENT_ENDING;
+	c->gone = true;
+	return CLIENT_GONE;
 }
 
 size_t
@@ -388,7 +393,7 @@ client_refuse(const struct config *cfg, const char *why)
 	struct text t;
 
 	text_init(&t, clean, sizeof(clean));
-	text_escape(&t, why, strlen(why), false);
+	text_escape(&t, why, strlen(why), TEXT_LINE);
 	if (client_init(&c, cfg) == 0) {
 		client_say(&c, "421 ", "4.3.5", clean, NULL);
 		client_flush(&c);

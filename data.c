@@ -133,17 +133,25 @@ data_end(struct data_parser *p, char *out)
 static bool
 field_is_dropped(const struct filter *f, const char *name, size_t len)
 {
-	static const char *const mbox_fields[] = {
-		"Status", "X-Status", "X-Keywords", "X-UID", "X-IMAP",
-		"X-IMAPbase", "Content-Length", "X-Mozilla-Status",
-		"X-Mozilla-Status2", "X-Mozilla-Keys", "X-Evolution"
+	static const char *const fields[] = {
+		"Status", "Content-Length", NULL
 	};
-	size_t i;
+	static const char *const fields_of_x[] = {
+		"Status", "Keywords", "UID", "IMAP", "IMAPbase",
+		"Mozilla-Status", "Mozilla-Status2", "Mozilla-Keys",
+		"Evolution", NULL
+	};
+	const char *const *field = fields;
 
 	if (f->return_path && word_is(name, len, "Return-Path"))
 		return true;
-	for (i = 0; f->mbox && i < nitems(mbox_fields); i++)
-		if (word_is(name, len, mbox_fields[i]))
+	if (len > 2 && word_is(name, 2, "X-")) {
+		field = fields_of_x;
+		name += 2;
+		len -= 2;
+	}
+	for (; f->mbox && *field != NULL; field++)
+		if (word_is(name, len, *field))
 			return true;
 	return false;
 }
@@ -153,14 +161,6 @@ static bool
 is_empty_line(const char *in, size_t len)
 {
 	return in[0] == '\n' || (len > 1 && in[0] == '\r' && in[1] == '\n');
-}
-
-/* What a mailer that knows only mbox leaves on top of a message. */
-static bool
-is_from_line(const char *in, size_t len)
-{
-	return (len >= 5 && memcmp(in, "From ", 5) == 0) ||
-	    (len >= 6 && memcmp(in, ">From ", 6) == 0);
 }
 
 /* A name of printable ASCII, blanks perhaps, and a colon: RFC 5322. */
@@ -178,11 +178,23 @@ is_field(const char *in, size_t len)
 	return i < len && in[i] == ':';
 }
 
+/* What a mailer that knows only mbox leaves on top of a message. */
+static bool
+is_from_line(const char *in, size_t len)
+{
+	/* RFC 5322 has blanks before a colon too: "From : a" is a field. */
+	if (is_field(in, len))
+		return false;
+	return (len >= 5 && memcmp(in, "From ", 5) == 0) ||
+	    (len >= 6 && memcmp(in, ">From ", 6) == 0);
+}
+
 /* The state that a line of the header begins in. */
 static enum filter_state
 filter_header_line(struct filter *f, const char *in, size_t inlen)
 {
-	size_t name = 0, colon;
+	const char *colon;
+	size_t len;
 
 	if (is_empty_line(in, inlen)) {
 		f->body = true;
@@ -190,16 +202,13 @@ filter_header_line(struct filter *f, const char *in, size_t inlen)
 	}
 	if (in[0] == ' ' || in[0] == '\t')
 		return f->dropping ? FILTER_DROP : FILTER_TEXT;
-	while (name < inlen && in[name] != ':' && in[name] != ' ' &&
-	    in[name] != '\t' && in[name] != '\n' && in[name] != '\0')
-		name++;
 	/* Readers allow any number of blanks before the colon. */
-	for (colon = name; colon < inlen; colon++)
-		if (in[colon] != ' ' && in[colon] != '\t')
-			break;
-	f->dropping = (colon == FILTER_AHEAD ||
-	    (colon < inlen && in[colon] == ':')) &&
-	    field_is_dropped(f, in, name);
+	colon = memchr(in, ':', inlen);
+	len = colon == NULL ? inlen : (size_t)(colon - in);
+	while (len > 0 && (in[len - 1] == ' ' || in[len - 1] == '\t'))
+		len--;
+	f->dropping = (colon != NULL || inlen == FILTER_AHEAD) &&
+	    field_is_dropped(f, in, len);
 	return f->dropping ? FILTER_DROP : FILTER_QUOTE;
 }
 

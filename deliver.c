@@ -18,6 +18,7 @@
 #define GROUP_EACH	16		/* where each has its own syncs */
 #define GROUP_BYTES	(64 << 20)	/* so that the first reply is soon */
 #define GROUP_FDS	2		/* descriptors that one holds */
+#define GROUP_MS	2000		/* in scripts: the same reason */
 #define OTHER_FDS	16
 
 #define LOCK_MS		30000		/* for one recipient */
@@ -30,17 +31,10 @@ int
 deliver_init(struct deliverer *dv, const struct config *cfg,
     struct credentials *cred, const struct watch *watch)
 {
-	struct rlimit rl;
-
 	memset(dv, 0, sizeof(*dv));
 	dv->cfg = cfg;
 	dv->cred = cred;
 	dv->watch = *watch;
-	dv->max = GROUP_MAX;
-	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 &&
-	    rl.rlim_cur < OTHER_FDS + GROUP_FDS * GROUP_MAX)
-		dv->max = rl.rlim_cur <= OTHER_FDS + GROUP_FDS ? 1 :
-		    (size_t)(rl.rlim_cur - OTHER_FDS) / GROUP_FDS;
 	dv->room = 1;
 	dv->group = malloc(sizeof(*dv->group));
 	dv->states = malloc(cfg->format->state_size);
@@ -56,7 +50,7 @@ deliver_free(struct deliverer *dv)
 	free(dv->states);
 }
 
-/* Was the session told to end, or has the client gone?  Waits us for it. */
+/* Is it over for the client?  Waits us microseconds for that. */
 static bool
 deliver_is_over(struct deliverer *dv, long us)
 {
@@ -70,7 +64,7 @@ deliver_is_over(struct deliverer *dv, long us)
 
 /* The i-th delivery of the group, to r of the transaction's rcpts. */
 static struct delivery *
-delivery_prepare(struct deliverer *dv, size_t i, const struct message *m,
+delivery_prepare(struct deliverer *dv, size_t i, struct message *m,
     const struct rcpt *rcpts, struct rcpt *r)
 {
 	struct delivery *d = &dv->group[i];
@@ -93,13 +87,19 @@ delivery_prepare(struct deliverer *dv, size_t i, const struct message *m,
 	return d;
 }
 
+/* Becomes the recipient.  0, or -1: d has failed. */
+static int
+delivery_assume(struct delivery *d)
+{
+	return identity_assume(d->cred, &d->id) == 0 ? 0 :
+	    failure_errno(&d->failure, "seteuid", "%s",
+	    d->rcpt->mailbox.path);
+}
+
 static int
 step_try(struct delivery *d, delivery_step *step, const struct step_args *a)
 {
-	if (identity_assume(d->cred, &d->id) == -1)
-		return failure_errno(&d->failure, "seteuid", "%s",
-		    d->rcpt->mailbox.path);
-	return step(d, a);
+	return delivery_assume(d) == -1 ? -1 : step(d, a);
 }
 
 /* Looks the user's groups up, if it was only they that were missing. */
@@ -108,8 +108,7 @@ wants_groups(struct delivery *d)
 {
 	struct identity *id = &d->rcpt->mailbox.id;
 
-	if (d->failure.err != EACCES ||
-	    !identity_lacks_groups(d->cfg, id))
+	if (!identity_lacks_groups(d->cfg, id, d->failure.err))
 		return false;
 	identity_resume(d->cred);
 	if (identity_groups(id) == -1)
@@ -195,7 +194,7 @@ begin_copy(struct deliverer *dv, struct delivery *d, struct draft *draft,
 	/* Let the disk work while the next one is written. */
 	if (!d->alone)
 		(void)os_write_out(d->fd, false);
-	d->volume = os_volume(&dv->volumes, d->fd, d->dev);
+	d->volume = volume_find(&dv->volumes, d->fd, d->dev);
 }
 
 /* What all copies for d's recipient begin with, in buffers of the caller's. */
@@ -204,12 +203,13 @@ draft_init(struct deliverer *dv, struct draft *draft,
     const struct envelope *env, struct rcpt *r, struct text *unique,
     char trace[TRACE_BYTES])
 {
-	trace_names(&dv->tracer, dv->cfg, r->id, unique);
+	trace_names(&dv->tracer, r->id, unique);
 	draft->filing = NULL;
 	draft->sender = env->sender;
 	draft->unique = unique->buf;
 	text_init(&draft->trace, trace, TRACE_BYTES);
-	draft->trace_lines = trace_headers(dv->cfg, env, r, &draft->trace);
+	draft->trace_lines = trace_headers(&dv->tracer, dv->cfg, env, r,
+	    &draft->trace);
 }
 
 /*
@@ -222,10 +222,8 @@ ask_script(struct delivery *d, const struct envelope *env,
     struct verdict *v)
 {
 	do {
-		if (identity_assume(d->cred, &d->id) == -1)
-			return failure_errno(&d->failure, "seteuid", "%s",
-			    d->rcpt->mailbox.path);
-		if (filter_run(d, env, trace, trace_lines, check, v) == 0)
+		if (delivery_assume(d) == 0 &&
+		    filter_run(d, env, trace, trace_lines, check, v) == 0)
 			return 0;
 	} while (wants_groups(d));
 	return -1;
@@ -264,14 +262,32 @@ judge(struct delivery *d, const struct envelope *env,
  * The group.
  */
 
+/* How many there are descriptors for. */
+static size_t
+group_max(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1 ||
+	    rl.rlim_cur >= OTHER_FDS + GROUP_FDS * GROUP_MAX)
+		return GROUP_MAX;
+	return rl.rlim_cur <= OTHER_FDS + GROUP_FDS ? 1 :
+	    (size_t)(rl.rlim_cur - OTHER_FDS) / GROUP_FDS;
+}
+
 /* How many may go together: no more than there is memory for. */
 static size_t
 group_room(struct deliverer *dv, size_t left, uint64_t size)
 {
-	size_t max = left < dv->max ? left : dv->max, room;
 	struct delivery *group;
+	size_t max = left, room;
 	char *states;
 
+	/* One delivery needs none but those that there always are. */
+	if (left > 1 && dv->max == 0)
+		dv->max = group_max();
+	if (left > 1 && max > dv->max)
+		max = dv->max;
 	if (size > 0 && max > GROUP_BYTES / size)
 		max = size < GROUP_BYTES ? (size_t)(GROUP_BYTES / size) : 1;
 	room = max;
@@ -290,7 +306,10 @@ group_room(struct deliverer *dv, size_t left, uint64_t size)
 	return max < dv->room ? max : dv->room;
 }
 
-/* Of one mailbox.  What is not known as yet is no same one. */
+/*
+ * Does mail for both go to the same folder of one mailbox?  Where a folder has
+ * still to be looked for that is not known, and the answer is no.
+ */
 static bool
 is_same_folder(const struct config *cfg, const struct mailbox *a,
     const struct mailbox *b)
@@ -346,7 +365,7 @@ begin_copies(struct deliverer *dv, struct delivery *d, struct draft *draft,
 			d = delivery_prepare(dv, dv->n, d->message, d->rcpts,
 			    r);
 			text_init(&unique, buf, sizeof(buf));
-			trace_names(&dv->tracer, dv->cfg, NULL, &unique);
+			trace_names(&dv->tracer, NULL, &unique);
 			draft->unique = buf;
 		}
 		dv->n++;
@@ -365,7 +384,7 @@ begin_copies(struct deliverer *dv, struct delivery *d, struct draft *draft,
  */
 static bool
 begin_rcpt(struct deliverer *dv, const struct envelope *env,
-    const struct message *m, struct rcpt *r)
+    struct message *m, struct rcpt *r)
 {
 	char trace[TRACE_BYTES], buf[96];
 	struct delivery *d = delivery_prepare(dv, dv->n, m, env->rcpts, r);
@@ -401,12 +420,17 @@ begin_rcpt(struct deliverer *dv, const struct envelope *env,
  */
 static void
 group_begin(struct deliverer *dv, struct envelope *env,
-    const struct message *m, size_t first)
+    struct message *m, size_t first)
 {
 	const struct delivery *last;
+	struct timespec begun = { 0 };
 	size_t left = env->nrcpt - first;
 	size_t max = group_room(dv, left, m->size);
 
+	if (dv->cfg->scripts != NULL)
+		clock_gettime(CLOCK_MONOTONIC, &begun);
+	if (first == 0)
+		trace_begin(&dv->tracer, dv->cfg, env);
 	for (dv->n = dv->nrcpt = 0; dv->n < max && dv->nrcpt < left;
 	    dv->nrcpt++) {
 		if (!begin_rcpt(dv, env, m, &env->rcpts[first + dv->nrcpt]))
@@ -418,6 +442,10 @@ group_begin(struct deliverer *dv, struct envelope *env,
 		if (last->ok && last->volume->policy != SYNC_JOURNAL &&
 		    max > GROUP_EACH)
 			max = GROUP_EACH;
+		/* Nobody waits for the scripts of many others. */
+		if (dv->cfg->scripts != NULL &&
+		    os_ms_since(&begun) >= GROUP_MS)
+			max = dv->n;
 	}
 }
 
@@ -441,6 +469,17 @@ group_write_out(struct deliverer *dv)
 		delivery_undo(d);
 		fail_copies(dv, d);
 	}
+}
+
+/* Behind the last of the copies of d's recipient, of which d is the first. */
+static struct delivery *
+copies_end(struct deliverer *dv, struct delivery *d)
+{
+	const struct rcpt *r = d->rcpt;
+
+	while (d < dv->group + dv->n && d->rcpt == r)
+		d++;
+	return d;
 }
 
 /* Is there room for all of a recipient's copies, from d up to end? */
@@ -473,9 +512,7 @@ group_commit(struct deliverer *dv)
 	struct delivery *d, *next;
 
 	for (d = dv->group; d < dv->group + dv->n; d = next) {
-		next = d + 1;
-		while (next < dv->group + dv->n && next->rcpt == d->rcpt)
-			next++;
+		next = copies_end(dv, d);
 		if (!d->ok || !has_room(dv, d, next))
 			continue;
 		for (; d < next && d->ok; d++) {
@@ -573,6 +610,7 @@ deliver_early(struct deliverer *dv, struct envelope *env, struct message *m)
 	d = delivery_prepare(dv, 0, m, env->rcpts, env->rcpts);
 	d->alone = true;
 	text_init(&unique, buf, sizeof(buf));
+	trace_begin(&dv->tracer, dv->cfg, env);
 	draft_init(dv, &draft, env, d->rcpt, &unique, trace);
 	begin_copy(dv, d, &draft, false);
 	if (!d->ok)
@@ -581,7 +619,7 @@ deliver_early(struct deliverer *dv, struct envelope *env, struct message *m)
 	dv->begun = true;
 	return;
 ours:
-	/* It waits in -T, which is ours and nobody else's. */
+	/* The message waits in -T, where the recipient may make no file. */
 	identity_resume(dv->cred);
 }
 
@@ -593,7 +631,7 @@ deliver_abandon(struct deliverer *dv)
 	dv->begun = false;
 }
 
-/* What was begun early has got all the rest by now. */
+/* The group of what deliver_early began, which has all the rest by now. */
 static void
 group_go_on(struct deliverer *dv, const struct message *m)
 {
@@ -604,7 +642,7 @@ group_go_on(struct deliverer *dv, const struct message *m)
 
 size_t
 deliver_group(struct deliverer *dv, struct envelope *env,
-    const struct message *m, size_t first)
+    struct message *m, size_t first)
 {
 	if (first == 0)
 		dv->waited = 0;
@@ -626,13 +664,11 @@ deliver_group(struct deliverer *dv, struct envelope *env,
 void
 deliver_log(struct deliverer *dv, const struct envelope *env)
 {
-	const struct delivery *d, *next, *end = dv->group + dv->n;
+	struct delivery *d, *next;
 	const char *reason;
 
-	for (d = dv->group; d < end; d = next) {
-		next = d + 1;
-		while (next < end && next->rcpt == d->rcpt)
-			next++;
+	for (d = dv->group; d < dv->group + dv->n; d = next) {
+		next = copies_end(dv, d);
 		reason = d->failure.reason;
 		if (d->rcpt->reply->code < 300)
 			reason = NULL;
@@ -648,7 +684,6 @@ int
 deliver_room(struct deliverer *dv, const struct envelope *env, struct rcpt *r,
     uint64_t bytes, struct failure *f)
 {
-	static const struct message none;
 	const struct demand demand = { .more = { bytes, 1 }, .write = true };
 	const struct step_args a = { .demand = &demand };
 	const struct format *format = dv->cfg->format;
@@ -659,7 +694,7 @@ deliver_room(struct deliverer *dv, const struct envelope *env, struct rcpt *r,
 		return 0;
 	if (r->ignorequota && !mailbox_wants_folder(dv->cfg, &r->mailbox))
 		return 0;
-	d = delivery_prepare(dv, 0, &none, env->rcpts, r);
+	d = delivery_prepare(dv, 0, NULL, env->rcpts, r);
 	if (step_run(d, format->room, &a) == 0)
 		return 0;
 	*f = d->failure;
@@ -685,13 +720,12 @@ int
 deliver_check(struct deliverer *dv, struct rcpt *r, struct usage *u,
     struct failure *f)
 {
-	static const struct message none;
 	const struct demand demand = { .more = { 1, 1 } };
 	const struct step_args a = { .demand = &demand };
-	struct delivery *d = delivery_prepare(dv, 0, &none, r, r);
+	struct delivery *d = delivery_prepare(dv, 0, NULL, r, r);
 	int result;
 
-	/* In the order of a delivery, of which RCPT asks for room. */
+	/* In the order of a delivery: room is asked for at RCPT already. */
 	result = step_run(d, dv->cfg->format->room, &a);
 	*u = d->usage;
 	if (result == 0 && (step_run(d, dv->cfg->format->check, &a) == -1 ||

@@ -1,6 +1,7 @@
 /*
  * What failed, where, as whom: for the log.  And what the client is told of
- * it, which is always one of these.
+ * it, which is always one of these; with them are the replies that are given
+ * in more than one place.
  */
 #include <sys/stat.h>
 
@@ -30,11 +31,19 @@ const struct reply reply_trouble = { 451, "4.3.0", "Local trouble" };
 const struct reply reply_no_user = { 550, "5.1.1", "No such user" };
 const struct reply reply_bad_name =
     { 550, "5.1.3", "No mailbox can have that name" };
+const struct reply reply_ok = { 250, "2.0.0", "OK" };
+const struct reply reply_closing = { 221, "2.0.0", "Bye" };
+const struct reply reply_say_lhlo = { 500, "5.5.1", "This is LMTP: LHLO" };
+/* Sent to wait: an SMTP client that came by mistake must not bounce mail. */
+const struct reply reply_no_smtp = { 421, "4.3.5", "This is LMTP: LHLO" };
+const struct reply reply_bad_args = { 501, "5.5.4", "Wrong argument" };
 const struct reply reply_bad_line =
     { 500, "5.5.2", "Control character in a command" };
 const struct reply reply_long_line = { 500, "5.5.2", "Line too long" };
 const struct reply reply_malformed =
     { 501, "5.1.3", "Malformed recipient address" };
+const struct reply reply_timed_out = { 421, "4.4.2", "Timeout" };
+const struct reply reply_told_to_end = { 421, "4.3.2", "Shutting down" };
 
 const struct reply *
 reply_errno(int err)
@@ -110,7 +119,7 @@ add_obstacle(struct text *t, const char *path)
 
 /*
  * Adds one that denies something: to go on into it, or to make there what is
- * missing.
+ * missing, or anything, where the path is that of a directory and a slash.
  */
 static void
 add_denial(struct text *t, const char *path)
@@ -127,7 +136,8 @@ add_denial(struct text *t, const char *path)
 		}
 		strlcpy(last, dir, sizeof(last));
 	}
-	if (faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == -1 &&
+	if ((path[strlen(path) - 1] == '/' ||
+	    faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == -1) &&
 	    faccessat(AT_FDCWD, last, W_OK, AT_EACCESS) == -1 &&
 	    errno == EACCES)
 		add_part(t, "no write permission in ", last, "");

@@ -332,7 +332,7 @@ child_run(struct child *c, int fd, bool check)
 	if (identity_shed(c->d->cred, &c->d->id) == -1 ||
 	    dup2(fd, STDIN_FILENO) == -1 || result == NULL)
 		_exit(1);
-	closefrom(STDIN_FILENO + 1);
+	os_close_from(STDIN_FILENO + 1);
 	confine_limits();
 	p = sieve_compile(c->script.text, c->script.len, &library, &e);
 	if (p == NULL)
@@ -599,7 +599,7 @@ filter_refusal(struct rcpt *r, const char *text, bool utf8)
 			/* A character is not cut in two. */
 			while (shown < len && (text[shown] & 0xc0) == 0x80)
 				shown--;
-			text_escape(&t, text, shown, false);
+			text_escape(&t, text, shown, TEXT_LINE);
 		}
 		len += strspn(text + len, "\r\n");
 	}

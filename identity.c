@@ -14,7 +14,7 @@
 
 #define KEEP	((uid_t)-1)	/* to setresuid(2): as it is */
 
-/* What is to be for good must not let us become root again.  0 or -1. */
+/* Makes sure that we cannot become root again.  0, or -1 and errno. */
 static int
 shut_way_back(void)
 {
@@ -24,7 +24,7 @@ shut_way_back(void)
 	return -1;
 }
 
-/* Is that for good, whoever it was.  0, or -1 and errno. */
+/* Becomes uid and gid for good, whoever we were.  0, or -1 and errno. */
 static int
 set_ids(uid_t uid, gid_t gid)
 {
@@ -80,6 +80,15 @@ fail:
 }
 
 int
+identity_assume_directory(struct credentials *c, const struct identity *id)
+{
+	if (c->cfg->root_lends != LEND_ROOT)
+		return identity_assume(c, id);
+	identity_resume(c);
+	return 0;
+}
+
+int
 identity_shed(struct credentials *c, const struct identity *id)
 {
 	uid_t uid = c->cfg->each_as_itself ? id->uid : c->cfg->uid;
@@ -106,9 +115,11 @@ identity_resume(struct credentials *c)
 }
 
 bool
-identity_lacks_groups(const struct config *cfg, const struct identity *id)
+identity_lacks_groups(const struct config *cfg, const struct identity *id,
+    int err)
 {
-	return cfg->each_as_itself && id->name != NULL && id->groups == NULL;
+	return err == EACCES && cfg->each_as_itself && id->name != NULL &&
+	    id->groups == NULL;
 }
 
 int

@@ -283,7 +283,7 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 	    cfg->format->check_template != NULL)
 		error = cfg->format->check_template(cfg->template);
 	if (error != NULL)
-		options_wrong(o, "%s: \"%s\"", error, cfg->template);
+		options_wrong(o, "-d: %s: \"%s\"", error, cfg->template);
 	if (cfg->scripts != NULL)
 		check_scripts(o, cfg);
 	if (o->check && optind == argc)
@@ -330,7 +330,7 @@ static void
 set_process(struct options *o)
 {
 	umask(077);
-	closefrom(STDERR_FILENO + 1);
+	os_close_from(STDERR_FILENO + 1);
 	if (chdir("/") == -1)
 		cannot_start(o, "chdir /");
 	/* -c may be interrupted as any other program. */
@@ -458,7 +458,7 @@ check(struct deliverer *dv, const char *address)
 
 	/* A tab or a newline in it would be taken for the end of a field. */
 	text_init(&t, clean, sizeof(clean));
-	text_escape(&t, address, strlen(address), false);
+	text_escape(&t, address, strlen(address), TEXT_LINE);
 	memset(&r, 0, sizeof(r));
 	memset(&u, 0, sizeof(u));
 	good = find_and_check(dv, address, &r, &u, &f) == 0;
@@ -499,8 +499,8 @@ check_all(const struct config *cfg, char **addresses)
 		status = EX_OSERR;
 	}
 	/* Deliveries would show that only when a large message comes. */
-	if (faccessat(AT_FDCWD, cfg->spool, W_OK | X_OK, AT_EACCESS) == -1)
-		failure_log(cfg, "access", "%s", cfg->spool);
+	if (os_access(AT_FDCWD, cfg->spool, W_OK | X_OK) == -1)
+		failure_log(cfg, "-T: access", "%s", cfg->spool);
 	for (; status != EX_OSERR && *addresses != NULL; addresses++)
 		if ((one = check(&dv, *addresses)) != 0)
 			status = one;
@@ -523,7 +523,7 @@ settle(struct options *o, struct config *cfg)
 		options_wrong(o, "-U %s as root wants -u", cfg->users->name);
 	if (o->status == 0 && cfg->format->settle != NULL &&
 	    cfg->format->settle(cfg) == -1)
-		cannot_start(o, "strdup and lstat");
+		cannot_start(o, "strdup");
 }
 
 int
@@ -548,12 +548,9 @@ main(int argc, char *argv[])
 	bool shielded = false;
 	struct log log;
 
-	if (start_descriptors() == -1)
-		cannot_start(&o, "open /dev/null");
 	keep_zone(kept);
 	read_options(&o, &cfg, argc, argv);
-	/* With -c or -V there is none. */
-	if (!o.check && !o.version && start_shield(&shielded) == -1)
+	if (start_descriptors(!o.check && !o.version, &shielded) == -1)
 		cannot_start(&o, "open /dev/null");
 	if (o.version && o.status == 0)
 		return dprintf(STDOUT_FILENO, "lmtpd %s\n", VERSION) < 0 ?

@@ -1,7 +1,9 @@
 /*
  * lmtpd: one-shot LMTP delivery.  The types and prototypes, a section a
  * file.  A function that fails returns -1, with errno, or with the reason in
- * a struct failure if it was given one.
+ * a struct failure if it was given one.  A size counts the bytes of a buffer
+ * and a len those of what is in it; a buffer that is given as an array has
+ * room for all that may come.
  */
 #ifndef LMTPD_H
 #define LMTPD_H
@@ -32,13 +34,14 @@
 
 #define COMMAND_MAX	2048	/* bytes in a command line, its end aside */
 #define REPLY_MAX	254	/* with CRLF: Exim's buffer */
-#define NAME_BYTES	200	/* of a user name or domain in a path */
+#define NAME_BYTES	200	/* of a user's name or a domain in a path */
 #define COMPONENT_BYTES	255	/* of a file name: NAME_MAX of every system */
 #define FOLDER_BYTES	250	/* of a folder name, and its NUL */
-#define HOST_BYTES	100
+#define HOST_BYTES	100	/* of a host's name */
 #define ORCPT_SIZE	512	/* RFC 3461: at most 500 bytes, and its NUL */
 #define ID_SIZE		48	/* a delivery's id, with its NUL */
 
+struct dotlock;
 struct failure;
 struct format;
 struct passwd;
@@ -68,39 +71,42 @@ enum lock { LOCK_FCNTL, LOCK_FLOCK, LOCK_DOTLOCK };
 /* What the options said; constant once the dialogue begins. */
 struct config {
 	const char	*program;	/* its name, in the log */
-	const char	*host;
-	const char	*node;		/* this machine, in dotlocks, */
-	char		 instance[64];	/* and where our pid counts, or "" */
-	const char	*template;
+	const char	*host;		/* -H: in replies, Received, names */
+	const char	*node;		/* the machine's own name, and */
+	char		 instance[64];	/* os_instance: both for dotlocks */
+	const char	*template;	/* of mailboxes: -d without format */
 	const char	*users_path;	/* of -U file: a template with %d */
-	const char	*delimiters;
+	const char	*delimiters;	/* before a detail: -r */
 	const char	*spool;		/* a directory: -T */
-	const char	*scripts;	/* templates of -S, or NULL */
+	const char	*scripts;	/* templates, colons between; or NULL */
 	const char	*peer;		/* the client's address (-p) or NULL */
 	struct log	*log;
 	const struct format *format;	/* of mailboxes */
 	const struct source *users;	/* of -U, a row of user.c */
-	enum lock	 locks[3];
-	size_t		 nlocks;
+	enum lock	 locks[3];	/* in the order of -k */
+	size_t		 nlocks;	/* of those: at least one */
 	unsigned int	 trace;		/* TRACE_ bits */
-	size_t		 maxrcpt;
+	size_t		 maxrcpt;	/* in a transaction */
 	uint64_t	 maxsize;	/* bytes, 0 for no limit */
 	struct quota	 quota;		/* if has_quota */
 	bool		 has_quota;
-	bool		 full_is_permanent;
-	bool		 log_stderr;
+	bool		 full_is_permanent;	/* -Q */
+	bool		 log_stderr;	/* not syslog: -e, where that can be */
 	bool		 folders;	/* -f: the detail may be a folder's */
 	bool		 makes_folders;	/* -F */
 	bool		 once;		/* -o: one copy a mailbox */
-	bool		 greeted;	/* -G: by who spoke before TLS */
-	bool		 verbose;
-	bool		 each_as_itself;	/* root: the recipients */
-	/* What root lends in a system's directory of mailboxes: mbox.c. */
+	bool		 greeted;	/* -G: the client was, before TLS */
+	bool		 verbose;	/* -v */
+	bool		 each_as_itself;	/* root becomes each user */
+	/*
+	 * What a recipient is lent for the directory of all mailboxes: its
+	 * group, or that root makes the files there.  See mbox_settle.
+	 */
 	enum { LEND_NONE, LEND_GROUP, LEND_ROOT } root_lends;
 	gid_t		 lent_gid;	/* of LEND_GROUP */
-	bool		 one_user;	/* -u: who a user is does not matter */
-	int		 timeout;	/* seconds */
-	pid_t		 pid;
+	bool		 one_user;	/* -u: all is done as this one */
+	int		 timeout;	/* seconds to wait for the client */
+	pid_t		 pid;		/* our own */
 	uid_t		 uid;		/* our own, or that of -u */
 	gid_t		 gid;
 };
@@ -116,14 +122,20 @@ struct text {
 	size_t	 len;
 };
 
+/* Begins an empty text in buf. */
 void	 text_init(struct text *t, char *buf, size_t size);
 void	 text_bytes(struct text *t, const char *s, size_t len);
 void	 text_char(struct text *t, char c);
-/* Adds strings, up to a NULL. */
+/* Adds the strings that follow, up to a NULL. */
 void	 text_add(struct text *t, ...) __attribute__((__sentinel__));
 /* Adds a number, with zeros before it up to width digits (at most 64). */
 void	 text_number(struct text *t, uint64_t n, unsigned int base,
 	    size_t width);
+/*
+ * How many bytes at s, of len that are there (at least one), are a character
+ * of UTF-8 in its only right form, RFC 3629.  0 if they are none.
+ */
+size_t	 text_utf8(const char *s, size_t len);
 /*
  * How many bytes at s, of len that are there (at least one), are a character
  * that is never shown as it is: the controls of ASCII, those of C1 (U+0080
@@ -131,31 +143,38 @@ void	 text_number(struct text *t, uint64_t n, unsigned int base,
  * U+2066 to U+2069) as UTF-8.  0 if they are none.
  */
 size_t	 text_control(const char *s, size_t len);
+/* Where text is to stand: by itself, between quotes, or as a bare word. */
+enum text_place { TEXT_LINE, TEXT_QUOTED, TEXT_WORD };
 /*
- * How many of len bytes may stand as they are, up to the first control
- * character, the first byte that is no part of UTF-8, and where they are to
- * be quoted the first " or \.
+ * How many of len bytes may stand there as they are, up to the first control
+ * character, the first byte that is no part of UTF-8, in quotes the first "
+ * or \, and in a word also the first blank or =.
  */
-size_t	 text_plain(const char *s, size_t len, bool quoted);
+size_t	 text_plain(const char *s, size_t len, enum text_place place);
 /*
- * Adds len bytes, what may not stand as it is as a backslash and three octal
- * digits for each byte, or where it is " or \ as that behind a backslash.
+ * Adds len bytes, of no word, what may not stand as it is as a backslash and
+ * three octal digits for each byte, or where it is " or \ as that behind a
+ * backslash.
  */
-void	 text_escape(struct text *t, const char *s, size_t len, bool quoted);
-/* The date of a header, of seconds since 1970, in UTC. */
+void	 text_escape(struct text *t, const char *s, size_t len,
+	    enum text_place place);
+/* Adds the date of a header field in UTC; now is in seconds since 1970. */
 void	 text_date(struct text *t, uint64_t now);
-/* The date of a From_ line: asctime(3)'s, without its newline. */
+/* Adds the date of a From_ line: asctime(3)'s, without its newline. */
 void	 text_from_date(struct text *t, const struct tm *tm);
 
 /*
  * name.c: names that become parts of paths, and their forms.  Pure.
  */
 
-/* May it be a component of a path, or a part of one? */
+/*
+ * May the name be a component of a path, or a part of one?  Not if it is
+ * empty, begins with a dot, holds a slash, or is longer than NAME_BYTES.
+ */
 bool	 name_is_safe(const char *name);
-/* Has the path no component that is longer than a file's name may be? */
+/* Has the path no component of more than COMPONENT_BYTES? */
 bool	 name_fits(const char *path);
-/* ASCII alone. */
+/* Makes the capital letters of ASCII small, in place, and no others. */
 void	 name_lower(char *s);
 /*
  * A folder as IMAP stores it: UTF-8 to modified UTF-7 in out, of size bytes
@@ -164,13 +183,14 @@ void	 name_lower(char *s);
  */
 int	 name_folder(const char *utf8, char *out, size_t size);
 /*
- * The domain of len bytes in small letters, its labels in Punycode behind
- * xn-- or else in UTF-8: each is the same for all forms of a domain.  What is
- * neither stays as it is.  0, or -1 if it does not fit.
+ * Writes the domain of len bytes to out, in small letters: with ascii its
+ * labels are in Punycode behind xn--, else in UTF-8.  All forms of a domain
+ * come to the same.  A label that is wrong in its form stays as it is.  0, or
+ * -1 if it does not fit.
  */
 int	 name_domain(const char *s, size_t len, bool ascii, char *out,
 	    size_t size);
-/* Is it written otherwise in another form? */
+/* Could the domain of len bytes be written in another form as well? */
 bool	 name_has_forms(const char *s, size_t len);
 /* Is the domain of len bytes this one, which is name_domain's UTF-8? */
 bool	 name_domain_is(const char *s, size_t len, const char *utf8);
@@ -179,20 +199,23 @@ bool	 name_domain_is(const char *s, size_t len, const char *utf8);
  * parse.c: every byte that someone else wrote, to a struct.  Pure.
  */
 struct address {
-	char	 raw[COMMAND_MAX + 1];	/* as it came, in no brackets */
+	char	 raw[COMMAND_MAX + 1];	/* as it came, without brackets */
 	char	 local[COMMAND_MAX + 1];	/* unquoted */
 	char	 domain[COMMAND_MAX + 1];	/* lower case, or empty */
 };
 
-enum param_error { PARAM_OK, PARAM_UNKNOWN, PARAM_VALUE };
+enum param_error {
+	PARAM_OK, PARAM_UNKNOWN, PARAM_VALUE	/* the value is wrong */
+};
 
+/* The parameters of MAIL or RCPT. */
 struct params {
-	uint64_t	 size;		/* UINT64_MAX: past all counting */
+	uint64_t	 size;		/* bytes; UINT64_MAX: past counting */
 	bool		 has_size;
 	bool		 has_body;
 	bool		 smtputf8;
 	bool		 ignorequota;
-	unsigned int	 ignored;	/* which of those came, a bit each */
+	unsigned int	 ignored;	/* a bit for each that came of those */
 	char		 orcpt[ORCPT_SIZE];	/* decoded, cut; or empty */
 };
 
@@ -200,19 +223,21 @@ struct params {
 struct passwd_keys {
 	const char	*names[4];
 	size_t		 lens[4];	/* of the names, which are not empty */
-	size_t		 n;
+	size_t		 n;		/* of names */
 	const char	*domain;	/* name_domain's UTF-8, or NULL */
 };
 
 /* The best line so far, in a file that is read in pieces. */
 struct passwd_match {
 	size_t		 best;	/* its rank; twice the names if there is none */
-	size_t		 lines;	/* that were looked at */
 	const char	*line;	/* NULL if there is none in this piece */
 	size_t		 len;	/* of it, without its LF */
 };
 
-/* A line, in pieces of it; a field that is missing is empty. */
+/*
+ * A line of a passwd-file: pointers into it, to fields that end in a NUL.  One
+ * that is missing is empty.
+ */
 struct passwd_line {
 	const char	*name;
 	const char	*uid;
@@ -237,10 +262,11 @@ bool	 word_is(const char *s, size_t len, const char *word);
  */
 char	*parse_command(char *line, size_t len);
 /*
- * Is this first line of a session that of another protocol?  NUL behind its
- * len bytes.  And is this the first byte of TLS?
+ * Is the first line of a session, of len bytes with a NUL behind them, one of
+ * another protocol?
  */
 bool	 line_is_foreign(const char *line, size_t len);
+/* Is the first byte of a session that of TLS? */
 bool	 byte_is_foreign(char c);
 /*
  * Reads "<path>" at *s, blanks before it allowed, and sets *s behind it.
@@ -249,27 +275,30 @@ bool	 byte_is_foreign(char c);
 int	 parse_forward_path(const char **s, struct address *a);
 int	 parse_reverse_path(const char **s, char path[COMMAND_MAX + 1]);
 /*
- * Parameters of MAIL, or with rcpt those of RCPT.  One that comes twice is
- * PARAM_VALUE.
+ * Reads the parameters of MAIL, or with rcpt those of RCPT, up to the first
+ * that is wrong.  One that comes twice is PARAM_VALUE.
  */
 enum param_error parse_params(const char *s, bool rcpt, struct params *p);
 /*
- * XFORWARD's attributes, or none at all; ident gets IDENT's value if there
- * is one.  0, or -1 if they are malformed.
+ * Reads XFORWARD's attributes, of which there may be none; ident gets IDENT's
+ * value, cut to size, if there is one.  0, or -1 if they are malformed.
  */
 int	 parse_xforward(const char *s, char *ident, size_t size);
 /*
- * "10", with suffix "10M" too (K is 1024).  0, or -1 with errno EINVAL (no
- * number) or ERANGE (more than 2^63 - 1).
+ * Reads "10", with suffix "10M" too (K is 1024).  0, or -1 with errno EINVAL
+ * (no number) or ERANGE (more than 2^63 - 1).
  */
 int	 parse_size(const char *s, bool suffix, uint64_t *n);
+/* Reads "10M" or "10M,100": bytes, and messages.  The same. */
 int	 parse_quota(const char *s, struct quota *q);
-/* Comma lists of -k and -x.  0 or -1. */
+/* The comma list of -k, of *n locks.  0, or -1 if it is wrong. */
 int	 parse_locks(const char *s, enum lock locks[3], size_t *n);
+/* The comma list of -x as TRACE_ bits.  0, or -1 if it is wrong. */
 int	 parse_trace(const char *s, unsigned int *bits);
 /*
- * Whose is the line of len bytes?  Returns its rank among the keys: 2i for
- * names[i]@domain and 2i + 1 for names[i] alone; best if it is no better.
+ * Whose is the line of len bytes?  Returns its rank among the keys, of which
+ * a smaller one is better: 2i for names[i]@domain and 2i + 1 for names[i]
+ * alone; best if it is no better than that.
  */
 size_t	 parse_passwd_key(const char *line, size_t len,
 	    const struct passwd_keys *k, size_t best);
@@ -286,17 +315,20 @@ bool	 parse_passwd_torn(const char *line, size_t len,
 /* Splits a line in place.  NULL, or what is wrong with it. */
 const char *parse_passwd_line(char *line, struct passwd_line *p);
 /*
- * The contents of a maildirsize, NUL at its end.  0, or -1 if it is not as it
- * should be, with the limits all the same if the first line is.
+ * Reads the text of a maildirsize.  0, or -1 if it is not as it should be; if
+ * its first line is, m has the limits all the same.
  */
 int	 parse_maildirsize(const char *s, struct maildirsize *m);
-/* Offset of the detail's delimiter in a local part, or its length. */
+/* Where in a local part the detail's delimiter is, or the local part's end. */
 size_t	 address_split(const char *local, const char *delimiters);
-/* The services of a database in the text of nsswitch.conf; "" for none. */
+/*
+ * Where in the text of nsswitch.conf the services of a database begin; "" if
+ * none are named.
+ */
 const char *parse_nsswitch(const char *s, const char *database);
 /*
- * The next of these, behind which *sp is left.  False at their end, and at
- * an action that may end the list before it.
+ * Takes the next service off such a list at *sp, its name cut to size.  False
+ * at the end of the list, and at an action that may end it there.
  */
 bool	 parse_service(const char **sp, char *service, size_t size);
 /* May a host's name stand in a reply, a header field and a file's name? */
@@ -314,24 +346,27 @@ struct expansion {
 };
 
 /*
- * NULL, or what is wrong with the template; has_home says that users have
- * one.
+ * NULL, or what is wrong with the template; has_home says whether users have
+ * a home.
  */
 const char *template_check(const char *template, bool has_home);
 
 /* Does it hold the conversion, one of «hndu»?  "~/" counts as h. */
 bool	 template_has(const char *template, char conversion);
-/* Bytes of the directory before its first conversion, or of all of it. */
+/*
+ * The bytes of the directory in which the component with the first conversion
+ * is; of all of the template if it has none.
+ */
 size_t	 template_preset(const char *template);
 /*
- * The one directory that all mailboxes lie in, in dir.  False if there is
- * none, as they lie deeper, or where size is not enough.
+ * Writes to dir the one directory that all mailboxes lie in.  False if there
+ * is no such one, or it does not fit.
  */
 bool	 template_directory(const char *template, char *dir, size_t size);
 /*
- * Fills path; *preset is how much of it must exist: what stands before the
- * first conversion, and a home.  0, or -1 and errno: EINVAL for a value
- * that is NULL, ENAMETOOLONG.
+ * Fills path; *preset is how many bytes of it must exist, as nobody makes
+ * them: what stands before the first conversion, and a home.  0, or -1 and
+ * errno: EINVAL if e lacks a value, ENAMETOOLONG.
  */
 int	 template_expand(const char *template, const struct expansion *e,
 	    char *path, size_t size, size_t *preset);
@@ -371,9 +406,9 @@ struct filter {
 	enum filter_state {
 		FILTER_BOL, FILTER_QUOTE, FILTER_TEXT, FILTER_DROP
 	} state;
-	bool		 begun;	/* the first line that stays was seen; set by
-				 * the caller if it follows no trace headers,
-				 * and may be anything */
+	bool		 begun;	/* the first line that stays was seen; true
+				 * from the start where no trace headers are
+				 * before it, and so it may be anything */
 	bool		 body;	/* the header is over */
 	bool		 dropping;	/* the last field, and its folds */
 	bool		 cr;	/* the last byte dropped was a CR */
@@ -383,8 +418,8 @@ struct filter {
 	uint64_t	 dropped_lfs;	/* dropped LF with no CR before it */
 };
 
-#define FILTER_AHEAD	64	/* bytes that it wants to see of a line, */
-#define FILTER_FIRST	1000	/* and of the first: a longest one's name */
+#define FILTER_AHEAD	64	/* bytes that decide about a header's line, */
+#define FILTER_FIRST	1000	/* and about the first, which may be long */
 
 /*
  * The next piece to write of in: *out and *outlen, *outlen 0 if nothing of
@@ -397,12 +432,16 @@ size_t	 filter_next(struct filter *f, const char *in, size_t inlen,
 /* Nothing is left to find: what follows may be copied as it is. */
 bool	 filter_is_idle(const struct filter *f);
 
-/* The first field of that name, folded as it came; NULL if there is none. */
+/*
+ * What follows the colon of the first field of that name, *vlen bytes within
+ * msg, folded as it came; NULL if there is none.
+ */
 const char *header_find(const char *msg, size_t len, const char *name,
 	    size_t *vlen);
+/* The Message-ID, cut to size, or "". */
 void	 header_message_id(const char *msg, size_t len, char *id,
 	    size_t size);
-/* The id of the topmost Received field: the MTA's queue id. */
+/* The id of the topmost Received field, the MTA's queue id; or "". */
 void	 header_received_id(const char *msg, size_t len, char *id,
 	    size_t size);
 
@@ -420,6 +459,7 @@ struct log {
 	bool		 socket;	/* send(2) need not wait for it */
 	bool		 may_block;	/* write(2) would: poll(2) says when */
 	bool		 torn;		/* the last line has no end */
+	char		 who[64];	/* each line begins with */
 	int		 left;		/* ms that may still be waited */
 	uint64_t	 dropped;	/* lines since one went through */
 };
@@ -444,6 +484,8 @@ void	 log_warn(const struct config *cfg, const char *fmt, ...)
 /* A line of key=value, quoted where it must be; long values are cut. */
 void	 log_begin(struct log_line *l);
 void	 log_add(struct log_line *l, const char *key, const char *value);
+/* The same for a value that is known to be short and to need no quotes. */
+void	 log_word(struct log_line *l, const char *key, const char *value);
 void	 log_number(struct log_line *l, const char *key, uint64_t n);
 void	 log_send(const struct config *cfg, struct log_line *l);
 
@@ -456,17 +498,22 @@ struct failure {
 	char			 reason[768];
 };
 
+/* What became of a recipient. */
 extern const struct reply reply_delivered, reply_discarded, reply_busy,
     reply_wrong_mailbox, reply_wrong_setup, reply_full,
     reply_full_for_good, reply_no_space, reply_trouble, reply_no_user,
-    reply_bad_name, reply_bad_line, reply_long_line, reply_malformed;
+    reply_bad_name;
+/* What the dialogues of lmtpd and starttls, and -c, have in common. */
+extern const struct reply reply_ok, reply_closing, reply_say_lhlo,
+    reply_no_smtp, reply_bad_args, reply_bad_line, reply_long_line,
+    reply_malformed, reply_timed_out, reply_told_to_end;
 
 /* Every errno has a reply; one that is not known has a temporary one. */
 const struct reply *reply_errno(int err);
-/* What the client is told of it; -Q makes the difference. */
+/* What the client is told of it: a full mailbox may be for good, with -Q. */
 const struct reply *failure_reply(const struct failure *f,
 	    const struct config *cfg);
-/* The ids that count for files, as the log tells them. */
+/* The effective ids: as whom files are opened. */
 void	 failure_whom(uid_t *uid, gid_t *gid);
 /*
  * Notes that call(path) failed with errno, as the one we are now: with EACCES,
@@ -510,13 +557,22 @@ struct credentials {
  */
 int	 identity_assume(struct credentials *c, const struct identity *id);
 /*
+ * Becomes the one who may make files beside the mailbox of id: root where it
+ * lends that (root_lends), else id.  0, or -1 and errno.
+ */
+int	 identity_assume_directory(struct credentials *c,
+	    const struct identity *id);
+/*
  * Has root's effective uid again, whatever the groups, or ends the process:
  * it must not go on as another.
  */
 void	 identity_resume(struct credentials *c);
-/* Could it be only groups that were not looked up that access lacks? */
+/*
+ * Did a call as id fail with err perhaps for nothing but that id's groups
+ * have not been looked up yet?
+ */
 bool	 identity_lacks_groups(const struct config *cfg,
-	    const struct identity *id);
+	    const struct identity *id, int err);
 /*
  * The groups of id->name, which cost a walk through all directories that
  * NSS has: to be asked for only where access fails without them.  0, or -1
@@ -525,8 +581,14 @@ bool	 identity_lacks_groups(const struct config *cfg,
 int	 identity_groups(struct identity *id);
 /* In a child: to be id for good, whoever it is by now.  0, or -1 and errno. */
 int	 identity_shed(struct credentials *c, const struct identity *id);
-/* At the start, with root: to be only that, or another for good. */
+/*
+ * At the start, as root: has no groups but root's own.  0, or -1 and errno.
+ */
 int	 identity_drop_groups(void);
+/*
+ * At the start, as root: becomes uid and gid for good, with the groups of the
+ * user name, or if that is NULL none but gid.  0, or -1 and errno.
+ */
 int	 identity_become(const char *name, uid_t uid, gid_t gid);
 
 /*
@@ -538,28 +600,14 @@ int	 identity_become(const char *name, uid_t uid, gid_t gid);
 #define DIR_MODE	0777
 
 /*
- * os.c: what differs between systems and between file systems.
+ * os.c: what differs between systems.
  */
 
-/* What makes a name and its data safe; see os_volume in os.c. */
+/* What makes a name and its data safe; see os_sync_policy in os.c. */
 enum sync_policy {
 	SYNC_EACH,	/* sync each file, then each directory */
 	SYNC_AGAIN,	/* as EACH, and the file once more under its name */
 	SYNC_JOURNAL	/* write all out, then any one sync is for all */
-};
-
-/* A file system, and what was learnt of it. */
-struct volume {
-	dev_t			 dev;
-	enum sync_policy	 policy;
-	bool			 replaces;	/* no RENAME_NOREPLACE here */
-};
-
-#define VOLUMES	16	/* file systems that are remembered */
-
-struct volumes {
-	struct volume	 v[VOLUMES];
-	size_t		 n;
 };
 
 /*
@@ -569,24 +617,20 @@ struct volumes {
 void	 os_host(char *name, size_t size);
 /* Milliseconds since then, a moment of the monotonic clock. */
 int64_t	 os_ms_since(const struct timespec *then);
+/* What the file system wants that fd is on, and whose device is dev. */
+enum sync_policy os_sync_policy(int fd, dev_t dev);
+/* Makes all safe of the file system that fd is on.  0, or -1 and errno. */
+int	 os_sync_file_system(int fd);
 /*
- * The file system that fd is on, whose device is dev; asked about once.  What
- * is returned is vs's, and good as long as that is.
+ * Renames a file within dir, over nothing.  0, or -1 and errno: EEXIST, or
+ * ENOSYS and others where this cannot be had.
  */
-struct volume *os_volume(struct volumes *vs, int fd, dev_t dev);
-/* Begins to write a file's data to the disk, or waits until it is there. */
+int	 os_rename_noreplace(int dir, const char *from, const char *to);
+/*
+ * Begins to write a file's data to the disk, or with wait does so and waits
+ * until it is there.  0, or -1 and errno.
+ */
 int	 os_write_out(int fd, bool wait);
-/*
- * Moves a file that is open as fd, on the file system v, within dir and over
- * nothing.  0, or -1 and errno; EEXIST if another file has that name.
- */
-int	 os_rename(struct volume *v, int dir, int fd, const char *from,
-	    const char *to);
-/*
- * Changes the inode of the open file, and nothing of what it says: so that a
- * sync of it is one for all changes before.  0, or -1 and errno.
- */
-int	 os_touch(int fd);
 /*
  * fstat(2) as the server of the file knows it now.  *append_only says that
  * what is added can never be taken back.  0, or -1 and errno.
@@ -605,6 +649,10 @@ int	 os_time_beside(int at, const char *path, time_t *now);
 void	 os_instance(char *text, size_t size);
 /* Can the module of an NSS service be loaded, if there is one? */
 bool	 os_has_module(const char *service);
+/* May users be asked of an NSS service by itself? */
+bool	 os_can_ask(const char *service);
+/* From here on users are asked of these, as nsswitch.conf(5) lists them. */
+void	 os_ask(const char *services);
 /*
  * Copies len bytes from offset of one file to where the other stands, and
  * adds them to *written.  0, or -1 and errno.
@@ -616,36 +664,85 @@ int	 os_copy(int from, off_t offset, int to, uint64_t len,
  * use for.
  */
 void	 os_shed(void);
-/* A file in dir that has no name. */
+/* Closes every descriptor from first on. */
+void	 os_close_from(int first);
+/* Makes a file in dir that has no name.  Its descriptor, or -1 and errno. */
 int	 os_tmpfile(const char *dir);
-/*
- * Syncs the directory path, below the open one at.  With the file systems
- * that are known, made, it is because something was made in it, and done
- * only if no later sync is for that too.  0, 1 if this file system cannot,
- * or -1 and errno.
- */
-int	 os_sync_dir(int at, const char *path, struct volumes *made);
-/* Opens the directory path below the open one at. */
+/* Opens the directory path below the open one at.  NULL and errno if not. */
 DIR	*os_open_dir(int at, const char *path);
-/* The next name in it; NULL at its end, or if it cannot be read. */
+/*
+ * The next name in it, good until the one after; NULL at its end, or if it
+ * cannot be read.
+ */
 const char *os_read_dir(DIR *dir);
-/* After that NULL: 0, or -1 and errno if it could not be read. */
+/*
+ * Closes it right behind that NULL.  0, or -1 and errno if it could not be
+ * read to its end.
+ */
 int	 os_close_dir(DIR *dir);
+/* access(2) as whom we are now. */
+int	 os_access(int at, const char *path, int mode);
 /*
  * Makes the directories that path needs, 0700, and with last path itself,
  * but none within its first preset bytes.  0, or -1 and errno.
  */
 int	 os_make_dirs(const char *path, size_t preset, bool last);
-/* Makes the names of all these safe, whoever made them; inside is below. */
-int	 os_sync_parents(const char *path, size_t preset, int inside,
-	    struct volumes *vs);
-/* Could they be made?  Writes nothing. */
+/* Could it make them?  Writes nothing.  0, or -1 and errno. */
 int	 os_may_make(const char *path, size_t preset);
 /*
  * Writes all of it, or fails with -1 and errno; what was written is added to
  * *written, unless that is NULL.
  */
 int	 os_write(int fd, const void *buf, size_t len, uint64_t *written);
+
+/*
+ * volume.c: the file systems that mail is put on.
+ */
+
+/* A file system, and what was learnt of it. */
+struct volume {
+	dev_t			 dev;
+	enum sync_policy	 policy;
+	bool			 replaces;	/* no RENAME_NOREPLACE here */
+};
+
+#define VOLUMES	16	/* file systems that are remembered */
+
+struct volumes {
+	struct volume	 v[VOLUMES];
+	size_t		 n;
+};
+
+/*
+ * The file system that fd is on, whose device is dev; asked about once.  What
+ * is returned is vs's, and good as long as that is.
+ */
+struct volume *volume_find(struct volumes *vs, int fd, dev_t dev);
+/*
+ * Moves a file that is open as fd, on the file system v, within dir and over
+ * nothing.  0, or -1 and errno; EEXIST if another file has that name.
+ */
+int	 volume_rename(struct volume *v, int dir, int fd, const char *from,
+	    const char *to);
+/*
+ * Changes the inode of the open file, and nothing of what it says: so that a
+ * sync of it is one for all changes before.  0, or -1 and errno.
+ */
+int	 volume_touch(int fd);
+/*
+ * Syncs the directory path, below the open one at.  With the file systems
+ * that are known, made, it is because something was made in it, and done
+ * only if no later sync is for that too.  0, 1 if this file system cannot,
+ * or -1 and errno.
+ */
+int	 volume_sync_dir(int at, const char *path, struct volumes *made);
+/*
+ * Makes the names of the directories that path needs safe, whoever made them,
+ * but for those within its first preset bytes; inside is open, and below all
+ * of them.  0, or -1 and errno.
+ */
+int	 volume_sync_parents(const char *path, size_t preset, int inside,
+	    struct volumes *vs);
 
 /*
  * message.c: one message while it waits.
@@ -655,14 +752,15 @@ int	 os_write(int fd, const void *buf, size_t len, uint64_t *written);
 #endif
 
 struct message {
-	char			*mem;
+	char			*mem;		/* its first bytes */
 	size_t			 len;		/* in mem */
-	size_t			 room;
+	size_t			 room;		/* of mem */
 	int			 fd;		/* the rest, or -1 */
 	bool			 lent;		/* fd: a delivery's own file */
 	const char		*place;		/* where fd is, for the log */
 	uint64_t		 size;		/* as stored: lines end in LF */
 	char			 last;		/* its last byte */
+	bool			 unchanged;	/* by the filter, as was seen */
 	struct data_parser	 data;
 };
 
@@ -670,11 +768,14 @@ void	 message_init(struct message *m);
 /* For the next one: frees all but the memory, which it keeps. */
 void	 message_reset(struct message *m);
 void	 message_free(struct message *m);
-/* How many bytes more fit into memory. */
+/* How many bytes more may be kept in memory. */
 size_t	 message_room(const struct message *m);
 /* Is the end of its header in memory? */
 bool	 message_has_body(const struct message *m);
-/* What comes from now on is written to fd, in place, whoever closes it. */
+/*
+ * What comes from now on is written to fd, which stays the caller's to close;
+ * place says where that is, for the log.
+ */
 void	 message_lend(struct message *m, int fd, const char *place);
 /*
  * Adds bytes; what does not fit in memory goes to a file in dir, or to the
@@ -690,9 +791,10 @@ size_t	 message_view(const struct message *m, struct filter *f,
 	    const struct text *before, char *buf, size_t size);
 /*
  * Writes it to fd, with before in front and after behind; *written is how many
- * bytes were, also when it fails.  0, or -1 and errno.
+ * bytes were, also when it fails.  All who write it have the same filter, and
+ * what has left it as it was is not asked again.  0, or -1 and errno.
  */
-int	 message_write(const struct message *m, int fd, struct filter *f,
+int	 message_write(struct message *m, int fd, struct filter *f,
 	    const struct text *before, const char *after, uint64_t *written);
 
 /*
@@ -702,9 +804,13 @@ int	 message_write(const struct message *m, int fd, struct filter *f,
  * «nobody» is no error.
  */
 
-/* By the uid if name is NULL.  The caller frees *buf in any case. */
+/*
+ * Fills pw, whose strings are in *buf; by the uid if name is NULL.  The caller
+ * frees *buf in any case.
+ */
 int	 account_passwd(const char *name, uid_t uid, struct passwd *pw,
 	    char **buf);
+/* The gid of the group of that name. */
 int	 account_group(const char *name, gid_t *gid);
 /*
  * Notes that call(name) failed.  Whatever its errno, nothing is wrong with
@@ -712,15 +818,16 @@ int	 account_group(const char *name, gid_t *gid);
  */
 int	 account_failed(struct failure *f, const char *call, const char *name);
 /*
- * Is «nobody» the answer of all?  Where /etc/passwd or nsswitch.conf cannot
- * be read, or the module of a service not be loaded, glibc asks others, which
- * may know nobody; and an empty /etc/passwd is being written.  0, or -1 and
- * the failure.
+ * Is «nobody» the answer of all, for that name?  Where /etc/passwd or
+ * nsswitch.conf cannot be read, the module of a service not be loaded, or a
+ * service does not answer, glibc asks others, which may know nobody; and an
+ * empty /etc/passwd is being written.  0, or -1 and the failure.
  */
-int	 account_has_answered(struct failure *f);
+int	 account_has_answered(const char *name, struct failure *f);
 /*
- * Of -u: a name or number, a group behind a colon; *name is the login name or
- * NULL, to be freed.  1, 0 if nobody has that name, or -1 with errno.
+ * Reads -u: a name or number, perhaps a colon and a group.  Sets cfg's uid and
+ * gid; *name is the login name, to be freed, or NULL.  1, 0 if nobody has that
+ * name, or -1 with errno.
  */
 int	 account_option(const char *s, struct config *cfg, char **name);
 
@@ -730,10 +837,11 @@ int	 account_option(const char *s, struct config *cfg, char **name);
  */
 struct passwd_scan {
 	const char		*path;	/* for what is said of it */
+	int			 fd;
 	struct passwd_keys	 keys;
 	struct passwd_match	 match;	/* of the best line */
 	char			*line;	/* a copy of it, to be freed, or NULL */
-	size_t			 number;	/* of it, from 1 */
+	off_t			 at;	/* where it begins, or the torn one */
 	const char		*wrong;	/* with its form, or NULL */
 	bool			 is_empty;	/* the file */
 	bool			 torn;	/* the user may be in the last line */
@@ -744,9 +852,11 @@ struct passwd_scan {
 /*
  * Looks for the keys in the file, in blocks: one of a million lines is
  * neither copied nor kept, and a line that does not fit into a block is cut.
- * The keys, and match.best, are the caller's.  0, or -1 and errno.
+ * The keys, match.best and fd are the caller's.  0, or -1 and errno.
  */
-int	 passwd_scan(struct passwd_scan *s, int fd);
+int	 passwd_scan(struct passwd_scan *s);
+/* The number, from 1, of the line that begins where s->at says. */
+size_t	 passwd_number(const struct passwd_scan *s);
 
 /*
  * way.c: the way to a mailbox through the directories above it.  preset is
@@ -768,9 +878,9 @@ bool	 way_has_link(const char *path, size_t preset);
 /*
  * Is a directory, with all above it, root's alone, but that a group may
  * write to it?  Links of root's are followed, and dir, of PATH_MAX bytes, is
- * where they lead.
+ * where they lead; *st is what it is.
  */
-bool	 way_is_roots(char *dir);
+bool	 way_is_roots(char *dir, struct stat *st);
 /*
  * Is it only the user that is missing at path?  If it is the place itself, or
  * what a link on the way leads to, a disk may be missing: -1 and the failure.
@@ -809,29 +919,36 @@ struct source {
 	bool		 root_wants_u;
 };
 
-/* Reads -U's argument.  NULL, or what is wrong with it. */
+/* Reads -U's argument into cfg.  NULL, or what is wrong with it. */
 const char *user_source(const char *arg, struct config *cfg);
 /* May finding a user ask NSS, and so want its sockets? */
 bool	 user_asks_nss(const struct config *cfg);
-/* 0, or -1 and the failure.  mailbox_free in both cases. */
+/*
+ * Finds the mailbox of an address.  0, or -1 and the failure; mailbox_free in
+ * both cases.
+ */
 int	 user_find(const struct config *cfg, const struct address *a,
 	    struct mailbox *mb, struct failure *f);
 void	 mailbox_free(struct mailbox *mb);
-/* If it is missing: not with -U dir, nor where it is no user's alone. */
+/*
+ * May it be made if it is missing?  Not with -U dir, nor where a path without
+ * a conversion is the mailbox of all.
+ */
 bool	 mailbox_may_be_made(const struct config *cfg,
 	    const struct mailbox *mb);
-/* Are both one, whatever the folder? */
+/* Are both the same one, whatever the folder? */
 bool	 mailbox_is(const struct mailbox *a, const struct mailbox *b);
 /* Has a folder to be looked for in it? */
 bool	 mailbox_wants_folder(const struct config *cfg,
 	    const struct mailbox *mb);
+
 /*
  * Whether to go on, which is asked between two pieces of work.
  */
 struct watch {
 	/*
-	 * Waits us, at most a second, or until fd can be read, if it is not
-	 * -1.  NULL, or why it is over.
+	 * Waits for us microseconds, at most a second, or until fd can be
+	 * read, if it is not -1.  NULL, or why it is over.
 	 */
 	const char	*(*pause)(void *arg, int fd, long us);
 	void		*arg;
@@ -853,46 +970,47 @@ struct demand {
 	bool		 write;	/* a count may be left in maildirsize */
 };
 
-/* "used/limit" in bytes, and ",used/limit" in messages if limited. */
+/* Adds "used/limit" in bytes, and ",used/limit" in messages if limited. */
 void	 usage_text(struct text *t, const struct usage *u);
 /* Has the mailbox a limit by the options or its user's own? */
 bool	 quota_is_set(const struct config *cfg, const struct mailbox *mb);
 /*
  * A walk through directories.  Their owner decides how long it would take,
- * and others wait for it: so it may not take as long as it likes.
+ * and others wait for it: so it is ended after some seconds.
  */
 struct walk {
-	const char		*path;		/* for the log, what was not */
-	const char		*done;		/* done there in time, */
+	const char		*path;		/* of the mailbox */
+	const char		*done;		/* "counted": what takes long */
 	const struct watch	*watch;
-	struct failure		*failure;	/* and where that is said */
+	struct failure		*failure;	/* gets the reason */
 	struct timespec		 begun;
-	unsigned int		 entries;
+	unsigned int		 entries;	/* seen so far */
 };
 
+/* Sets what the caller, who fills the first four members, does not. */
 void	 walk_begin(struct walk *w);
-/* At each entry: 0, or -1 and the failure. */
+/* To be asked at each entry.  0, or -1 and the failure: it is to end. */
 int	 walk_may_go_on(struct walk *w);
 /* Does mail in that folder count?  "" or NULL is the inbox. */
 bool	 quota_counts(const char *folder);
 /*
- * Is there room in the mailbox for what is demanded?  used is what an mbox
- * has in bytes.  Fills u.  0, or -1 and the failure.
+ * Is there room in the mailbox for what is demanded, where used is its size
+ * in bytes?  Fills u.  0, or -1 and the failure.
  */
 int	 quota_mbox(const struct config *cfg, const struct mailbox *mb,
 	    uint64_t used, const struct demand *need, struct usage *u,
 	    struct failure *f);
 /*
- * The same for the Maildir, open as dir or -1.  It is counted where its
- * maildirsize cannot be believed, or says full and is old; that takes seconds
- * at most.
+ * The same for the Maildir, which is open as dir, or not, where that is -1.
+ * It is counted where its maildirsize cannot be believed, or says full and is
+ * old; that takes some seconds at most.
  */
 int	 quota_maildir(const struct config *cfg, const struct mailbox *mb,
 	    int dir, const struct demand *need, const struct watch *watch,
 	    struct usage *u, struct failure *f);
 /*
- * One message of so many bytes more, or less, where there is a maildirsize.
- * 0, or -1 and errno.
+ * Notes in the maildirsize of the Maildir dir, if there is one, a message of
+ * so many bytes more, or one less.  0, or -1 and errno.
  */
 int	 quota_add(int dir, uint64_t bytes, bool less);
 
@@ -900,14 +1018,14 @@ int	 quota_add(int dir, uint64_t bytes, bool less);
  * A recipient of a message, and the envelope that names it.
  */
 struct rcpt {
-	char			*address;	/* as it came, in no brackets */
+	char			*address;	/* as it came, no brackets */
 	char			*orcpt;		/* ORCPT=, or NULL */
 	struct mailbox		 mailbox;
-	char			*sieve;		/* for the log, or NULL */
+	char			*sieve;		/* sieve= in the log, or NULL */
 	bool			 ignorequota;
-	bool			 discarded;	/* by its own script, */
-	struct reply		 refusal;	/* or refused, */
-	char			*refusal_text;	/* so; or NULL */
+	bool			 discarded;	/* by its own script */
+	struct reply		 refusal;	/* that of its own script, */
+	char			*refusal_text;	/* and its text, or NULL */
 	const struct reply	*reply;		/* the result */
 	char			 id[ID_SIZE];
 };
@@ -916,15 +1034,15 @@ struct envelope {
 	char		 sender[COMMAND_MAX + 1];	/* reverse-path */
 	char		 lhlo[256];
 	char		 peer[64];	/* [address], or empty */
-	bool		 knows_peer;
-	char		 qid[64];	/* the MTA's, or empty */
+	bool		 knows_peer;	/* it was asked for */
+	char		 qid[64];	/* the MTA's queue id, or empty */
 	char		 msgid[256];
 	uint64_t	 size;		/* SIZE=, or 0 */
 	bool		 smtputf8;
-	struct timespec	 begun;
+	struct timespec	 begun;		/* at MAIL, monotonic */
 	struct rcpt	*rcpts;
 	size_t		 nrcpt;
-	size_t		 room;
+	size_t		 room;		/* for so many of these */
 };
 
 /*
@@ -934,15 +1052,16 @@ struct delivery {
 	const struct config	*cfg;
 	struct credentials	*cred;
 	const struct watch	*watch;
-	const struct message	*message;
+	struct message		*message;	/* NULL before it is there */
 	const struct rcpt	*rcpts;		/* the message's first, and */
 	struct rcpt		*rcpt;		/* whose it is, at or behind */
 	const struct delivery	*group;		/* its first; d is behind */
 	void			*state;		/* of the format, zeroed */
+	struct dotlock		*dotlock;	/* in it; NULL if it has none */
 	struct identity		 id;		/* as whom */
-	struct failure		 failure;
+	struct failure		 failure;	/* if it is not ok */
 	struct usage		 usage;		/* if it was asked for */
-	bool			 ok;
+	bool			 ok;		/* begun, and nothing failed */
 	bool			 busy;		/* failed, but wait and retry */
 	bool			 alone;		/* its message has no other */
 	int			 fd;		/* what is written, or -1 */
@@ -975,7 +1094,7 @@ struct draft {
 	uint64_t	 trace_lines;	/* LF in it */
 };
 
-/* What the steps of a delivery are given beside it, each its own. */
+/* What a step of a delivery is given beside it; each has its own member. */
 struct step_args {
 	const struct draft	*draft;		/* begin */
 	const struct demand	*demand;	/* room */
@@ -984,6 +1103,70 @@ struct step_args {
 
 /* 0, or -1 and the delivery's failure. */
 typedef int delivery_step(struct delivery *d, const struct step_args *a);
+
+/*
+ * folder.c: which folder of a Maildir is meant.
+ */
+
+/* Bytes of a path below the Maildir: ".", the folder, "/", a part, and NUL. */
+#define FOLDER_PATH	(FOLDER_BYTES + 16)
+
+/*
+ * Settles which folder the recipient's mail goes to by its address, once a
+ * transaction: the quota, the copies of -o and the delivery are all about the
+ * same one.  dir is the open Maildir, or -1 where there is none yet.  Sets
+ * d->rcpt->mailbox.folder, which mailbox_free frees.  0, or -1 and the
+ * failure.
+ */
+int	 folder_settle(struct delivery *d, int dir);
+/*
+ * Finds the folder of the Maildir at path that a script calls name.  This is
+ * the find_folder of struct format, and takes and returns what stands there.
+ */
+int	 folder_for_script(const char *path, const char *name, char *folder);
+
+/*
+ * dotlock.c: the lock file beside a mailbox.
+ */
+
+/* A lock file, as it was seen. */
+struct dotlock_file {
+	ino_t		 ino;
+	struct timespec	 mtime;
+};
+
+/* The dotlock of a delivery, zeroed before it is taken. */
+struct dotlock {
+	bool			 waits;	/* another's was in the way */
+	bool			 held;
+	struct dotlock_file	 ours;	/* if held */
+	/* The one in the way, which has not changed since then: */
+	struct dotlock_file	 seen;
+	struct timespec		 since;		/* monotonic */
+	time_t			 seen_at;	/* the file system's clock */
+	bool			 stays;	/* the log has it: it stays there */
+};
+
+/* Does -k ask for dotlocks? */
+bool	 dotlock_is_wanted(const struct config *cfg);
+/* Would a mailbox of that path be the dotlock of another? */
+bool	 dotlock_is_name(const char *path);
+/*
+ * Tries once to make the mailbox's dotlock, and breaks a stale one that is in
+ * the way.  0, and the process is the recipient; 1 if another's is there, or
+ * -1 and the failure, and then the process may be somebody else.
+ */
+int	 dotlock_take(struct delivery *d);
+/*
+ * Removes the dotlock if it is held, and still ours.  The process may be
+ * somebody else then.  What fails is said in the log.
+ */
+void	 dotlock_release(struct delivery *d);
+/*
+ * Could it be made, if it is wanted?  Writes nothing.  0, and the process is
+ * the recipient; or -1 and the failure, and then it may be somebody else.
+ */
+int	 dotlock_check(struct delivery *d);
 
 /*
  * mbox.c and maildir.c: a format of mailboxes.  What is given a delivery is
@@ -995,7 +1178,7 @@ struct format {
 	/* sync makes the data safe too: a mailbox has its name already. */
 	bool		 syncs_itself;
 	bool		 keeps_quota;	/* a mailbox can have its own limit */
-	bool		 locks;		/* and asks whether who does is alive */
+	bool		 locks;		/* and asks if a process is alive */
 	bool		 follows_links;	/* from a mailbox to where it lies */
 	/* More may be written to fd between begin and commit. */
 	bool		 takes_more;
@@ -1004,11 +1187,11 @@ struct format {
 	/* Is there a mailbox at path, and whose?  1, 0 or -1. */
 	int		 (*owner)(const char *path, struct identity *id,
 			    struct failure *f);
-	/* Would a mailbox of that path be taken for something else? */
+	/* Would a mailbox of that path be taken for another's lock? */
 	bool		 (*name_is_taken)(const char *path);
 	/* At the start, as whom we began: completes cfg.  0, or -1, errno. */
 	int		 (*settle)(struct config *cfg);
-	/* As whom a mailbox is to be written, who was its user. */
+	/* Makes of the user whose it is the one who is to write it. */
 	void		 (*writer)(const struct config *cfg,
 			    struct identity *id);
 	/*
@@ -1045,23 +1228,32 @@ extern const struct format mbox_format, maildir_format;
  */
 struct tracer {
 	uint64_t	 random;
+	char		 rest[20];	/* the end of each name: all of that */
 	unsigned int	 count;		/* names made */
+	/* What all deliveries of a message have in common: */
+	char		 id[ID_SIZE];	/* how their ids begin, */
+	char		 name[64];	/* their names, */
+	char		 received[512];	/* and Received, up to the id; */
+	char		 date[40];	/* what it ends with */
 };
 
 #define TRACE_BYTES	(4 * COMMAND_MAX)	/* bytes of trace headers */
 
 /* 0, or -1 and errno. */
 int	 trace_init(struct tracer *t);
+/* A message is to be delivered now. */
+void	 trace_begin(struct tracer *t, const struct config *cfg,
+	    const struct envelope *env);
 /*
  * A name that no other delivery has: an id for the log and the reply, if it
  * is not NULL, and with more randomness one for a file.
  */
-void	 trace_names(struct tracer *t, const struct config *cfg, char *id,
-	    struct text *unique);
+void	 trace_names(struct tracer *t, char *id, struct text *unique);
 
 /* The trace headers of one recipient; returns the lines of them. */
-uint64_t trace_headers(const struct config *cfg, const struct envelope *env,
-	    const struct rcpt *r, struct text *trace);
+uint64_t trace_headers(const struct tracer *t, const struct config *cfg,
+	    const struct envelope *env, const struct rcpt *r,
+	    struct text *trace);
 /*
  * The recipient's line in the log, with its n deliveries from d on; d is
  * NULL if it came to none.  reason is NULL if it was delivered.
@@ -1112,8 +1304,8 @@ int	 filter_run(struct delivery *d, const struct envelope *env,
 	    struct verdict *v);
 
 /*
- * Refuses with a script's words, or where these are not ASCII and utf8 is
- * false with others.  0, or -1 and errno.
+ * Makes the script's text r's reply; where that is not ASCII, and utf8 is
+ * false, other words.  0, or -1 and errno.
  */
 int	 filter_refusal(struct rcpt *r, const char *text, bool utf8);
 
@@ -1129,12 +1321,12 @@ struct deliverer {
 	struct delivery		*group;
 	char			*states;	/* of the group's format */
 	size_t			 room;		/* in it; at least one */
-	size_t			 max;		/* deliveries in a group */
+	size_t			 max;		/* in a group; 0: not asked */
 	size_t			 n;		/* in the group now, */
 	size_t			 nrcpt;		/* of so many recipients */
 	struct volumes		 volumes;
 	struct tracer		 tracer;
-	long			 waited;	/* ms for locks, this message */
+	long			 waited;	/* ms for one message's locks */
 	const char		*over;		/* why nothing more is begun */
 	bool			 begun;		/* by deliver_early */
 };
@@ -1149,7 +1341,7 @@ void	 deliver_free(struct deliverer *dv);
  * before their commit that it is over, none of them is delivered.
  */
 size_t	 deliver_group(struct deliverer *dv, struct envelope *env,
-	    const struct message *m, size_t first);
+	    struct message *m, size_t first);
 /*
  * Begins the delivery of a message that is not whole yet, so that what comes
  * is written once: to its only recipient, if the mailbox can take it so.
@@ -1158,12 +1350,18 @@ size_t	 deliver_group(struct deliverer *dv, struct envelope *env,
 void	 deliver_early(struct deliverer *dv, struct envelope *env,
 	    struct message *m);
 void	 deliver_abandon(struct deliverer *dv);
-/* Their lines in the log; to be called when they have been answered. */
+/* The group's lines in the log; to be called when all have their replies. */
 void	 deliver_log(struct deliverer *dv, const struct envelope *env);
-/* Is there room at RCPT?  As the recipient.  0, or -1 and the failure. */
+/*
+ * At RCPT: has the mailbox room for a message of so many bytes?  Becomes the
+ * recipient.  0, or -1 and the failure.
+ */
 int	 deliver_room(struct deliverer *dv, const struct envelope *env,
 	    struct rcpt *r, uint64_t bytes, struct failure *f);
-/* What would happen: -c.  0, or -1 and the failure. */
+/*
+ * For -c: what a delivery to r would come to, but writes nothing.  Fills u.  0,
+ * or -1 and the failure.
+ */
 int	 deliver_check(struct deliverer *dv, struct rcpt *r,
 	    struct usage *u, struct failure *f);
 
@@ -1172,24 +1370,24 @@ int	 deliver_check(struct deliverer *dv, struct rcpt *r,
  */
 
 /*
- * Opens those of the descriptors 0 to 2 that are closed, on /dev/null.  0, or
- * -1 and errno.
+ * Opens those of the descriptors 0 to 2 that are closed, on /dev/null.  Where
+ * there is a client it puts standard error there too if that is the client's,
+ * as it is with Exim, sendmail, spawn(8) and inetd, and says so in *shielded.
+ * 0, or -1 and errno.
  */
-int	 start_descriptors(void);
-/*
- * Puts standard error on /dev/null if it is the client's, as it is with Exim,
- * sendmail, spawn(8) and inetd, and says so in *shielded.  0, or -1 and errno.
- */
-int	 start_shield(bool *shielded);
+int	 start_descriptors(bool has_client, bool *shielded);
 /* Is standard input a socket that waits for connections? */
 bool	 start_listens(void);
 /*
  * Blocks the signals that end us but while the client is waited for, and
- * ignores those that only say what a system call says as well.  Or undoes
- * it, for another program; one that has come meanwhile ends the process
- * then.  0, or -1 and errno.
+ * ignores those that only say what a system call says as well.  0, or -1 and
+ * errno.
  */
 int	 start_signals(void);
+/*
+ * Undoes that, for another program to be started; a signal that has come
+ * meanwhile ends the process.  0, or -1 and errno.
+ */
 int	 start_signals_default(void);
 
 /*
@@ -1202,11 +1400,11 @@ struct client {
 	time_t			 deadline;	/* for replies then, or 0 */
 	bool			 no_socket;	/* standard output is none */
 	bool			 decided;	/* how lines end: */
-	bool			 lf;
-	unsigned int		 fills;
-	size_t			 inpos;
-	size_t			 inlen;
-	size_t			 outlen;
+	bool			 lf;		/* by LF, not by CRLF */
+	unsigned int		 fills;		/* times that input was got */
+	size_t			 inpos;		/* what was used of in, */
+	size_t			 inlen;		/* and what was read */
+	size_t			 outlen;	/* said, and not yet written */
 	char			*in;
 	char			*out;
 };
@@ -1223,9 +1421,9 @@ void	 client_free(struct client *c);
 void	 client_peer(const struct client *c, char *peer, size_t size);
 /* NULL, or why there is nothing more to be done for the client. */
 const char *client_over(const struct client *c);
-/* For struct watch: where nobody is waited for. */
+/* The pause of a struct watch where there is no client. */
 const char *client_none(void *unused, int fd, long us);
-/* For struct watch: a client, but it does not wait when it is over. */
+/* The pause of a struct watch with a struct client; once over, no wait. */
 const char *client_pause(void *client, int fd, long us);
 /*
  * Adds one line of reply: code with its space or hyphen, enhanced code or
@@ -1234,22 +1432,23 @@ const char *client_pause(void *client, int fd, long us);
  */
 void	 client_say(struct client *c, const char *code, const char *esc, ...)
 	    __attribute__((__sentinel__));
-/* The reply, and the id of a delivery or NULL. */
+/* Adds the reply, a line for each of its text's; id is a delivery's or NULL. */
 void	 client_reply(struct client *c, const struct reply *r,
 	    const char *id);
 /* Writes what was said, or finds that the client has gone. */
 void	 client_flush(struct client *c);
 /* Gets more input, after all that was said is written. */
 enum client_input client_fill(struct client *c);
-/* What was read and not used: where and how many bytes. */
+/* How many bytes were read and not used; *p is where they are. */
 size_t	 client_input(const struct client *c, const char **p);
+/* The first n of those are used by now. */
 void	 client_used(struct client *c, size_t n);
 /*
- * The next command, NUL at its end.  Of a line that is too long the rest is
- * read away, and *len is above COMMAND_MAX.
+ * The next command, of *len bytes and a NUL, good until more input is got.  A
+ * line that is too long is read to its end, and *len is above COMMAND_MAX.
  */
 enum client_input client_line(struct client *c, char **line, size_t *len);
-/* Says 421 to a client that we cannot serve. */
+/* Says 421 4.3.5 and why to a client that we cannot serve. */
 void	 client_refuse(const struct config *cfg, const char *why);
 
 /*

@@ -88,7 +88,13 @@ log_use_stderr(struct log *log)
 void
 log_open(struct log *log, struct config *cfg, bool stderr_is_ours)
 {
+	struct text t;
+
 	memset(log, 0, sizeof(*log));
+	text_init(&t, log->who, sizeof(log->who));
+	text_add(&t, cfg->program, "[", NULL);
+	text_number(&t, (uint64_t)cfg->pid, 10, 0);
+	text_add(&t, "]: ", NULL);
 	log->fd = -1;
 	log->left = PATIENCE_MS;
 	cfg->log = log;
@@ -214,9 +220,7 @@ log_head(const struct config *cfg, int priority, struct text *t)
 		text_number(t, (unsigned int)(LOG_MAIL | priority), 10, 0);
 		text_char(t, '>');
 	}
-	text_add(t, cfg->program, "[", NULL);
-	text_number(t, (uint64_t)cfg->pid, 10, 0);
-	text_add(t, "]: ", NULL);
+	text_add(t, cfg->log->who, NULL);
 }
 
 /* The last byte of the buffer is kept for the newline. */
@@ -267,7 +271,7 @@ log_text(const struct config *cfg, int priority, const char *s, size_t len,
 		if (clean)
 			text_bytes(&t, s, len);
 		else
-			text_escape(&t, s, len, false);
+			text_escape(&t, s, len, TEXT_LINE);
 		if (!log_tail(cfg, &t))
 			cfg->log->dropped++;
 	} else
@@ -337,7 +341,7 @@ log_key(struct log_line *l, const char *key)
 void
 log_add(struct log_line *l, const char *key, const char *value)
 {
-	size_t len = strnlen(value, VALUE_MAX), cut;
+	size_t len = strnlen(value, VALUE_MAX), cut, plain;
 
 	/* Not within a character of UTF-8, which has four bytes at most. */
 	if (value[len] != '\0')
@@ -347,15 +351,22 @@ log_add(struct log_line *l, const char *key, const char *value)
 				break;
 			}
 	log_key(l, key);
-	if (len > 0 && text_plain(value, len, true) == len &&
-	    memchr(value, ' ', len) == NULL &&
-	    memchr(value, '=', len) == NULL) {
+	plain = text_plain(value, len, TEXT_WORD);
+	if (plain == len && len > 0) {
 		text_bytes(&l->text, value, len);
 		return;
 	}
 	text_char(&l->text, '"');
-	text_escape(&l->text, value, len, true);
+	text_bytes(&l->text, value, plain);
+	text_escape(&l->text, value + plain, len - plain, TEXT_QUOTED);
 	text_char(&l->text, '"');
+}
+
+void
+log_word(struct log_line *l, const char *key, const char *value)
+{
+	log_key(l, key);
+	text_bytes(&l->text, value, strlen(value));
 }
 
 void

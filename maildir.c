@@ -1,7 +1,7 @@
 /*
- * Maildir: written in tmp/, moved to new/, over nothing; folders by
- * Maildir++; directories made as needed.  All as the recipient, so that
- * links lead nowhere that the recipient could not go.
+ * Maildir: written in tmp/, moved to new/, over nothing; directories made
+ * as needed, those of a folder too.  All as the recipient, so that links
+ * lead nowhere that the recipient could not go.
  */
 #include <sys/stat.h>
 
@@ -11,15 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "lmtpd.h"
 
 #define DIR_FLAGS	(O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-#define FOLDER_PATH	(FOLDER_BYTES + 16)	/* ".name/tmp", its NUL */
 #define FILE_PATH	512	/* of a message, below the Maildir */
-#define SCRIPT_FOLDER	200	/* bytes of a name that a script may give */
 
 struct maildir {
 	int	 dir;			/* the Maildir's, 0 for none */
@@ -76,8 +73,8 @@ make_part(const struct maildir *m, const char *part)
 }
 
 /*
- * Those that are missing.  tmp is made last: where it is, whoever made the
- * Maildir lived until the rest of it was safe.
+ * Makes the parts that are missing.  tmp is made last: where there is one, who
+ * made the Maildir was not killed before the rest of it was safe.
  */
 static int
 make_parts(const struct delivery *d)
@@ -87,8 +84,8 @@ make_parts(const struct delivery *d)
 	bool inbox = m->folder[0] == '\0';
 
 	if (make_part(m, "cur") == -1 || make_part(m, "new") == -1 ||
-	    (inbox && os_sync_parents(mb->path, mb->preset, m->dir,
-	    d->volumes) == -1) || os_sync_dir(m->dir,
+	    (inbox && volume_sync_parents(mb->path, mb->preset, m->dir,
+	    d->volumes) == -1) || volume_sync_dir(m->dir,
 	    inbox ? "." : m->folder, d->volumes) == -1)
 		return -1;
 	return make_part(m, "tmp");
@@ -114,7 +111,7 @@ make_folder(const struct delivery *d)
 	    FILE_MODE);
 	if (fd == -1 ? errno != EEXIST : close(fd) == -1)
 		return -1;
-	if (os_sync_dir(m->dir, ".", d->volumes) == -1)
+	if (volume_sync_dir(m->dir, ".", d->volumes) == -1)
 		return -1;
 	return make_parts(d);
 }
@@ -156,290 +153,13 @@ check_place(struct delivery *d, int dir)
 	d->place_dev = st.st_dev;
 	d->place_ino = st.st_ino;
 	for (other = d->group; other < d; other++)
-		if (other->ok && other->place_dev == st.st_dev &&
-		    other->place_ino == st.st_ino &&
+		if (other->place_ino == st.st_ino &&
+		    other->place_dev == st.st_dev && other->ok &&
 		    other->id.uid != d->id.uid)
 			return failure_set(&d->failure, &reply_wrong_mailbox,
 			    "%s is the Maildir of another recipient too",
 			    d->rcpt->mailbox.path);
 	return 0;
-}
-
-/*
- * Folders.
- */
-
-/* user+a.b goes to .a.b; "a..b" would be no folder's name. */
-static bool
-is_folder_name(const char *name)
-{
-	size_t len = strlen(name);
-
-	return len > 0 && len < FOLDER_BYTES && name[0] != '.' &&
-	    name[len - 1] != '.' && strstr(name, "..") == NULL &&
-	    strchr(name, '/') == NULL;
-}
-
-/* 1, 0, or -1 and errno: where the disk fails nobody knows. */
-static int
-is_directory(int at, const char *path)
-{
-	struct stat st;
-
-	if (fstatat(at, path, &st, 0) == 0)
-		return S_ISDIR(st.st_mode);
-	if (errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG ||
-	    errno == ELOOP)
-		return 0;
-	/* That would be said of a name which no folder can have. */
-	if (errno == EINVAL)
-		errno = EIO;
-	return -1;
-}
-
-/*
- * An address alone is no reason to fail for what its user shut, unless it may
- * be open to groups that were not looked up.
- */
-static bool
-is_shut(const struct delivery *d, int err)
-{
-	return err == EACCES &&
-	    !identity_lacks_groups(d->cfg, &d->rcpt->mailbox.id);
-}
-
-static int
-is_folder(const struct delivery *d, int dir, const char *name)
-{
-	char folder[FOLDER_PATH], path[FOLDER_PATH];
-	struct text t;
-	int r;
-
-	text_init(&t, folder, sizeof(folder));
-	text_add(&t, ".", name, "/", NULL);
-	part_path(folder, "cur", path);
-	r = is_directory(dir, path);
-	return r == -1 && is_shut(d, errno) ? 0 : r;
-}
-
-static int
-has_folder(const char *maildir, const char *name)
-{
-	char path[PATH_MAX];
-	struct text t;
-
-	text_init(&t, path, sizeof(path));
-	text_add(&t, maildir, "/.", name, "/cur", NULL);
-	return is_directory(AT_FDCWD, path);
-}
-
-/*
- * Do two folders differ in nothing but ASCII case?  Between & and - stands
- * base64, where a small letter is another character.
- */
-static bool
-is_same_name(const char *a, const char *b)
-{
-	bool base64 = false;
-
-	for (; *a != '\0'; a++, b++) {
-		if (base64 ? *a != *b : strncasecmp(a, b, 1) != 0)
-			return false;
-		base64 = *a == '&' || (base64 && *a != '-');
-	}
-	return *b == '\0';
-}
-
-/*
- * One whose name differs only in case, in name of FOLDER_BYTES.  1, 0 or -1
- * with the failure.
- */
-static int
-find_folder_by_case(struct delivery *d, int at, const char *wanted,
-    char *name)
-{
-	struct walk w = { .path = d->rcpt->mailbox.path,
-	    .done = "searched for a folder", .watch = d->watch,
-	    .failure = &d->failure };
-	const char *entry;
-	int r = 0;
-	DIR *dir;
-
-	/* Where nothing may be listed, only the exact name can be had. */
-	if ((dir = os_open_dir(at, ".")) == NULL)
-		return is_shut(d, errno) ? 0 : maildir_fail(d, "read", "");
-	walk_begin(&w);
-	while ((entry = os_read_dir(dir)) != NULL) {
-		if (walk_may_go_on(&w) == -1) {
-			closedir(dir);
-			return -1;
-		}
-		if (entry[0] != '.' || !is_same_name(entry + 1, wanted) ||
-		    (r = is_folder(d, at, entry + 1)) == 0)
-			continue;
-		strlcpy(name, entry + 1, FOLDER_BYTES);
-		break;
-	}
-	return os_close_dir(dir) == -1 || r == -1 ?
-	    maildir_fail(d, "read", "") : r;
-}
-
-/*
- * May a folder be made here for a detail, which is a stranger's?  Where the
- * Maildir is a home as well there are .ssh and .forward in it: what has the
- * name and was not begun as a folder is left alone.  1, 0 or -1 and errno.
- */
-static int
-is_free(int at, const char *name)
-{
-	char folder[FOLDER_PATH], path[FOLDER_PATH];
-	const char *entry;
-	struct stat st;
-	struct text t;
-	DIR *dir;
-
-	text_init(&t, folder, sizeof(folder));
-	text_add(&t, ".", name, "/", NULL);
-	part_path(folder, "maildirfolder", path);
-	if (fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return 1;
-	folder[t.len - 1] = '\0';
-	if (fstatat(at, folder, &st, AT_SYMLINK_NOFOLLOW) == -1)
-		return errno == ENOENT ? 1 : -1;
-	if (!S_ISDIR(st.st_mode) || (dir = os_open_dir(at, folder)) == NULL)
-		return 0;
-	/* An empty one is another delivery's, which has just begun. */
-	while ((entry = os_read_dir(dir)) != NULL)
-		if (strcmp(entry, ".") != 0 && strcmp(entry, "..") != 0)
-			break;
-	return os_close_dir(dir) == -1 ? -1 : entry == NULL;
-}
-
-/*
- * The folder that is to be made for a detail, in name of FOLDER_BYTES; ""
- * for the inbox.  What IMAP servers would not show must not get mail: .INBOX,
- * which is the inbox to them in any case, a first ~, which is a home, and
- * what is no UTF-8.  0, or -1 and errno.
- */
-static int
-name_new_folder(int at, const char *detail, char *name)
-{
-	size_t prefix = strlen("INBOX.");
-	int r = 0;
-
-	while (strncasecmp(detail, "INBOX.", prefix) == 0)
-		detail += prefix;
-	if (strcasecmp(detail, "INBOX") != 0 && detail[0] != '~' &&
-	    name_folder(detail, name, FOLDER_BYTES) == 0)
-		r = at == -1 ? 1 : is_free(at, name);
-	if (r != 1)
-		name[0] = '\0';
-	return r == -1 ? -1 : 0;
-}
-
-/*
- * A folder that is to be made gets the name that an earlier recipient of the
- * message gives it, if that differs only in case, as it would be found if it
- * were there already.
- */
-static void
-as_others_name_it(const struct delivery *d, char *name)
-{
-	const struct rcpt *r;
-
-	for (r = d->rcpts; r < d->rcpt; r++) {
-		if (r->mailbox.folder == NULL ||
-		    !is_same_name(r->mailbox.folder, name) ||
-		    !mailbox_is(&r->mailbox, &d->rcpt->mailbox))
-			continue;
-		strlcpy(name, r->mailbox.folder, FOLDER_BYTES);
-		return;
-	}
-}
-
-/*
- * The folder that a detail means, in name of FOLDER_BYTES: of that very
- * name, of that in IMAP's encoding, of one that differs in case, or with -F
- * of that with which it will be made.  "" where there is none: the inbox.  0,
- * or -1 with the failure.  A Maildir that is missing is -1, and has none.
- */
-static int
-find_folder(struct delivery *d, int at, const char *detail, char *name)
-{
-	char imap[FOLDER_BYTES];
-	int r = 0;
-
-	if (name_folder(detail, imap, sizeof(imap)) == -1)
-		strlcpy(imap, detail, sizeof(imap));
-	if (at != -1 && (r = is_folder(d, at, detail)) == 1)
-		strlcpy(name, detail, FOLDER_BYTES);
-	else if (at != -1 && r == 0 && (r = is_folder(d, at, imap)) == 1)
-		strlcpy(name, imap, FOLDER_BYTES);
-	if (r == -1)
-		return maildir_fail(d, "read", "");
-	if (at != -1 && r == 0)
-		r = find_folder_by_case(d, at, imap, name);
-	if (r == 0 && d->cfg->makes_folders) {
-		if (name_new_folder(at, detail, name) == -1)
-			return maildir_fail(d, "read", "");
-		as_others_name_it(d, name);
-	}
-	return r == -1 ? -1 : 0;
-}
-
-/*
- * Settles which folder the recipient's mail goes to, once a transaction:
- * the quota, the copies of -o and the delivery are all about the same one.
- */
-static int
-settle_folder(struct delivery *d, int at)
-{
-	struct mailbox *mb = &d->rcpt->mailbox;
-	char name[FOLDER_BYTES] = "";
-
-	if (mb->folder != NULL)
-		return 0;
-	if (mailbox_wants_folder(d->cfg, mb) && is_folder_name(mb->detail) &&
-	    find_folder(d, at, mb->detail, name) == -1)
-		return -1;
-	mb->folder = strdup(name);
-	return mb->folder == NULL ? maildir_fail(d, "strdup", name) : 0;
-}
-
-/*
- * A script's name: UTF-8, with / or . between the parts.  INBOX is no part of
- * a name on the disk, unless there is such a folder.
- */
-static int
-find_script_folder(const char *path, const char *name, char *folder)
-{
-	char utf8[FOLDER_BYTES];
-	size_t prefix = strlen("INBOX.");
-	char *s;
-	int r;
-
-	if (strcasecmp(name, "INBOX") == 0) {
-		folder[0] = '\0';
-		return 1;
-	}
-	if (strlcpy(utf8, name, sizeof(utf8)) >= sizeof(utf8))
-		goto bad;
-	for (s = utf8; *s != '\0'; s++)
-		if (*s == '/')
-			*s = '.';
-	if (!is_folder_name(utf8) ||
-	    name_folder(utf8, folder, SCRIPT_FOLDER + 1) == -1)
-		goto bad;
-	if ((r = has_folder(path, folder)) != 0 ||
-	    strncasecmp(utf8, "INBOX.", prefix) != 0)
-		return r;
-	if (!is_folder_name(utf8 + prefix) || name_folder(utf8 + prefix,
-	    folder, SCRIPT_FOLDER + 1) == -1)
-		goto bad;
-	return has_folder(path, folder);
-bad:
-	errno = EINVAL;
-	return -1;
 }
 
 /*
@@ -480,7 +200,7 @@ final_part(const struct maildir *m)
 	return m->flags[0] == '\0' ? "new" : "cur";
 }
 
-/* The same name, with the sizes that readers would have to count. */
+/* The same name, with the sizes, which else readers would have to count. */
 static void
 name_new(struct maildir *m, uint64_t size, uint64_t lines)
 {
@@ -594,7 +314,7 @@ maildir_try_begin(struct delivery *d, const struct draft *draft)
 	if ((m->dir = maildir_open(d->cfg, mb, &d->failure)) == -1)
 		return -1;
 	if ((!d->alone && check_place(d, m->dir) == -1) ||
-	    settle_folder(d, m->dir) == -1)
+	    folder_settle(d, m->dir) == -1)
 		return -1;
 	choose_folder(d, draft->filing);
 	name_tmp(m, draft->unique, d->cfg->host);
@@ -625,10 +345,9 @@ maildir_commit(struct delivery *d, const struct step_args *a)
 	(void)a;
 	name_new(m, d->size, m->bare_lfs + d->message->data.bare_lfs);
 	d->file = m->new;
-	r = os_rename(d->volume, m->dir, d->fd, m->tmp, m->new);
-	if (r == -1 && errno == ENOENT &&
-	    make_parts(d) == 0)
-		r = os_rename(d->volume, m->dir, d->fd, m->tmp, m->new);
+	r = volume_rename(d->volume, m->dir, d->fd, m->tmp, m->new);
+	if (r == -1 && errno == ENOENT && make_parts(d) == 0)
+		r = volume_rename(d->volume, m->dir, d->fd, m->tmp, m->new);
 	if (r == -1)
 		return maildir_fail(d, "rename", m->new);
 	m->named = true;
@@ -655,11 +374,11 @@ maildir_sync(struct delivery *d, const struct step_args *a)
 	int r = 0;
 
 	/* Where that cannot be had, each has its own sync from here on. */
-	if (a->carries && os_touch(d->fd) == -1)
+	if (a->carries && volume_touch(d->fd) == -1)
 		d->volume->policy = SYNC_AGAIN;
 	if (d->volume->policy != SYNC_JOURNAL) {
 		part_path(m->folder, final_part(m), path);
-		if ((r = os_sync_dir(m->dir, path, NULL)) == -1)
+		if ((r = volume_sync_dir(m->dir, path, NULL)) == -1)
 			return maildir_fail(d, "fsync", path);
 	}
 	if ((r == 1 || d->volume->policy != SYNC_EACH) && fsync(d->fd) == -1)
@@ -694,10 +413,10 @@ maildir_room(struct delivery *d, const struct step_args *a)
 	if (m->dir == 0 && mailbox_wants_folder(d->cfg, mb)) {
 		dir = open(mb->path, DIR_FLAGS);
 		if (dir != -1 || errno == ENOENT)
-			r = settle_folder(d, dir);
-		else if (errno == EACCES && !is_shut(d, errno))
+			r = folder_settle(d, dir);
+		else if (identity_lacks_groups(d->cfg, &mb->id, errno))
 			return maildir_fail(d, "open", "");
-		/* What else is wrong is said when it is written. */
+		/* A delivery says what else is wrong with it. */
 		if (dir != -1)
 			close(dir);
 	}
@@ -728,15 +447,15 @@ access_part(int dir, const char *folder, const char *path, bool makes_folder)
 	int r;
 
 	part_path(path, "/.", part);
-	r = faccessat(dir, part, W_OK | X_OK, AT_EACCESS);
+	r = os_access(dir, part, W_OK | X_OK);
 	if (r == 0 || errno != ENOENT || !is_missing(dir, path))
 		return r;
 	/* What is missing must be possible to make. */
-	r = faccessat(dir, folder, W_OK | X_OK, AT_EACCESS);
+	r = os_access(dir, folder, W_OK | X_OK);
 	if (r == 0 || errno != ENOENT || !makes_folder ||
 	    !is_missing(dir, folder))
 		return r;
-	return faccessat(dir, ".", W_OK | X_OK, AT_EACCESS);
+	return os_access(dir, ".", W_OK | X_OK);
 }
 
 static int
@@ -774,7 +493,7 @@ maildir_check(struct delivery *d, const struct step_args *a)
 			return failure_errno(f, "open", "%s", mb->path);
 		return 0;
 	}
-	r = settle_folder(d, dir);
+	r = folder_settle(d, dir);
 	if (r == 0)
 		r = check_part(d, dir, "tmp");
 	if (r == 0)
@@ -845,5 +564,5 @@ const struct format maildir_format = {
 	.finish = maildir_finish,
 	.undo = maildir_undo,
 	.check = maildir_check,
-	.find_folder = find_script_folder,
+	.find_folder = folder_for_script,
 };

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -20,28 +19,9 @@
 
 #define OPEN_FLAGS	(O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | \
 			    O_NOCTTY | O_CLOEXEC)
-#define LOCK_FLAGS	(O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC)
-#define LOCK_SUFFIX	".lock"
-#define STALE_SECONDS	300	/* a dotlock that old is nobody's any more */
-#define SEEN_SECONDS	1	/* and it was seen so long not to change; */
-#define AHEAD_SECONDS	10	/* if its time is ahead, so long */
-
-/* A lock file, as it was seen. */
-struct dotlock {
-	ino_t		 ino;
-	struct timespec	 mtime;
-};
 
 struct mbox {
-	bool		 waits;		/* a dotlock was in the way */
-	/* Our dotlock, */
-	bool		 dotlocked;
-	struct dotlock	 lock;
-	/* and another's in the way, seen so from then on, */
-	struct dotlock	 seen;
-	struct timespec	 since;		/* monotonic */
-	time_t		 seen_at;	/* on the file system's clock */
-	bool		 stays;		/* could not be broken, as was said */
+	struct dotlock	 dotlock;
 	/* What is to be undone. */
 	off_t		 end;		/* bytes before this message */
 	uint64_t	 written;
@@ -75,17 +55,6 @@ mbox_busy(struct delivery *d, const char *what)
 	    d->rcpt->mailbox.path, what);
 }
 
-static bool
-uses_dotlocks(const struct config *cfg)
-{
-	size_t i;
-
-	for (i = 0; i < cfg->nlocks; i++)
-		if (cfg->locks[i] == LOCK_DOTLOCK)
-			return true;
-	return false;
-}
-
 /*
  * What root may lend to a delivery in the directory of system mailboxes is
  * what Postfix would take from its modes; nothing where anybody but root has
@@ -99,11 +68,11 @@ mbox_settle(struct config *cfg)
 	struct stat st;
 	struct text t;
 
-	if (uses_dotlocks(cfg))
+	if (dotlock_is_wanted(cfg))
 		os_instance(cfg->instance, sizeof(cfg->instance));
 	if (!cfg->each_as_itself ||
 	    !template_directory(cfg->template, path, sizeof(path)) ||
-	    !way_is_roots(path))
+	    !way_is_roots(path, &st))
 		return 0;
 	/* A per cent sign that came by a link begins no conversion. */
 	text_init(&t, template, sizeof(template));
@@ -113,8 +82,7 @@ mbox_settle(struct config *cfg)
 		else
 			text_char(&t, *s);
 	text_add(&t, strrchr(cfg->template, '/'), NULL);
-	if ((cfg->template = strdup(template)) == NULL ||
-	    lstat(path, &st) == -1)
+	if ((cfg->template = strdup(template)) == NULL)
 		return -1;
 	cfg->root_lends = (st.st_mode & S_IWGRP) != 0 ? LEND_GROUP : LEND_ROOT;
 	cfg->lent_gid = st.st_gid;
@@ -126,16 +94,6 @@ mbox_writer(const struct config *cfg, struct identity *id)
 {
 	if (cfg->root_lends == LEND_GROUP)
 		id->gid = cfg->lent_gid;
-}
-
-/* As the one who may make files beside the mailbox. */
-static int
-assume_directory(struct delivery *d)
-{
-	if (d->cfg->root_lends != LEND_ROOT)
-		return identity_assume(d->cred, &d->id);
-	identity_resume(d->cred);
-	return 0;
 }
 
 /*
@@ -175,8 +133,8 @@ is_open_in_group(const struct delivery *d, const struct stat *st)
 	const struct delivery *other;
 
 	for (other = d->group; other < d; other++)
-		if (other->fd != -1 && other->place_dev == st->st_dev &&
-		    other->place_ino == st->st_ino)
+		if (other->place_ino == st->st_ino &&
+		    other->place_dev == st->st_dev && other->fd != -1)
 			return true;
 	return false;
 }
@@ -192,7 +150,7 @@ create_mailbox(struct delivery *d)
 		errno = ENOENT;
 		return mbox_fail(d, "open");
 	}
-	if (assume_directory(d) == -1)
+	if (identity_assume_directory(d->cred, &d->id) == -1)
 		return mbox_fail(d, "seteuid for");
 	fd = open(mb->path, OPEN_FLAGS | O_CREAT | O_EXCL, FILE_MODE);
 	if (fd == -1 && errno == ENOENT &&
@@ -211,10 +169,24 @@ create_mailbox(struct delivery *d)
 		d->fd = fd;
 		return 0;
 	}
-	if (assume_directory(d) == 0)
+	if (identity_assume_directory(d->cred, &d->id) == 0)
 		(void)unlinkat(AT_FDCWD, mb->path, 0);
 	close(fd);
 	return -1;
+}
+
+/* It may have been changed for something else meanwhile. */
+static int
+open_failed(struct delivery *d)
+{
+	if (errno == ELOOP)
+		return mbox_wrong(d, "is a symbolic link");
+	if (errno == ENOENT || errno == ESTALE)
+		return mbox_busy(d, "was replaced");
+	/* By a file server, which now calls it back from its client. */
+	if (errno == EAGAIN)
+		return mbox_busy(d, "is leased");
+	return mbox_fail(d, "open");
 }
 
 static int
@@ -230,14 +202,8 @@ open_mailbox(struct delivery *d)
 		return -1;
 	if (is_open_in_group(d, &st))
 		return mbox_busy(d, "is in this group already");
-	/* It may have been changed for something else meanwhile. */
-	if ((d->fd = open(path, OPEN_FLAGS)) != -1)
-		return 0;
-	if (errno == ELOOP)
-		return mbox_wrong(d, "is a symbolic link");
-	if (errno == ENOENT || errno == ESTALE)
-		return mbox_busy(d, "was replaced");
-	return mbox_fail(d, "open");
+	d->fd = open(path, OPEN_FLAGS);
+	return d->fd == -1 ? open_failed(d) : 0;
 }
 
 /*
@@ -261,302 +227,6 @@ examine_locked(struct delivery *d, struct stat *st)
 	return examine(d, st);
 }
 
-/*
- * Dotlocks.  Ours has the process, the host and the instance in it, a line
- * each: a pid says something only in its own pid namespace and boot.
- */
-
-/* The mailbox's lock, or a name beside it where unique is not empty. */
-static void
-lock_path(const struct delivery *d, const char *unique, char path[PATH_MAX])
-{
-	struct text t;
-
-	text_init(&t, path, PATH_MAX);
-	text_add(&t, d->rcpt->mailbox.path, LOCK_SUFFIX,
-	    unique[0] == '\0' ? "" : ".", unique, NULL);
-}
-
-/* A name beside the mailbox that nobody else takes. */
-static void
-aside_path(const struct delivery *d, char path[PATH_MAX])
-{
-	lock_path(d, d->rcpt->id, path);
-}
-
-/* What is in our locks. */
-static void
-lock_text(const struct config *cfg, struct text *t)
-{
-	text_number(t, (uint64_t)cfg->pid, 10, 0);
-	text_add(t, "\n", cfg->node, "\n", NULL);
-	if (cfg->instance[0] != '\0')
-		text_add(t, cfg->instance, "\n", NULL);
-}
-
-/* Reads a lock into text; "" if it cannot be, or is empty. */
-static void
-lock_read(const char *path, char *text, size_t size)
-{
-	ssize_t n = -1;
-	int fd;
-
-	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd != -1) {
-		n = read(fd, text, size - 1);
-		close(fd);
-	}
-	text[n < 0 ? 0 : n] = '\0';
-}
-
-/*
- * Was the lock left by a process that is dead?  Only one of this host, boot
- * and pid namespace can be asked after; and as none of ours stands in our
- * own way, who had our pid before is dead.
- */
-static bool
-is_orphan(const char *path, const struct config *cfg)
-{
-	char text[768], *rest = text;
-	const char *host, *instance, *error;
-	pid_t pid;
-
-	lock_read(path, text, sizeof(text));
-	pid = (pid_t)strtonum(strsep(&rest, "\n"), 1, INT_MAX, &error);
-	host = strsep(&rest, "\n");
-	instance = strsep(&rest, "\n");
-	if (error != NULL || host == NULL || instance == NULL ||
-	    instance[0] == '\0' || strcmp(host, cfg->node) != 0 ||
-	    strcmp(instance, cfg->instance) != 0)
-		return false;
-	return pid == cfg->pid || (kill(pid, 0) == -1 && errno == ESRCH);
-}
-
-static bool
-lock_is(const struct dotlock *lock, const struct stat *st)
-{
-	/* The next lock may get the number of an inode that was freed. */
-	return lock->ino == st->st_ino &&
-	    timespeccmp(&lock->mtime, &st->st_mtim, ==);
-}
-
-/* Is it the lock of another delivery of this group? */
-static bool
-is_locked_in_group(const struct delivery *d, const struct stat *st)
-{
-	const struct delivery *other;
-	const struct mbox *m;
-
-	for (other = d->group; other < d; other++) {
-		m = other->state;
-		if (m->dotlocked && lock_is(&m->lock, st))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Older than five minutes on the clock of the file system, which may not be
- * ours, and seen not to change meanwhile.  A time far ahead of that clock
- * says nothing of the age: such a lock is watched for longer.
- */
-static bool
-is_abandoned(struct delivery *d, const struct stat *st)
-{
-	struct mbox *m = d->state;
-	char aside[PATH_MAX];
-	struct timespec now;
-	time_t seen;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (!lock_is(&m->seen, st)) {
-		aside_path(d, aside);
-		if (os_time_beside(AT_FDCWD, aside, &m->seen_at) == -1)
-			return false;
-		m->seen = (struct dotlock){ st->st_ino, st->st_mtim };
-		m->since = now;
-	}
-	seen = now.tv_sec - m->since.tv_sec;
-	if (st->st_mtime > m->seen_at + seen + STALE_SECONDS)
-		return seen > AHEAD_SECONDS;
-	return st->st_mtime < m->seen_at + seen - STALE_SECONDS &&
-	    seen > SEEN_SECONDS;
-}
-
-static bool
-is_stale(struct delivery *d, const char *path)
-{
-	struct stat st;
-
-	return lstat(path, &st) == 0 && !is_locked_in_group(d, &st) &&
-	    (is_orphan(path, d->cfg) || is_abandoned(d, &st));
-}
-
-/*
- * Takes a lock out of the way.  Two who break it at once must not take away
- * each other's new one: so it is moved aside, looked at again, and put back
- * if it is alive.  What is no file cannot be a new one of theirs.
- */
-static void
-break_lock(struct delivery *d, const char *path)
-{
-	struct mbox *m = d->state;
-	char aside[PATH_MAX];
-	struct stat st;
-	int r;
-
-	aside_path(d, aside);
-	if (lstat(path, &st) == -1)
-		return;
-	if (!S_ISREG(st.st_mode))
-		r = unlinkat(AT_FDCWD, path,
-		    S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0);
-	else if ((r = renameat(AT_FDCWD, path, AT_FDCWD, aside)) == 0) {
-		if (!is_stale(d, aside)) {
-			if (linkat(AT_FDCWD, aside, AT_FDCWD, path, 0) == -1)
-				failure_log(d->cfg, "link", "%s", path);
-			(void)unlinkat(AT_FDCWD, aside, 0);
-			return;
-		}
-		r = unlinkat(AT_FDCWD, aside, 0);
-	}
-	if (r == 0)
-		log_warn(d->cfg, "broke the stale lock %s", path);
-	else if (errno != ENOENT && !m->stays) {
-		/* It is tried again, many times, and said once. */
-		m->stays = true;
-		failure_log(d->cfg, "break the stale lock", "%s", path);
-	}
-}
-
-/* Makes a file with our lock's text in it, and makes nothing if it fails. */
-static int
-lock_write(const struct config *cfg, const char *path)
-{
-	char buf[768];
-	struct text t;
-	int fd, r, save;
-
-	if ((fd = open(path, LOCK_FLAGS, 0600)) == -1)
-		return -1;
-	text_init(&t, buf, sizeof(buf));
-	lock_text(cfg, &t);
-	r = os_write(fd, t.buf, t.len, NULL);
-	save = errno;
-	if (close(fd) == -1 && r == 0) {
-		save = errno;
-		r = -1;
-	}
-	if (r == -1)
-		(void)unlinkat(AT_FDCWD, path, 0);
-	errno = save;
-	return r;
-}
-
-/*
- * Written under a name of its own first: a lock whose maker was killed
- * before it had its process in it could not be told from a living one.
- * Where there are no links, that cannot be had.
- */
-static int
-lock_create(struct delivery *d, const char *path)
-{
-	struct mbox *m = d->state;
-	char aside[PATH_MAX];
-	struct stat st;
-	int r, save;
-
-	aside_path(d, aside);
-	if (lock_write(d->cfg, aside) == -1)
-		return -1;
-	if ((r = linkat(AT_FDCWD, aside, AT_FDCWD, path, 0)) == -1 &&
-	    errno != EEXIST && errno != ENOENT)
-		r = lock_write(d->cfg, path);
-	save = errno;
-	(void)unlinkat(AT_FDCWD, aside, 0);
-	/* By its own name: some file systems number each name for itself. */
-	if (r == 0 && (r = lstat(path, &st)) == -1) {
-		save = errno;
-		(void)unlinkat(AT_FDCWD, path, 0);
-	}
-	if (r == 0) {
-		m->lock = (struct dotlock){ st.st_ino, st.st_mtim };
-		m->dotlocked = true;
-	}
-	errno = save;
-	return r;
-}
-
-static int
-dotlock(struct delivery *d)
-{
-	const struct mailbox *mb = &d->rcpt->mailbox;
-	struct mbox *m = d->state;
-	char path[PATH_MAX];
-	struct stat st;
-	int r;
-
-	if (assume_directory(d) == -1)
-		return mbox_fail(d, "dotlock");
-	lock_path(d, "", path);
-	/* Nothing more is made as long as another's is there. */
-	if (m->waits && lstat(path, &st) == 0) {
-		if (!is_stale(d, path))
-			return mbox_busy(d, "is locked by a file");
-		break_lock(d, path);
-	}
-	r = lock_create(d, path);
-	/* It comes before the mailbox, and may need the same directories. */
-	if (r == -1 && errno == ENOENT && mailbox_may_be_made(d->cfg, mb) &&
-	    os_make_dirs(mb->path, mb->preset, false) == 0)
-		r = lock_create(d, path);
-	if (r == 0)
-		return identity_assume(d->cred, &d->id) == -1 ?
-		    mbox_fail(d, "dotlock") : 0;
-	if (errno != EEXIST)
-		return failure_errno(&d->failure, "create", "%s", path);
-	m->waits = true;
-	return mbox_busy(d, "is locked by a file");
-}
-
-/*
- * Is the lock at path the one that we made?  Ours may have been broken for
- * being old; and on sshfs it may have another inode's number by now.
- */
-static bool
-lock_is_ours(const struct delivery *d, const char *path)
-{
-	const struct mbox *m = d->state;
-	char ours[768], theirs[768];
-	struct stat st;
-	struct text t;
-
-	if (lstat(path, &st) == 0 && lock_is(&m->lock, &st))
-		return true;
-	text_init(&t, ours, sizeof(ours));
-	lock_text(d->cfg, &t);
-	lock_read(path, theirs, sizeof(theirs));
-	return d->cfg->instance[0] != '\0' && strcmp(ours, theirs) == 0;
-}
-
-static void
-dotlock_release(struct delivery *d)
-{
-	struct mbox *m = d->state;
-	char path[PATH_MAX];
-
-	if (!m->dotlocked)
-		return;
-	m->dotlocked = false;
-	lock_path(d, "", path);
-	if (assume_directory(d) == -1) {
-		failure_log(d->cfg, "seteuid to unlink", "%s", path);
-		return;
-	}
-	if (lock_is_ours(d, path) && unlinkat(AT_FDCWD, path, 0) == -1)
-		failure_log(d->cfg, "unlink", "%s", path);
-}
-
 static int
 lock_file(struct delivery *d, enum lock lock)
 {
@@ -575,24 +245,25 @@ lock_file(struct delivery *d, enum lock lock)
 }
 
 static int
+lock_beside(struct delivery *d)
+{
+	int r = dotlock_take(d);
+
+	return r == 1 ? mbox_busy(d, "is locked by a dotlock") : r;
+}
+
+static int
 lock_mailbox(struct delivery *d)
 {
+	struct mbox *m = d->state;
 	size_t i;
 
+	d->dotlock = &m->dotlock;
 	for (i = 0; i < d->cfg->nlocks; i++)
-		if ((d->cfg->locks[i] == LOCK_DOTLOCK ? dotlock(d) :
+		if ((d->cfg->locks[i] == LOCK_DOTLOCK ? lock_beside(d) :
 		    lock_file(d, d->cfg->locks[i])) == -1)
 			return -1;
 	return d->fd == -1 ? open_mailbox(d) : 0;
-}
-
-/* A mailbox of that name would be the dotlock of another. */
-static bool
-mbox_name_is_taken(const char *path)
-{
-	size_t len = strlen(path), n = strlen(LOCK_SUFFIX);
-
-	return len >= n && strcmp(path + len - n, LOCK_SUFFIX) == 0;
 }
 
 /*
@@ -656,16 +327,13 @@ mbox_append(struct delivery *d, const struct draft *draft)
 	};
 	struct mbox *m = d->state;
 	const char *missing, *after;
+	char buf[COMMAND_MAX + 128 + TRACE_BYTES];
 	struct text before;
-	size_t room = COMMAND_MAX + 128 + draft->trace.len;
-	char *buf;
 	int r;
 
 	if (find_missing(d, &missing) == -1)
 		return mbox_fail(d, "read");
-	if ((buf = malloc(room)) == NULL)
-		return mbox_fail(d, "malloc for");
-	text_init(&before, buf, room);
+	text_init(&before, buf, sizeof(buf));
 	text_add(&before, missing, NULL);
 	add_from_line(&before, draft->sender);
 	text_bytes(&before, draft->trace.buf, draft->trace.len);
@@ -674,7 +342,6 @@ mbox_append(struct delivery *d, const struct draft *draft)
 	r = message_write(d->message, d->fd, &filter, &before, after,
 	    &m->written);
 	d->size = m->written;
-	free(buf);
 	return r == -1 ? mbox_fail(d, "write") : 0;
 }
 
@@ -765,8 +432,8 @@ mbox_begin(struct delivery *d, const struct step_args *a)
 
 /*
  * The last change to the mailbox comes after the data of the whole group is
- * out, so that one sync can be for all: see os.c.  Where times cannot be set
- * they are as they are, and each mailbox is synced for itself.
+ * out, so that one sync can be for all: see os_sync_policy.  Where times
+ * cannot be set they are as they are, and each mailbox is synced for itself.
  */
 static int
 mbox_commit(struct delivery *d, const struct step_args *a)
@@ -796,7 +463,7 @@ mbox_sync(struct delivery *d, const struct step_args *a)
 		return mbox_fail(d, "fsync");
 	if (m->end > 0 || d->volume->policy == SYNC_JOURNAL)
 		return 0;
-	return os_sync_parents(mb->path, mb->preset, d->fd,
+	return volume_sync_parents(mb->path, mb->preset, d->fd,
 	    d->volumes) == -1 ?
 	    mbox_fail(d, "fsync of the directories of") : 0;
 }
@@ -848,33 +515,15 @@ mbox_room(struct delivery *d, const struct step_args *a)
 	struct stat st;
 
 	if (d->fd == -1 && lstat(mb->path, &st) == 0) {
-		/* What is wrong with it is said when it is written. */
+		/* A delivery says what is wrong with it. */
 		if (!S_ISREG(st.st_mode) || st.st_uid != mb->id.uid)
 			return 0;
 		used = (uint64_t)st.st_size;
-	} else if (d->fd == -1 && errno == EACCES &&
-	    identity_lacks_groups(d->cfg, &mb->id))
+	} else if (d->fd == -1 &&
+	    identity_lacks_groups(d->cfg, &mb->id, errno))
 		return mbox_fail(d, "lstat");
 	return quota_mbox(d->cfg, mb, used, a->demand, &d->usage,
 	    &d->failure);
-}
-
-/* May a dotlock be made beside the mailbox, if -k wants one? */
-static int
-check_dotlock(struct delivery *d)
-{
-	char path[PATH_MAX];
-
-	if (!uses_dotlocks(d->cfg))
-		return 0;
-	lock_path(d, "", path);
-	/* Its directory: the path is absolute, so there is a slash. */
-	path[strrchr(path, '/') - path + 1] = '\0';
-	if (assume_directory(d) == -1 || faccessat(AT_FDCWD, path,
-	    W_OK | X_OK, AT_EACCESS) == -1 ||
-	    identity_assume(d->cred, &d->id) == -1)
-		return failure_errno(&d->failure, "access", "%s", path);
-	return 0;
 }
 
 static int
@@ -889,17 +538,17 @@ mbox_check(struct delivery *d, const struct step_args *a)
 	if (lstat(mb->path, &st) == -1) {
 		if (errno != ENOENT || !mailbox_may_be_made(d->cfg, mb))
 			return mbox_fail(d, "lstat");
-		if (assume_directory(d) == -1 ||
+		if (identity_assume_directory(d->cred, &d->id) == -1 ||
 		    os_may_make(mb->path, mb->preset) == -1)
 			return mbox_fail(d, "create");
 		return 0;
 	}
-	/* As a delivery finds it. */
-	if ((dotlock_first && check_dotlock(d) == -1) || examine(d, &st) == -1)
+	/* In the order in which a delivery would fail. */
+	if ((dotlock_first && dotlock_check(d) == -1) || examine(d, &st) == -1)
 		return -1;
 	if ((d->fd = open(mb->path, OPEN_FLAGS)) == -1)
-		return mbox_fail(d, "open");
-	r = dotlock_first ? 0 : check_dotlock(d);
+		return open_failed(d);
+	r = dotlock_first ? 0 : dotlock_check(d);
 	if (r == 0)
 		r = examine_locked(d, &st);
 	close(d->fd);
@@ -937,7 +586,7 @@ const struct format mbox_format = {
 	.locks = true,
 	.check_template = mbox_check_template,
 	.owner = mbox_owner,
-	.name_is_taken = mbox_name_is_taken,
+	.name_is_taken = dotlock_is_name,
 	.settle = mbox_settle,
 	.writer = mbox_writer,
 	.begin = mbox_begin,

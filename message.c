@@ -180,7 +180,10 @@ out_filter(struct out *o, struct filter *f, const char *buf, size_t len,
 	return (ssize_t)used;
 }
 
-/* What waits in the file, after the last undecided bytes in memory. */
+/*
+ * Writes what is in the file.  Before it come as many of the last bytes in
+ * memory as the filter could not decide about alone.
+ */
 static int
 write_spooled(const struct message *m, struct out *o, struct filter *f,
     size_t undecided)
@@ -239,7 +242,7 @@ message_view(const struct message *m, struct filter *f,
 }
 
 int
-message_write(const struct message *m, int fd, struct filter *f,
+message_write(struct message *m, int fd, struct filter *f,
     const struct text *before, const char *after, uint64_t *written)
 {
 	struct out o;
@@ -249,6 +252,11 @@ message_write(const struct message *m, int fd, struct filter *f,
 	o.len = 0;
 	o.written = written;
 	*written = 0;
+	/* The filter is idle then, and all of it one piece. */
+	if (m->unchanged) {
+		f->begun = f->body = true;
+		f->mbox = false;
+	}
 	if (out_add(&o, before->buf, before->len) == -1)
 		return -1;
 	if ((used = out_filter(&o, f, m->mem, m->len, m->fd == -1)) == -1)
@@ -256,7 +264,8 @@ message_write(const struct message *m, int fd, struct filter *f,
 	if (m->fd != -1 &&
 	    write_spooled(m, &o, f, m->len - (size_t)used) == -1)
 		return -1;
-	if (out_add(&o, after, strlen(after)) == -1)
+	if (out_add(&o, after, strlen(after)) == -1 || out_flush(&o) == -1)
 		return -1;
-	return out_flush(&o);
+	m->unchanged = f->dropped == 0 && f->quoted == 0;
+	return 0;
 }

@@ -5,7 +5,11 @@
 #ifndef MUSL_H
 #define MUSL_H
 
+#include <fcntl.h>
 #include <stdio.h>	/* renameat(2), which others get by another way */
+
+/* musl's own says O_CLOEXEC twice, as kernels before 2.6.23 do not hear it. */
+#define open(path, ...)	openat(AT_FDCWD, path, __VA_ARGS__)
 
 #define RENAME_NOREPLACE	1	/* as the kernel has it */
 
@@ -19,8 +23,6 @@
  */
 long long	 strtonum(const char *s, long long min, long long max,
 		    const char **error);
-/* Closes every descriptor from fd on. */
-void		 closefrom(int fd);
 /* renameat2(2).  0, or -1 and errno. */
 int		 renameat2(int olddir, const char *old, int newdir,
 		    const char *new, unsigned int flags);

@@ -19,15 +19,15 @@ name_is_safe(const char *name)
 bool
 name_fits(const char *path)
 {
-	size_t len;
+	const char *slash;
 
-	for (;; path += len + 1) {
-		len = strcspn(path, "/");
-		if (len > COMPONENT_BYTES)
+	/* What is short has no long component. */
+	for (; strlen(path) > COMPONENT_BYTES; path = slash + 1) {
+		slash = strchr(path, '/');
+		if (slash == NULL || slash - path > COMPONENT_BYTES)
 			return false;
-		if (path[len] == '\0')
-			return true;
 	}
+	return true;
 }
 
 static char
@@ -93,44 +93,21 @@ put_utf8(struct output *o, uint32_t c)
 	output_put(o, 0x80 | (c & 0x3f));
 }
 
-static bool
-is_character(uint32_t c)
-{
-	return c < 0xd800 || (c >= 0xe000 && c <= 0x10ffff);
-}
-
-/*
- * Takes a character off the UTF-8 text of *len bytes at *s, in its shortest
- * form alone (RFC 3629).  0, or -1 if there is none.
- */
+/* Takes a character off the UTF-8 of *len bytes at *s.  0, or -1 for none. */
 static int
 next_utf8(const char **s, size_t *len, uint32_t *c)
 {
-	static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
 	const unsigned char *u = (const unsigned char *)*s;
-	size_t i, more;
+	size_t i, n = *len > 0 ? text_utf8(*s, *len) : 0;
 
-	if (*len == 0)
+	if (n == 0)
 		return -1;
-	if (u[0] < 0x80) {
-		more = 0;
-		*c = u[0];
-	} else if (u[0] >= 0xc0 && u[0] < 0xf8) {
-		more = u[0] < 0xe0 ? 1 : u[0] < 0xf0 ? 2 : 3;
-		*c = u[0] & (0x3fu >> more);
-	} else
-		return -1;
-	if (*len <= more)
-		return -1;
-	for (i = 1; i <= more; i++) {
-		if ((u[i] & 0xc0) != 0x80)
-			return -1;
+	/* The first of several bytes has n bits and a 0 before its own. */
+	*c = n == 1 ? u[0] : u[0] & (0x7fu >> n);
+	for (i = 1; i < n; i++)
 		*c = *c << 6 | (u[i] & 0x3fu);
-	}
-	if (*c < least[more] || !is_character(*c))
-		return -1;
-	*s += more + 1;
-	*len -= more + 1;
+	*s += n;
+	*len -= n;
 	return 0;
 }
 
@@ -307,6 +284,12 @@ puny_number(const char **s, size_t *len, uint32_t bias, uint32_t *n)
 		w *= BASE - t;
 	}
 	return -1;
+}
+
+static bool
+is_character(uint32_t c)
+{
+	return c < 0xd800 || (c >= 0xe000 && c <= 0x10ffff);
 }
 
 /*

@@ -1,6 +1,6 @@
 /*
- * What differs between systems, and between the file systems that mail is
- * put on.  Only here and in confine.c does an #ifdef ask for a system.
+ * What differs between systems.  Only here and in confine.c does an #ifdef
+ * ask for one.
  */
 #include <sys/stat.h>
 #ifdef __linux__
@@ -16,6 +16,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#if defined(__GLIBC__) && !defined(STATIC)
+#include <nss.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +122,85 @@ copy_by_hand(int from, off_t offset, int to, uint64_t len, uint64_t *written)
 #ifdef __linux__
 
 /*
+ * glibc's closefrom(3) aborts where neither the kernel (before 5.9, or a
+ * container's filter) nor /proc can help.
+ */
+void
+os_close_from(int first)
+{
+	const char *name;
+	long fd, max;
+	DIR *dir;
+
+	if (syscall(SYS_close_range, (unsigned int)first, UINT_MAX, 0) == 0)
+		return;
+	if ((dir = os_open_dir(AT_FDCWD, "/proc/self/fd")) != NULL) {
+		while ((name = os_read_dir(dir)) != NULL)
+			if ((fd = strtol(name, NULL, 10)) >= first &&
+			    fd != dirfd(dir))
+				close((int)fd);
+		closedir(dir);
+		return;
+	}
+	max = sysconf(_SC_OPEN_MAX);
+	for (fd = first; fd < max; fd++)
+		(void)close((int)fd);
+}
+
+/* Is it one of our effective groups?  Where they cannot be had it is none. */
+static bool
+is_in_group(gid_t gid)
+{
+	gid_t *groups;
+	int i, n;
+
+	if (gid == getegid())
+		return true;
+	if ((n = getgroups(0, NULL)) <= 0 ||
+	    (groups = reallocarray(NULL, (size_t)n, sizeof(*groups))) == NULL)
+		return false;
+	n = getgroups(n, groups);
+	for (i = 0; i < n; i++)
+		if (groups[i] == gid)
+			break;
+	free(groups);
+	return i < n;
+}
+
+/*
+ * By its mode.  The older call, which is for the real ids, those of root, says
+ * what else there is against it.
+ */
+static int
+access_by_mode(int at, const char *path, int mode)
+{
+	unsigned int granted;
+	struct stat st;
+
+	/* libc has the newer one for it too. */
+	if (syscall(SYS_faccessat, at, path, mode) == -1 || fstatat(at,
+	    path, &st, 0) == -1)
+		return -1;
+	if (geteuid() == getuid())
+		return 0;
+	granted = st.st_mode >> (st.st_uid == geteuid() ? 6 :
+	    is_in_group(st.st_gid) ? 3 : 0);
+	if (((unsigned int)mode & ~granted) == 0)
+		return 0;
+	errno = EACCES;
+	return -1;
+}
+
+int
+os_access(int at, const char *path, int mode)
+{
+	if (faccessat(at, path, mode, AT_EACCESS) == 0)
+		return 0;
+	/* A container's filter that does not know the newer call. */
+	return errno == EPERM ? access_by_mode(at, path, mode) : -1;
+}
+
+/*
  * ext4 without a journal looks like any other, and so do ext2 and ext3 to
  * statfs(2).  The driver names the journal's task here: a number, 0 where it
  * is in a pid namespace that is not ours, or words where there is no journal.
@@ -140,7 +222,7 @@ has_journal_task(const char *name)
 	return n > 0 && task[0] >= '0' && task[0] <= '9';
 }
 
-/* Have all that are mounted one?  "features" is no file system. */
+/* Has each ext4 that is mounted a journal?  "features" is no such one. */
 static bool
 have_all_journals(void)
 {
@@ -194,8 +276,8 @@ ext4_has_journal(dev_t dev)
  * answers the fsync of a directory and does nothing; there the file is
  * synced again under its name.
  */
-static enum sync_policy
-sync_policy(int fd, dev_t dev)
+enum sync_policy
+os_sync_policy(int fd, dev_t dev)
 {
 #ifdef FORCE_SYNC_EACH
 	(void)fd;
@@ -292,14 +374,14 @@ os_instance(char *text, size_t size)
 	text_number(&t, st.st_ino, 10, 0);
 }
 
-static int
-sync_file_system(int fd)
+int
+os_sync_file_system(int fd)
 {
 	return syncfs(fd);
 }
 
-static int
-rename_noreplace(int dir, const char *from, const char *to)
+int
+os_rename_noreplace(int dir, const char *from, const char *to)
 {
 	return renameat2(dir, from, dir, to, RENAME_NOREPLACE);
 }
@@ -327,8 +409,20 @@ os_copy(int from, off_t offset, int to, uint64_t len, uint64_t *written)
 
 #else
 
-static enum sync_policy
-sync_policy(int fd, dev_t dev)
+void
+os_close_from(int first)
+{
+	closefrom(first);
+}
+
+int
+os_access(int at, const char *path, int mode)
+{
+	return faccessat(at, path, mode, AT_EACCESS);
+}
+
+enum sync_policy
+os_sync_policy(int fd, dev_t dev)
 {
 	(void)fd;
 	(void)dev;
@@ -355,16 +449,16 @@ os_instance(char *text, size_t size)
 	text[0] = '\0';
 }
 
-static int
-sync_file_system(int fd)
+int
+os_sync_file_system(int fd)
 {
 	(void)fd;
 	sync();
 	return 0;
 }
 
-static int
-rename_noreplace(int dir, const char *from, const char *to)
+int
+os_rename_noreplace(int dir, const char *from, const char *to)
 {
 	(void)dir;
 	(void)from;
@@ -380,39 +474,6 @@ os_copy(int from, off_t offset, int to, uint64_t len, uint64_t *written)
 }
 
 #endif
-
-struct volume *
-os_volume(struct volumes *vs, int fd, dev_t dev)
-{
-	struct volume *v;
-
-	for (v = vs->v; v < vs->v + vs->n; v++)
-		if (v->dev == dev)
-			return v;
-	/* Of more than there is room for, all others share the last place. */
-	if (vs->n == VOLUMES) {
-		v--;
-		v->policy = SYNC_AGAIN;
-		return v;
-	}
-	vs->n++;
-	memset(v, 0, sizeof(*v));
-	v->dev = dev;
-	v->policy = sync_policy(fd, dev);
-	return v;
-}
-
-int
-os_touch(int fd)
-{
-	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT } };
-	struct stat st;
-
-	if (fstat(fd, &st) == -1)
-		return -1;
-	times[1] = st.st_mtim;
-	return futimens(fd, times);
-}
 
 int
 os_time_beside(int at, const char *path, time_t *now)
@@ -434,65 +495,6 @@ os_time_beside(int at, const char *path, time_t *now)
 	if (r == 0)
 		*now = st.st_mtime;
 	return r;
-}
-
-/* A file system or a container that has not got the call. */
-static bool
-is_lacking(int err)
-{
-	return err == EINVAL || err == ENOSYS || err == ENOTSUP ||
-	    err == EOPNOTSUPP || err == EPERM;
-}
-
-/* Is the file that is open as fd the one of that name? */
-static bool
-is_named(int dir, const char *name, int fd)
-{
-	struct stat a, b;
-
-	return fstat(fd, &a) == 0 &&
-	    fstatat(dir, name, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
-/* Under that name by whichever call the file system has. */
-static int
-move_file(struct volume *v, int dir, const char *from, const char *to)
-{
-	if (!v->replaces) {
-		if (rename_noreplace(dir, from, to) == 0)
-			return 0;
-		if (!is_lacking(errno))
-			return -1;
-		v->replaces = true;
-	}
-	if (linkat(dir, from, dir, to, 0) == 0) {
-		/* What stays in tmp/ is nobody's mail. */
-		(void)unlinkat(dir, from, 0);
-		return 0;
-	}
-	if (errno != EMLINK && !is_lacking(errno))
-		return -1;
-	/* The name holds 64 random bits: what could it replace? */
-	return renameat(dir, from, dir, to);
-}
-
-int
-os_rename(struct volume *v, int dir, int fd, const char *from,
-    const char *to)
-{
-	int save;
-
-	if (move_file(v, dir, from, to) == 0)
-		return 0;
-	/* NFS: the answer may have been lost, and its repetition refused. */
-	save = errno;
-	if (is_named(dir, to, fd)) {
-		(void)unlinkat(dir, from, 0);
-		return 0;
-	}
-	errno = save;
-	return -1;
 }
 
 #if defined(__GLIBC__) && !defined(STATIC)
@@ -544,6 +546,30 @@ os_has_module(const char *service)
 	return error != NULL && strstr(error, strerror(ENOENT)) != NULL;
 }
 
+bool
+os_can_ask(const char *service)
+{
+	char name[128];
+	struct text t;
+	void *module;
+
+	if (strcmp(service, "files") == 0)
+		return true;
+	text_init(&t, name, sizeof(name));
+	text_add(&t, "libnss_", service, ".so.2", NULL);
+	if ((module = dlopen(name, RTLD_LAZY)) == NULL)
+		return false;
+	dlclose(module);
+	return true;
+}
+
+/* glibc before 2.34 heeds it only in front of the first look-up. */
+void
+os_ask(const char *services)
+{
+	(void)__nss_configure_lookup("passwd", services);
+}
+
 #else
 
 bool
@@ -553,48 +579,20 @@ os_has_module(const char *service)
 	return true;
 }
 
+bool
+os_can_ask(const char *service)
+{
+	(void)service;
+	return false;
+}
+
+void
+os_ask(const char *services)
+{
+	(void)services;
+}
+
 #endif
-
-static bool
-is_journaled(struct volumes *vs, int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 &&
-	    os_volume(vs, fd, st.st_dev)->policy == SYNC_JOURNAL;
-}
-
-/*
- * A directory that may be written to and not read cannot be opened, and so
- * not be synced by itself: all of its file system is, by what is in it.
- */
-static int
-sync_unreadable(int inside, struct volumes *made)
-{
-	if (made != NULL && is_journaled(made, inside))
-		return 0;
-	return sync_file_system(inside);
-}
-
-int
-os_sync_dir(int at, const char *path, struct volumes *made)
-{
-	int fd, r, save;
-
-	fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1)
-		return errno == EACCES && at != AT_FDCWD ?
-		    sync_unreadable(at, made) : -1;
-	/* Where a later sync is for all, it is for this one too. */
-	if (made != NULL && is_journaled(made, fd))
-		r = 0;
-	else if ((r = fsync(fd)) == -1 && is_lacking(errno))
-		r = 1;
-	save = errno;
-	close(fd);
-	errno = save;
-	return r;
-}
 
 DIR *
 os_open_dir(int at, const char *path)
@@ -631,34 +629,6 @@ os_close_dir(DIR *dir)
 	closedir(dir);
 	errno = save;
 	return save == 0 ? 0 : -1;
-}
-
-int
-os_sync_parents(const char *path, size_t preset, int inside,
-    struct volumes *vs)
-{
-	char copy[PATH_MAX];
-	const char *dir;
-	size_t i;
-
-	if (strlcpy(copy, path, sizeof(copy)) >= sizeof(copy)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	for (i = preset; path[i] != '\0'; i++) {
-		if (path[i] != '/')
-			continue;
-		copy[i] = '\0';
-		dir = i == 0 ? "/" : copy;
-		/* Where we may not write either, nothing of ours is new. */
-		if (os_sync_dir(AT_FDCWD, dir, vs) == -1 &&
-		    (errno != EACCES ||
-		    (faccessat(AT_FDCWD, dir, W_OK, AT_EACCESS) == 0 &&
-		    sync_unreadable(inside, vs) == -1)))
-			return -1;
-		copy[i] = '/';
-	}
-	return 0;
 }
 
 int
@@ -699,8 +669,7 @@ os_may_make(const char *path, size_t preset)
 	do {
 		slash = strrchr(copy, '/');
 		*slash = '\0';
-		r = faccessat(AT_FDCWD, slash == copy ? "/" : copy, W_OK,
-		    AT_EACCESS);
+		r = os_access(AT_FDCWD, slash == copy ? "/" : copy, W_OK);
 		/* A link that leads nowhere is in the way of a directory. */
 	} while (r == -1 && errno == ENOENT &&
 	    (size_t)(slash - copy) > preset && slash > copy &&

@@ -55,7 +55,7 @@ parse_command(char *line, size_t len)
 	 * from 0x80 to 0x9f by itself is a letter in addresses of some older
 	 * charsets.
 	 */
-	for (i = 0; i < len; i++)
+	for (i = text_plain(line, len, TEXT_LINE); i < len; i++)
 		if (text_control(line + i, len - i) > 0)
 			return NULL;
 	while (len > 0 && line[len - 1] == ' ')
@@ -248,7 +248,9 @@ parse_reverse_path(const char **sp, char path[COMMAND_MAX + 1])
 bool
 word_is(const char *s, size_t len, const char *word)
 {
-	return strlen(word) == len && strncasecmp(s, word, len) == 0;
+	/* Most differ in their first letter. */
+	return len > 0 && ((s[0] ^ word[0]) & ~0x20) == 0 &&
+	    strlen(word) == len && strncasecmp(s, word, len) == 0;
 }
 
 /* Digits, and no more: "010" is ten, "-1" and "0x10" are nothing. */
@@ -677,26 +679,17 @@ passwd_rank(const char *line, size_t len, const struct passwd_keys *k,
 	    name_domain_is(line + 1, len - 1, k->domain) ? 2 * i : SIZE_MAX;
 }
 
-/* Does the line begin with the name?  Of a large file nearly none does. */
-static inline bool
-passwd_begins(const char *line, size_t len, const char *name, size_t n)
-{
-	if (len < n)
-		return false;
-	/* From its end: names of one file often begin alike. */
-	while (n > 0 && line[n - 1] == name[n - 1])
-		n--;
-	return n == 0;
-}
-
 static inline size_t
 passwd_key(const char *line, size_t len, const struct passwd_keys *k,
     size_t best)
 {
-	size_t i, rank;
+	size_t i, n, rank;
 
 	for (i = 0; 2 * i < best; i++) {
-		if (!passwd_begins(line, len, k->names[i], k->lens[i]))
+		n = k->lens[i];
+		/* Names of one file often begin alike, and end otherwise. */
+		if (len < n || line[n - 1] != k->names[i][n - 1] ||
+		    memcmp(line, k->names[i], n) != 0)
 			continue;
 		rank = passwd_rank(line, len, k, i);
 		if (rank < best)
@@ -720,18 +713,22 @@ parse_passwd_lines(const char *s, size_t len, const struct passwd_keys *k,
 	size_t rank, best = m->best;
 
 	m->line = NULL;
-	while ((lf = memchr(line, '\n', (size_t)(end - line))) != NULL) {
-		m->lines++;
+	while (end > s && end[-1] != '\n')
+		end--;
+	/* Only a line with the domain is better than one of names[0]. */
+	if (best == 1 && memchr(s, '@', (size_t)(end - s)) == NULL)
+		line = end;
+	for (; line < end; line = lf + 1) {
+		lf = memchr(line, '\n', (size_t)(end - line));
 		rank = passwd_key(line, (size_t)(lf - line), k, best);
-		if (rank < best) {
-			m->best = rank;
-			m->line = line;
-			m->len = (size_t)(lf - line);
-			return (size_t)(lf + 1 - s);
-		}
-		line = lf + 1;
+		if (rank == best)
+			continue;
+		m->best = rank;
+		m->line = line;
+		m->len = (size_t)(lf - line);
+		return (size_t)(lf + 1 - s);
 	}
-	return (size_t)(line - s);
+	return (size_t)(end - s);
 }
 
 bool
@@ -921,9 +918,10 @@ parse_maildirsize(const char *s, struct maildirsize *m)
 		s = skip_spaces(s);
 		m->lines++;
 	}
-	if (*s != '\n' && *s != '\0')
+	/* Less than nothing: something was taken away twice. */
+	if ((*s != '\n' && *s != '\0') || bytes < 0 || messages < 0)
 		return -1;
-	m->used.bytes = bytes < 0 ? 0 : (uint64_t)bytes;
-	m->used.messages = messages < 0 ? 0 : (uint64_t)messages;
+	m->used.bytes = (uint64_t)bytes;
+	m->used.messages = (uint64_t)messages;
 	return 0;
 }

@@ -147,7 +147,7 @@ struct count {
 	struct timespec		 latest;
 };
 
-/* The name has it behind S=, in new/ and cur/; or the file must say. */
+/* It stands in the name, behind ",S="; or the file itself is asked. */
 static int
 file_size(int dir, const char *name, uint64_t *size)
 {
@@ -360,7 +360,8 @@ recount(const struct mailbox *mb, int dir, bool write,
 	return 0;
 }
 
-enum size_file { SIZE_NONE, SIZE_DENIED, SIZE_BAD, SIZE_GOOD };
+/* Of SIZE_CLOSED, which could not be opened, errno has the reason. */
+enum size_file { SIZE_NONE, SIZE_CLOSED, SIZE_BAD, SIZE_GOOD };
 
 /*
  * May the sum of a maildirsize of that time be believed no longer?  By the
@@ -402,8 +403,7 @@ read_maildirsize(int at, const char *path, struct maildirsize *m,
 	memset(m, 0, sizeof(*m));
 	fd = openat(at, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd == -1)
-		return errno == ENOENT ? SIZE_NONE :
-		    errno == EACCES ? SIZE_DENIED : SIZE_BAD;
+		return errno == ENOENT ? SIZE_NONE : SIZE_CLOSED;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 		n = read(fd, text, MAILDIRSIZE_BYTES);
 	close(fd);
@@ -418,7 +418,7 @@ read_maildirsize(int at, const char *path, struct maildirsize *m,
 	return SIZE_GOOD;
 }
 
-/* Counts it, where nothing else tells how much is there. */
+/* Counts the Maildir, where nothing else tells how much is in it. */
 static int
 count_usage(const struct config *cfg, const struct mailbox *mb, int dir,
     const struct demand *need, const struct watch *watch, struct usage *u,
@@ -428,8 +428,8 @@ count_usage(const struct config *cfg, const struct mailbox *mb, int dir,
 
 	if (dir == -1 && (at = open(mb->path, O_RDONLY | O_DIRECTORY |
 	    O_CLOEXEC)) == -1)
-		/* What else is wrong with it is said when it is written. */
-		return errno == EACCES && identity_lacks_groups(cfg, &mb->id) ?
+		/* A delivery says what else is wrong with it. */
+		return identity_lacks_groups(cfg, &mb->id, errno) ?
 		    failure_errno(f, "open", "%s", mb->path) : 0;
 	r = recount(mb, at, need->write, watch, u, f);
 	if (dir == -1)
@@ -457,10 +457,8 @@ quota_maildir(const struct config *cfg, const struct mailbox *mb, int dir,
 		text_add(&t, mb->path, "/", NULL);
 	text_add(&t, "maildirsize", NULL);
 	file = read_maildirsize(dir == -1 ? AT_FDCWD : dir, path, &m, &mtime);
-	if (file == SIZE_DENIED && identity_lacks_groups(cfg, &mb->id)) {
-		errno = EACCES;
+	if (file == SIZE_CLOSED && identity_lacks_groups(cfg, &mb->id, errno))
 		return failure_errno(f, "open", "%s", path);
-	}
 	if (!ours)
 		u->limit = m.limit;
 	u->kept = file != SIZE_NONE || is_limited(&u->limit);

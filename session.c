@@ -32,11 +32,9 @@ struct session {
 	const char		*over;		/* why it is, or NULL */
 	size_t			 heard;		/* lines of commands */
 	size_t			 messages;
-	size_t			 results[6];	/* by 2xx, 4xx, 5xx */
+	size_t			 results[6];	/* how many 2xx, 4xx, 5xx */
 };
 
-static const struct reply ok = { 250, "2.0.0", "OK" };
-static const struct reply closing = { 221, "2.0.0", "Bye" };
 static const struct reply help = { 214, "2.0.0",
     "LHLO MAIL RCPT DATA BDAT RSET NOOP VRFY XFORWARD QUIT" };
 static const struct reply start_data = { 354, NULL,
@@ -45,14 +43,10 @@ static const struct reply cannot_verify = { 252, "2.5.0",
     "Cannot verify, but will try to deliver" };
 static const struct reply no_expand = { 502, "5.5.1", "No lists here" };
 static const struct reply unknown_verb = { 500, "5.5.1", "Unknown command" };
-static const struct reply say_lhlo = { 500, "5.5.1", "This is LMTP: LHLO" };
-/* Sent to wait: an SMTP client that came by mistake must not bounce mail. */
-static const struct reply no_smtp = { 421, "4.3.5", "This is LMTP: LHLO" };
 static const struct reply no_stranger = { 500, "5.5.1", "This is LMTP" };
 static const struct reply wrong_order = { 503, "5.5.1",
     "Wrong order of commands" };
 static const struct reply no_rcpt = { 503, "5.5.1", "No valid recipients" };
-static const struct reply bad_args = { 501, "5.5.4", "Wrong argument" };
 static const struct reply bad_sender = { 501, "5.1.7",
     "Malformed reverse-path" };
 static const struct reply bad_param = { 501, "5.5.4", "Wrong parameter" };
@@ -66,8 +60,6 @@ static const struct reply too_many_rcpts = { 452, "4.5.3",
 static const struct reply too_large = { 552, "5.3.4", "Message too large" };
 static const struct reply too_many_errors = { 421, "4.7.0",
     "Too many errors" };
-static const struct reply timed_out = { 421, "4.4.2", "Timeout" };
-static const struct reply told_to_end = { 421, "4.3.2", "Shutting down" };
 
 static void
 session_end(struct session *s, const struct reply *r, const char *why)
@@ -85,13 +77,13 @@ heard_more(struct session *s, enum client_input input)
 	case CLIENT_MORE:
 		return true;
 	case CLIENT_TIMEOUT:
-		session_end(s, &timed_out, "timeout");
+		session_end(s, &reply_timed_out, "timeout");
 		break;
 	case CLIENT_ENDING:
-		session_end(s, &told_to_end, "told to end");
+		session_end(s, &reply_told_to_end, client_over(&s->client));
 		break;
 	case CLIENT_GONE:
-		session_end(s, NULL, "client gone");
+		session_end(s, NULL, client_over(&s->client));
 		break;
 	case CLIENT_EOF:
 		session_end(s, NULL, "end of input");
@@ -119,9 +111,8 @@ transaction_reset(struct session *s)
 	struct envelope *env = &s->env;
 	size_t i;
 
-	for (i = 0; i < env->nrcpt; i++) {
+	for (i = 0; i < env->nrcpt; i++)
 		rcpt_free(&env->rcpts[i]);
-	}
 	env->nrcpt = 0;
 	env->sender[0] = env->msgid[0] = '\0';
 	deliver_abandon(&s->deliverer);
@@ -141,7 +132,7 @@ count_result(struct session *s, const struct reply *r)
 	s->results[r->code / 100]++;
 }
 
-/* Every recipient from first on has the result f. */
+/* Counts and logs f as the result of every recipient from first on. */
 static void
 refuse_all(struct session *s, size_t first, const struct failure *f)
 {
@@ -191,7 +182,7 @@ deliver_all(struct session *s)
 	failure_set(&f, &reply_trouble, "%s", over);
 	for (n = i; n < env->nrcpt; n++)
 		client_reply(&s->client, f.reply, NULL);
-	session_end(s, s->client.gone ? NULL : &told_to_end, over);
+	session_end(s, s->client.gone ? NULL : &reply_told_to_end, over);
 	client_flush(&s->client);
 	refuse_all(s, i, &f);
 }
@@ -232,7 +223,7 @@ add_bytes(struct session *s, const char *buf, size_t len)
 		return;
 	if (s->cfg->maxsize > 0 &&
 	    m->size + len + m->data.crlfs > s->cfg->maxsize) {
-		failure_set(f, &too_large, "more than %llu bytes",
+		failure_set(f, &too_large, "more than %llu bytes (-s)",
 		    (unsigned long long)s->cfg->maxsize);
 		return;
 	}
@@ -283,7 +274,7 @@ static const struct reply *
 cmd_lhlo(struct session *s, char *args)
 {
 	char limits[48], size[32];
-	/* The last ones, of which CHUNKING is wanted most, if they fit. */
+	/* As many as fit: of the last three CHUNKING is wanted most. */
 	const char *const offers[] = {
 		s->cfg->host, "PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME",
 		"SMTPUTF8", "IGNOREQUOTA", "CHUNKING", "XFORWARD IDENT", limits
@@ -334,7 +325,7 @@ cmd_mail(struct session *s, char *args)
 	enum param_error error;
 
 	if (strncasecmp(args, "FROM:", 5) != 0)
-		return &bad_args;
+		return &reply_bad_args;
 	if (parse_reverse_path(&path, env->sender) == -1)
 		return &bad_sender;
 	if ((error = parse_params(path, false, &p)) != PARAM_OK)
@@ -351,7 +342,7 @@ cmd_mail(struct session *s, char *args)
 	env->smtputf8 = p.smtputf8;
 	clock_gettime(CLOCK_MONOTONIC, &env->begun);
 	s->phase = PHASE_MAIL;
-	return &ok;
+	return &reply_ok;
 }
 
 /* A place for one more recipient, or NULL. */
@@ -400,7 +391,7 @@ rcpt_surplus(struct session *s, struct rcpt *r)
 {
 	struct failure f;
 
-	failure_set(&f, &too_many_rcpts, "more than %zu recipients",
+	failure_set(&f, &too_many_rcpts, "more than %zu recipients (-m)",
 	    s->cfg->maxrcpt);
 	if (s->surplus++ < SURPLUS_LINES)
 		return rcpt_refuse(s, r, &f);
@@ -421,7 +412,7 @@ cmd_rcpt(struct session *s, char *args)
 	struct rcpt *r;
 
 	if (strncasecmp(args, "TO:", 3) != 0)
-		return &bad_args;
+		return &reply_bad_args;
 	if (parse_forward_path(&path, &a) == -1) {
 		s->refused++;
 		return &reply_malformed;
@@ -444,7 +435,7 @@ cmd_rcpt(struct session *s, char *args)
 	    &f) == -1)
 		return rcpt_refuse(s, r, &f);
 	env->nrcpt++;
-	return &ok;
+	return &reply_ok;
 }
 
 static const struct reply *
@@ -500,7 +491,7 @@ cmd_bdat(struct session *s, char *args)
 	/* Reading the chunk overwrites the command. */
 	last = strcasecmp(word, "LAST") == 0;
 	if (!last && word[0] != '\0')
-		failure_set(&s->refusal, &bad_args, "BDAT %s", word);
+		failure_set(&s->refusal, &reply_bad_args, "BDAT %s", word);
 	if (parse_size(args, false, &size) == -1) {
 		/* What follows cannot be told from commands. */
 		session_end(s, &bad_chunk, "wrong chunk size");
@@ -520,7 +511,7 @@ cmd_bdat(struct session *s, char *args)
 		return NULL;
 	}
 	if ((refusal = s->refusal.reply) == NULL)
-		return &ok;
+		return &reply_ok;
 	/* The message is not whole: further chunks have no transaction. */
 	refuse_all(s, 0, &s->refusal);
 	transaction_reset(s);
@@ -532,21 +523,21 @@ cmd_rset(struct session *s, char *args)
 {
 	(void)args;
 	transaction_reset(s);
-	return &ok;
+	return &reply_ok;
 }
 
 static const struct reply *
 cmd_xforward(struct session *s, char *args)
 {
 	return parse_xforward(args, s->env.qid, sizeof(s->env.qid)) == -1 ?
-	    &bad_args : &ok;
+	    &reply_bad_args : &reply_ok;
 }
 
 static const struct reply *
 cmd_quit(struct session *s, char *args)
 {
 	(void)args;
-	session_end(s, &closing, "quit");
+	session_end(s, &reply_closing, "quit");
 	return NULL;
 }
 
@@ -554,7 +545,7 @@ static const struct reply *
 cmd_helo(struct session *s, char *args)
 {
 	(void)args;
-	session_end(s, &no_smtp, "SMTP client");
+	session_end(s, &reply_no_smtp, "SMTP client");
 	return NULL;
 }
 
@@ -583,12 +574,12 @@ static const struct command {
 	{ "RSET",	NEED_NOTHING,	ARGS_NONE,	cmd_rset, NULL },
 	{ "QUIT",	NEED_NOTHING,	ARGS_NONE,	cmd_quit, NULL },
 	{ "XFORWARD",	NEED_NO_MAIL,	ARGS_ANY,	cmd_xforward, NULL },
-	{ "NOOP",	NEED_NOTHING,	ARGS_ANY,	NULL, &ok },
+	{ "NOOP",	NEED_NOTHING,	ARGS_ANY,	NULL, &reply_ok },
 	{ "VRFY",	NEED_NOTHING,	ARGS_ANY,	NULL, &cannot_verify },
 	{ "EXPN",	NEED_NOTHING,	ARGS_ANY,	NULL, &no_expand },
 	{ "HELP",	NEED_NOTHING,	ARGS_ANY,	NULL, &help },
 	{ "HELO",	NEED_NOTHING,	ARGS_ANY,	cmd_helo, NULL },
-	{ "EHLO",	NEED_NOTHING,	ARGS_ANY,	NULL, &say_lhlo },
+	{ "EHLO",	NEED_NOTHING,	ARGS_ANY,	NULL, &reply_say_lhlo },
 };
 
 static bool
@@ -631,7 +622,7 @@ command_run(struct session *s, char *line, size_t len)
 	if (!is_time_for(s, c->need))
 		return &wrong_order;
 	if (c->args != ARGS_ANY && (c->args == ARGS_SOME) != (args[0] != '\0'))
-		return &bad_args;
+		return &reply_bad_args;
 	return c->run == NULL ? c->reply : c->run(s, args);
 }
 

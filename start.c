@@ -5,45 +5,37 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include "lmtpd.h"
 
-int
-start_descriptors(void)
-{
-	int fd;
-
-	do {
-		if ((fd = open("/dev/null", O_RDWR)) == -1)
-			return -1;
-	} while (fd <= STDERR_FILENO);
-	close(fd);
-	return 0;
-}
-
 static bool
-is_same_file(const struct stat *a, int fd)
+is_same_file(const struct stat *a, const struct stat *b)
 {
-	struct stat b;
-
-	return fstat(fd, &b) == 0 && a->st_dev == b.st_dev &&
-	    a->st_ino == b.st_ino;
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
 int
-start_shield(bool *shielded)
+start_descriptors(bool has_client, bool *shielded)
 {
-	struct stat err;
+	struct stat st[3], *in = &st[0], *out = &st[1], *err = &st[2];
+	bool known[3] = { false };
 	int fd, r;
 
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		while (!(known[fd] = fstat(fd, &st[fd]) == 0) &&
+		    errno == EBADF)
+			/* It gets the lowest number, which is this one. */
+			if (open("/dev/null", O_RDWR) == -1)
+				return -1;
 	/* Where AppArmor denies fstat(2) it may be the client's, too. */
-	*shielded = fstat(STDERR_FILENO, &err) == -1 ||
-	    (!S_ISCHR(err.st_mode) &&
-	    (is_same_file(&err, STDIN_FILENO) ||
-	    is_same_file(&err, STDOUT_FILENO)));
+	*shielded = has_client && (!known[STDERR_FILENO] ||
+	    (!S_ISCHR(err->st_mode) &&
+	    ((known[STDIN_FILENO] && is_same_file(err, in)) ||
+	    (known[STDOUT_FILENO] && is_same_file(err, out)))));
 	if (!*shielded)
 		return 0;
 	if ((fd = open("/dev/null", O_RDWR)) == -1)

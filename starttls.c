@@ -18,20 +18,13 @@
 /* What a command leads to. */
 enum next { NEXT_LINE, NEXT_END, NEXT_TLS };
 
-static const struct reply ok = { 250, "2.0.0", "OK" };
-static const struct reply closing = { 221, "2.0.0", "Bye" };
 static const struct reply ready = { 220, "2.0.0", "Ready to start TLS" };
-static const struct reply say_lhlo = { 500, "5.5.1", "This is LMTP: LHLO" };
-static const struct reply bad_args = { 501, "5.5.4", "Wrong argument" };
 /* Not RFC 3207's 530, for which Postfix and Exim bounce mail. */
 static const struct reply tls_first = { 451, "4.7.0",
     "Must issue a STARTTLS command first" };
-static const struct reply no_smtp = { 421, "4.3.5", "This is LMTP: LHLO" };
 static const struct reply no_stranger = { 421, "4.7.0", "This is LMTP" };
 static const struct reply long_line = { 421, "4.7.0", "Line too long" };
 static const struct reply too_many = { 421, "4.7.0", "Too many commands" };
-static const struct reply timed_out = { 421, "4.4.2", "Timeout" };
-static const struct reply told_to_end = { 421, "4.3.2", "Shutting down" };
 
 enum args { ARGS_NONE, ARGS_SOME, ARGS_ANY };
 
@@ -41,13 +34,13 @@ static const struct command {
 	enum args		 args;
 	enum next		 next;
 } commands[] = {
-	{ "LHLO",	NULL,		ARGS_SOME,	NEXT_LINE },
-	{ "STARTTLS",	&ready,		ARGS_NONE,	NEXT_TLS },
-	{ "NOOP",	&ok,		ARGS_ANY,	NEXT_LINE },
-	{ "RSET",	&ok,		ARGS_NONE,	NEXT_LINE },
-	{ "QUIT",	&closing,	ARGS_NONE,	NEXT_END },
-	{ "EHLO",	&say_lhlo,	ARGS_ANY,	NEXT_LINE },
-	{ "HELO",	&no_smtp,	ARGS_ANY,	NEXT_END },
+	{ "LHLO",	NULL,			ARGS_SOME,	NEXT_LINE },
+	{ "STARTTLS",	&ready,			ARGS_NONE,	NEXT_TLS },
+	{ "NOOP",	&reply_ok,		ARGS_ANY,	NEXT_LINE },
+	{ "RSET",	&reply_ok,		ARGS_NONE,	NEXT_LINE },
+	{ "QUIT",	&reply_closing,		ARGS_NONE,	NEXT_END },
+	{ "EHLO",	&reply_say_lhlo,	ARGS_ANY,	NEXT_LINE },
+	{ "HELO",	&reply_no_smtp,		ARGS_ANY,	NEXT_END },
 };
 
 static enum next
@@ -84,7 +77,7 @@ starttls_command(struct client *c, char *line, size_t len)
 		return starttls_answer(c, &tls_first, NEXT_LINE);
 	if (cmd->args != ARGS_ANY &&
 	    (cmd->args == ARGS_SOME) != (args[0] != '\0'))
-		return starttls_answer(c, &bad_args, NEXT_LINE);
+		return starttls_answer(c, &reply_bad_args, NEXT_LINE);
 	return cmd->reply == NULL ? greet(c) :
 	    starttls_answer(c, cmd->reply, cmd->next);
 }
@@ -100,9 +93,9 @@ line_run(struct client *c, unsigned int n)
 	case CLIENT_MORE:
 		break;
 	case CLIENT_TIMEOUT:
-		return starttls_answer(c, &timed_out, NEXT_END);
+		return starttls_answer(c, &reply_timed_out, NEXT_END);
 	case CLIENT_ENDING:
-		return starttls_answer(c, &told_to_end, NEXT_END);
+		return starttls_answer(c, &reply_told_to_end, NEXT_END);
 	case CLIENT_GONE:
 	case CLIENT_EOF:
 		return NEXT_END;
@@ -176,13 +169,14 @@ starttls_options(struct config *cfg, int argc, char **argv)
 		switch (option) {
 		case 'H':
 			if (!host_is_safe(optarg))
-				return "-H takes a host name";
+				return "-H takes a host name of letters, "
+				    "digits and . - _ : [ ]";
 			cfg->host = optarg;
 			break;
 		case 't':
 			cfg->timeout = (int)strtonum(optarg, 1, 86400, &error);
 			if (error != NULL)
-				return "-t takes a number of seconds";
+				return "-t takes a number from 1 to 86400";
 			break;
 		default:
 			return "there is no such option, or it lacks its "
@@ -201,7 +195,7 @@ main(int argc, char *argv[])
 	const char *wrong;
 	bool shielded = false, go_on;
 
-	if (start_descriptors() == -1 || start_shield(&shielded) == -1)
+	if (start_descriptors(true, &shielded) == -1)
 		return EX_OSERR;
 	wrong = starttls_options(&cfg, argc, argv);
 	cfg.pid = getpid();
@@ -216,7 +210,8 @@ main(int argc, char *argv[])
 		return starttls_refuse(&cfg, wrong, EX_USAGE);
 	if (start_listens())
 		return starttls_refuse(&cfg,
-		    "standard input is a socket that listens", EX_OSERR);
+		    "standard input is a socket that listens: systemd's socket "
+		    "unit wants Accept=yes, inetd nowait", EX_OSERR);
 	os_shed();
 	if (client_init(&client, &cfg) == -1)
 		return starttls_refuse(&cfg, "cannot start: malloc",

@@ -62,9 +62,8 @@ text_number(struct text *t, uint64_t n, unsigned int base, size_t width)
 	text_bytes(t, digits + i, sizeof(digits) - i);
 }
 
-/* The bytes of the well-formed UTF-8 character at s, RFC 3629, or 0. */
-static size_t
-utf8_bytes(const char *s, size_t len)
+size_t
+text_utf8(const char *s, size_t len)
 {
 	unsigned char c = (unsigned char)s[0], next;
 	size_t i, n;
@@ -106,43 +105,63 @@ text_control(const char *s, size_t len)
 }
 
 /*
- * Are these eight bytes printable ASCII, and none of them a quote or a
- * backslash?  All at once, as most text is so: in a byte the highest bit says
- * that it is not.
+ * Are these eight bytes printable ASCII from least on, and none of them a
+ * quote, a backslash or other?  All at once, as most text is so: in a byte the
+ * highest bit says that it is not.
  */
 static bool
-eight_are_plain(const char *s)
+eight_are_plain(const char *s, unsigned char least, unsigned char other)
 {
 	const uint64_t ones = UINT64_MAX / 0xff, high = ones * 0x80;
-	uint64_t word, quote, backslash;
+	uint64_t word, quote, backslash, third;
 
 	memcpy(&word, s, sizeof(word));
 	quote = word ^ ones * '"';
 	backslash = word ^ ones * '\\';
-	return (((word - ones * ' ') | (word + ones) | word | (quote - ones) |
-	    (backslash - ones)) & high) == 0;
+	third = word ^ ones * other;
+	return (((word - ones * least) | (word + ones) | word |
+	    (quote - ones) | (backslash - ones) | (third - ones)) &
+	    high) == 0;
+}
+
+/* Has the byte a meaning of its own there? */
+static bool
+is_special(char c, enum text_place place)
+{
+	switch (place) {
+	case TEXT_WORD:
+		if (c == ' ' || c == '=')
+			return true;
+		/* FALLTHROUGH */
+	case TEXT_QUOTED:
+		return c == '"' || c == '\\';
+	case TEXT_LINE:
+		break;
+	}
+	return false;
 }
 
 size_t
-text_plain(const char *s, size_t len, bool quoted)
+text_plain(const char *s, size_t len, enum text_place place)
 {
+	const unsigned char least = place == TEXT_WORD ? '!' : ' ';
+	const unsigned char other = place == TEXT_WORD ? '=' : '"';
+	const size_t eight = sizeof(uint64_t);
+	unsigned char c;
 	size_t i = 0, n;
 
 	while (i < len) {
-		unsigned char c = (unsigned char)s[i];
-
-		if (len - i >= sizeof(uint64_t) && eight_are_plain(s + i)) {
-			i += sizeof(uint64_t);
+		/* Of the last ones some may be looked at twice. */
+		if (len >= eight && eight_are_plain(s +
+		    (len - i < eight ? len - eight : i), least, other)) {
+			i = len - i < eight ? len : i + eight;
 			continue;
 		}
-		if (quoted && (c == '"' || c == '\\'))
-			break;
-		if (c >= ' ' && c < 0x7f) {
-			i++;
-			continue;
-		}
-		if (text_control(s + i, len - i) > 0 ||
-		    (n = utf8_bytes(s + i, len - i)) == 0)
+		c = (unsigned char)s[i];
+		n = 1;
+		if (is_special(s[i], place) || ((c < ' ' || c >= 0x7f) &&
+		    (text_control(s + i, len - i) > 0 ||
+		    (n = text_utf8(s + i, len - i)) == 0)))
 			break;
 		i += n;
 	}
@@ -150,12 +169,12 @@ text_plain(const char *s, size_t len, bool quoted)
 }
 
 void
-text_escape(struct text *t, const char *s, size_t len, bool quoted)
+text_escape(struct text *t, const char *s, size_t len, enum text_place place)
 {
 	const char *end = s + len, *next;
 
 	for (;;) {
-		next = s + text_plain(s, (size_t)(end - s), quoted);
+		next = s + text_plain(s, (size_t)(end - s), place);
 		text_bytes(t, s, (size_t)(next - s));
 		if ((s = next) == end)
 			return;
@@ -186,13 +205,18 @@ static const char months[][4] = {
 };
 
 static void
-add_clock(struct text *t, uint64_t hour, uint64_t minute, uint64_t second)
+add_clock(struct text *t, unsigned int hour, unsigned int minute,
+    unsigned int second)
 {
-	text_number(t, hour, 10, 2);
-	text_char(t, ':');
-	text_number(t, minute, 10, 2);
-	text_char(t, ':');
-	text_number(t, second, 10, 2);
+	const unsigned int parts[] = { hour, minute, second };
+	char clock[] = "00:00:00", *p = clock;
+	size_t i;
+
+	for (i = 0; i < nitems(parts); i++, p += 3) {
+		p[0] = (char)('0' + parts[i] / 10);
+		p[1] = (char)('0' + parts[i] % 10);
+	}
+	text_bytes(t, clock, sizeof(clock) - 1);
 }
 
 /*
@@ -218,7 +242,9 @@ text_date(struct text *t, uint64_t now)
 	text_add(t, " ", months[month], " ", NULL);
 	text_number(t, year, 10, 4);
 	text_char(t, ' ');
-	add_clock(t, now / 3600 % 24, now / 60 % 60, now % 60);
+	now %= 86400;
+	add_clock(t, (unsigned int)now / 3600, (unsigned int)now / 60 % 60,
+	    (unsigned int)now % 60);
 	text_add(t, " +0000", NULL);
 }
 
@@ -230,8 +256,8 @@ text_from_date(struct text *t, const struct tm *tm)
 	    NULL);
 	text_number(t, (uint64_t)tm->tm_mday, 10, 0);
 	text_char(t, ' ');
-	add_clock(t, (uint64_t)tm->tm_hour, (uint64_t)tm->tm_min,
-	    (uint64_t)tm->tm_sec);
+	add_clock(t, (unsigned int)tm->tm_hour, (unsigned int)tm->tm_min,
+	    (unsigned int)tm->tm_sec);
 	text_char(t, ' ');
 	text_number(t, (uint64_t)tm->tm_year + 1900, 10, 4);
 }

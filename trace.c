@@ -10,47 +10,23 @@
 
 #include "lmtpd.h"
 
-int
-trace_init(struct tracer *t)
-{
-	t->count = 0;
-	return getentropy(&t->random, sizeof(t->random));
-}
-
 /*
  * A file's name has all of the random bits, as others must not guess it and
  * put something in its way; an id, which the client and the log see, tells
  * only half of them.
  */
-void
-trace_names(struct tracer *tr, const struct config *cfg, char *id,
-    struct text *unique)
+int
+trace_init(struct tracer *tr)
 {
-	struct timespec now;
 	struct text t;
-	uint64_t sec, usec;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	sec = (uint64_t)now.tv_sec;
-	usec = (uint64_t)now.tv_nsec / 1000;
-	tr->count++;
-	if (id != NULL) {
-		text_init(&t, id, ID_SIZE);
-		text_number(&t, sec, 16, 8);
-		text_number(&t, usec, 16, 5);
-		text_number(&t, tr->random & 0xffffffff, 16, 8);
-		text_char(&t, '.');
-		text_number(&t, tr->count, 10, 0);
-	}
-	text_number(unique, sec, 10, 0);
-	text_add(unique, ".M", NULL);
-	text_number(unique, usec, 10, 6);
-	text_char(unique, 'P');
-	text_number(unique, (uint64_t)cfg->pid, 10, 0);
-	text_char(unique, 'Q');
-	text_number(unique, tr->count, 10, 0);
-	text_char(unique, 'R');
-	text_number(unique, tr->random, 16, 16);
+	tr->count = 0;
+	if (getentropy(&tr->random, sizeof(tr->random)) == -1)
+		return -1;
+	text_init(&t, tr->rest, sizeof(tr->rest));
+	text_char(&t, 'R');
+	text_number(&t, tr->random, 16, 16);
+	return 0;
 }
 
 /*
@@ -73,12 +49,11 @@ add_client(struct text *t, const char *s)
 	}
 }
 
+/* Up to the id: what all recipients have in common. */
 static void
 add_received(struct text *t, const struct config *cfg,
-    const struct envelope *env, const struct rcpt *r)
+    const struct envelope *env)
 {
-	struct timespec now;
-
 	text_add(t, "Received: from ", NULL);
 	add_client(t, env->lhlo);
 	if (env->peer[0] != '\0')
@@ -86,15 +61,56 @@ add_received(struct text *t, const struct config *cfg,
 	/* RFC 6531 4.3, RFC 3848: the S is for TLS. */
 	text_add(t, "\n\tby ", cfg->host, " with ",
 	    env->smtputf8 ? "UTF8" : "", "LMTP", cfg->greeted ? "S" : "",
-	    " id ", r->id, "\n\tfor <", r->address, ">;\n\t", NULL);
+	    " id ", NULL);
+}
+
+void
+trace_begin(struct tracer *tr, const struct config *cfg,
+    const struct envelope *env)
+{
+	struct timespec now;
+	struct text t;
+	uint64_t sec, usec;
+
 	clock_gettime(CLOCK_REALTIME, &now);
-	text_date(t, (uint64_t)now.tv_sec);
-	text_add(t, "\n", NULL);
+	sec = (uint64_t)now.tv_sec;
+	usec = (uint64_t)now.tv_nsec / 1000;
+	text_init(&t, tr->id, sizeof(tr->id));
+	text_number(&t, sec, 16, 8);
+	text_number(&t, usec, 16, 5);
+	text_number(&t, tr->random & 0xffffffff, 16, 8);
+	text_char(&t, '.');
+	text_init(&t, tr->name, sizeof(tr->name));
+	text_number(&t, sec, 10, 0);
+	text_add(&t, ".M", NULL);
+	text_number(&t, usec, 10, 6);
+	text_char(&t, 'P');
+	text_number(&t, (uint64_t)cfg->pid, 10, 0);
+	text_char(&t, 'Q');
+	text_init(&t, tr->received, sizeof(tr->received));
+	add_received(&t, cfg, env);
+	text_init(&t, tr->date, sizeof(tr->date));
+	text_date(&t, sec);
+}
+
+void
+trace_names(struct tracer *tr, char *id, struct text *unique)
+{
+	char digits[24];
+	struct text t;
+
+	text_init(&t, digits, sizeof(digits));
+	text_number(&t, ++tr->count, 10, 0);
+	text_add(unique, tr->name, digits, tr->rest, NULL);
+	if (id == NULL)
+		return;
+	text_init(&t, id, ID_SIZE);
+	text_add(&t, tr->id, digits, NULL);
 }
 
 uint64_t
-trace_headers(const struct config *cfg, const struct envelope *env,
-    const struct rcpt *r, struct text *trace)
+trace_headers(const struct tracer *tr, const struct config *cfg,
+    const struct envelope *env, const struct rcpt *r, struct text *trace)
 {
 	const char *s;
 	uint64_t lines = 0;
@@ -104,7 +120,8 @@ trace_headers(const struct config *cfg, const struct envelope *env,
 	if (cfg->trace & TRACE_DELIVERED_TO)
 		text_add(trace, "Delivered-To: ", r->address, "\n", NULL);
 	if (cfg->trace & TRACE_RECEIVED)
-		add_received(trace, cfg, env, r);
+		text_add(trace, tr->received, r->id, "\n\tfor <", r->address,
+		    ">;\n\t", tr->date, "\n", NULL);
 	for (s = trace->buf; (s = strchr(s, '\n')) != NULL; s++)
 		lines++;
 	return lines;
@@ -165,7 +182,7 @@ log_delay(struct log_line *l, const struct timespec *begun)
 	text_number(&t, ms / 1000, 10, 0);
 	text_char(&t, '.');
 	text_number(&t, ms % 1000, 10, 3);
-	log_add(l, "delay", value);
+	log_word(l, "delay", value);
 }
 
 static const char *
@@ -186,12 +203,12 @@ trace_log(const struct config *cfg, const struct envelope *env,
 
 	log_begin(&l);
 	if (d != NULL)
-		log_add(&l, "id", r->id);
+		log_word(&l, "id", r->id);
 	if (env->qid[0] != '\0')
 		log_add(&l, "qid", env->qid);
 	log_path(&l, "to", r->address);
-	log_add(&l, "status", status_word(r));
-	log_add(&l, "dsn", r->reply->esc);
+	log_word(&l, "status", status_word(r));
+	log_word(&l, "dsn", r->reply->esc);
 	if (reason != NULL)
 		log_add(&l, "reason", reason);
 	if (r->sieve != NULL)

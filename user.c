@@ -23,11 +23,11 @@ struct lookup {
 	const char		*domains[2];	/* its forms: xn--, UTF-8 */
 	size_t			 ndomains;	/* 0: it has none */
 	const char		*utf8;	/* for comparison with keys, or NULL */
-	char			*name;		/* that was found */
+	const char		*name;		/* that was found */
 	bool			 name_split;
 	const char		*domain;	/* the form for %d, or NULL */
-	char			*spelt;		/* where that may lie */
-	char			*home;		/* NULL if there is none */
+	const char		*home;		/* NULL if there is none */
+	char			*text;		/* where these may lie */
 	bool			 has_id;
 };
 
@@ -91,9 +91,11 @@ lookup_names(struct lookup *l)
 	size_t all = strlen(local);
 
 	lookup_add(l, local, all, false, false);
-	lookup_add(l, local, l->user, false, l->user < all);
+	if (l->user < all)
+		lookup_add(l, local, l->user, false, true);
 	lookup_add(l, local, all, true, false);
-	lookup_add(l, local, l->user, true, l->user < all);
+	if (l->user < all)
+		lookup_add(l, local, l->user, true, true);
 }
 
 /* The domain's forms; for a path only those that may be a part of one. */
@@ -118,13 +120,12 @@ lookup_domains(struct lookup *l, bool in_path,
 	l->utf8 = forms[1];
 }
 
-/* Name i of the list is the user's, and the system calls it so.  0 or -1. */
-static int
-lookup_found(struct lookup *l, size_t i, const char *name, struct failure *f)
+/* Name i of the list is the user's, and the source calls it so. */
+static void
+lookup_found(struct lookup *l, size_t i, const char *name)
 {
 	l->name_split = l->split[i];
-	l->name = strdup(name);
-	return l->name == NULL ? failure_errno(f, "strdup", "%s", name) : 0;
+	l->name = name;
 }
 
 /*
@@ -142,18 +143,18 @@ try_passwd(struct lookup *l, size_t i, const char *name, struct mailbox *mb,
 	r = account_passwd(name, 0, &pw, &buf);
 	if (r == -1)
 		account_failed(f, "getpwnam_r", name);
-	if (r == 1) {
-		l->has_id = true;
-		mb->id.uid = pw.pw_uid;
-		mb->id.gid = pw.pw_gid;
-		/* To one that ignores case ALICE is alice. */
-		if ((l->home = strdup(pw.pw_dir)) == NULL)
-			r = failure_errno(f, "strdup", "home");
-		else if (lookup_found(l, i, pw.pw_name, f) == -1)
-			r = -1;
+	if (r != 1) {
+		free(buf);
+		return r;
 	}
-	free(buf);
-	return r;
+	l->text = buf;
+	l->has_id = true;
+	mb->id.uid = pw.pw_uid;
+	mb->id.gid = pw.pw_gid;
+	l->home = pw.pw_dir;
+	/* To one that ignores case ALICE is alice. */
+	lookup_found(l, i, pw.pw_name);
+	return 1;
 }
 
 /* The names, and then as directories have them that qualify theirs. */
@@ -177,7 +178,7 @@ find_passwd(struct lookup *l, struct mailbox *mb, struct failure *f)
 			if (r == 1)
 				l->domain = l->domains[k];
 		}
-	return r == 0 ? account_has_answered(f) : r;
+	return r == 0 ? account_has_answered(l->names[0], f) : r;
 }
 
 static int
@@ -191,7 +192,18 @@ find_any(struct lookup *l, struct mailbox *mb, struct failure *f)
 	if (l->n == 0)
 		return failure_set(f, &reply_bad_name,
 		    "no mailbox can be named for %s", l->address->raw);
-	return lookup_found(l, 0, l->names[0], f) == -1 ? -1 : 1;
+	lookup_found(l, 0, l->names[0]);
+	return 1;
+}
+
+/* Is there a path that takes this of the address: -d, of -U file, of -S? */
+static bool
+paths_have(const struct config *cfg, char conversion)
+{
+	return template_has(cfg->template, conversion) ||
+	    (cfg->users_path != NULL &&
+	    template_has(cfg->users_path, conversion)) ||
+	    (cfg->scripts != NULL && template_has(cfg->scripts, conversion));
 }
 
 /* May the name and the domain of l be in this path?  0 or -1. */
@@ -199,25 +211,25 @@ static int
 path_check(const struct lookup *l, const char *name, const char *path,
     struct failure *f)
 {
-	const char *template = l->cfg->template;
-	bool u = template_has(template, 'u');
+	const struct config *cfg = l->cfg;
 
 	/* Names of the address were looked at; a directory may have others. */
-	if ((u || template_has(template, 'n')) && !name_is_safe(name))
+	if (!name_is_safe(name) &&
+	    (paths_have(cfg, 'u') || paths_have(cfg, 'n')))
 		return failure_set(f, &reply_wrong_setup,
 		    "user %s has a name that no mailbox can have", name);
-	if ((u || template_has(template, 'd')) && l->domain != NULL &&
-	    !name_is_safe(l->domain))
+	if (l->domain != NULL && !name_is_safe(l->domain) &&
+	    (paths_have(cfg, 'u') || paths_have(cfg, 'd')))
 		return failure_set(f, &reply_bad_name,
 		    "no mailbox can be named for %s", l->address->raw);
 	if (!name_fits(path))
 		return failure_set(f, &reply_bad_name,
 		    "%s has a component of more than %d bytes", path,
 		    COMPONENT_BYTES);
-	if (l->cfg->format->name_is_taken != NULL &&
-	    l->cfg->format->name_is_taken(path))
+	if (cfg->format->name_is_taken != NULL &&
+	    cfg->format->name_is_taken(path))
 		return failure_set(f, &reply_bad_name,
-		    "%s would be taken for something else", path);
+		    "%s would be taken for a lock", path);
 	return 0;
 }
 
@@ -286,12 +298,10 @@ find_dir(struct lookup *l, struct mailbox *mb, struct failure *f)
 			/* Another name may be shorter. */
 			if (path == NULL && f->reply == &reply_bad_name)
 				continue;
-			if (path == NULL)
-				r = -1;
-			else if ((r = dir_look(l, path, preset, &mb->id,
-			    f)) == 1 && lookup_found(l, i, l->names[i],
-			    f) == -1)
-				r = -1;
+			r = path == NULL ? -1 :
+			    dir_look(l, path, preset, &mb->id, f);
+			if (r == 1)
+				lookup_found(l, i, l->names[i]);
 			free(last);
 			last = path;
 			last_preset = preset;
@@ -307,13 +317,14 @@ find_dir(struct lookup *l, struct mailbox *mb, struct failure *f)
 static int
 line_id(const struct passwd_line *p, struct identity *id, struct failure *f)
 {
-	const char *error;
 	struct passwd pw;
+	uint64_t n;
 	char *buf;
 	int r = 1;
 
-	id->uid = (uid_t)strtonum(p->uid, 0, UINT32_MAX - 1, &error);
-	if (error != NULL) {
+	if (parse_size(p->uid, false, &n) == 0 && n < UINT32_MAX)
+		id->uid = (uid_t)n;
+	else {
 		r = account_passwd(p->uid, 0, &pw, &buf);
 		if (r == -1)
 			account_failed(f, "getpwnam_r", p->uid);
@@ -323,33 +334,18 @@ line_id(const struct passwd_line *p, struct identity *id, struct failure *f)
 	}
 	if (r != 1)
 		return r;
-	id->gid = (gid_t)strtonum(p->gid, 0, UINT32_MAX - 1, &error);
-	if (error != NULL && (r = account_group(p->gid, &id->gid)) == -1)
+	if (parse_size(p->gid, false, &n) == 0 && n < UINT32_MAX)
+		id->gid = (gid_t)n;
+	else if ((r = account_group(p->gid, &id->gid)) == -1)
 		account_failed(f, "getgrnam_r", p->gid);
 	return r;
 }
 
-/* %d is the domain as the key has it, where it has one. */
 static int
-line_domain(struct lookup *l, const char *name, size_t i, struct failure *f)
-{
-	size_t n = strlen(l->names[i]);
-
-	if (name[n] != '@')
-		return 0;
-	if ((l->spelt = strdup(name + n + 1)) == NULL)
-		return failure_errno(f, "strdup", "domain");
-	name_lower(l->spelt);
-	l->domain = l->spelt;
-	return 0;
-}
-
-static int
-wrong_line(const struct passwd_scan *s, size_t number, const char *wrong,
-    struct failure *f)
+wrong_line(const struct passwd_scan *s, const char *wrong, struct failure *f)
 {
 	return failure_set(f, &reply_wrong_setup, "%s line %zu: %s", s->path,
-	    number, wrong);
+	    passwd_number(s), wrong);
 }
 
 /* What the line says becomes the mailbox's; or what is wrong with it. */
@@ -360,28 +356,31 @@ use_line(struct lookup *l, struct passwd_scan *s, struct mailbox *mb,
 	size_t rank = s->match.best, i = rank / 2;
 	const char *wrong = s->wrong;
 	struct passwd_line p;
+	char *domain;
 	int r;
 
 	if (wrong == NULL)
 		wrong = parse_passwd_line(s->line, &p);
 	if (wrong != NULL)
-		return wrong_line(s, s->number, wrong, f);
+		return wrong_line(s, wrong, f);
 	mb->quota = p.quota;
 	mb->has_quota = p.has_quota;
-	if ((l->home = strdup(p.home)) == NULL)
-		return failure_errno(f, "strdup", "home");
-	if (lookup_found(l, i, l->names[i], f) == -1 ||
-	    (rank % 2 == 0 && line_domain(l, p.name, i, f) == -1))
-		return -1;
+	l->home = p.home;
+	lookup_found(l, i, l->names[i]);
+	/* %d is the domain as the key has it, where it has one. */
+	if (rank % 2 == 0) {
+		domain = s->line + s->keys.lens[i] + 1;
+		name_lower(domain);
+		l->domain = domain;
+	}
 	if (l->cfg->one_user)
 		return 1;
 	if (p.uid[0] == '\0' || p.gid[0] == '\0')
-		return wrong_line(s, s->number,
-		    "without -u it needs a uid and a gid", f);
+		return wrong_line(s, "without -u it needs a uid and a gid",
+		    f);
 	l->has_id = true;
 	r = line_id(&p, &mb->id, f);
-	return r != 0 ? r : wrong_line(s, s->number,
-	    "there is no such uid or gid", f);
+	return r != 0 ? r : wrong_line(s, "there is no such uid or gid", f);
 }
 
 /*
@@ -419,7 +418,7 @@ find_file(struct lookup *l, struct mailbox *mb, struct failure *f)
 	char path[PATH_MAX];
 	struct passwd_scan s;
 	size_t i;
-	int fd, r;
+	int r;
 
 	memset(&s, 0, sizeof(s));
 	s.path = path;
@@ -430,10 +429,10 @@ find_file(struct lookup *l, struct mailbox *mb, struct failure *f)
 		s.keys.lens[i] = strlen(l->names[i]);
 	}
 	s.keys.domain = l->utf8;
-	fd = open_users(l, path, f);
-	if (fd == -2)
+	s.fd = open_users(l, path, f);
+	if (s.fd == -2)
 		return 0;
-	if (fd == -1 || passwd_scan(&s, fd) == -1) {
+	if (s.fd == -1 || passwd_scan(&s) == -1) {
 		failure_errno(f, "read", "%s", path);
 		f->reply = &reply_wrong_setup;
 		r = -1;
@@ -442,11 +441,10 @@ find_file(struct lookup *l, struct mailbox *mb, struct failure *f)
 	else if (s.line != NULL)
 		r = use_line(l, &s, mb, f);
 	else
-		r = !s.torn ? 0 : wrong_line(&s, s.match.lines,
-		    PASSWD_NO_NEWLINE, f);
-	free(s.line);
-	if (fd != -1)
-		close(fd);
+		r = !s.torn ? 0 : wrong_line(&s, PASSWD_NO_NEWLINE, f);
+	l->text = s.line;
+	if (s.fd != -1)
+		close(s.fd);
 	return r;
 }
 
@@ -523,7 +521,8 @@ mailbox_set_identity(struct lookup *l, struct mailbox *mb, struct failure *f)
 		mb->id.name = mb->name;
 	else if (mb->id.uid == 0)
 		return failure_set(f, &reply_wrong_setup,
-		    "user %s would be root", name);
+		    "user %s has uid 0, and only -U passwd and -u root "
+		    "deliver as root", name);
 	return 0;
 }
 
@@ -567,8 +566,8 @@ mailbox_set(struct lookup *l, struct mailbox *mb, struct failure *f)
 		return -1;
 	if (l->cfg->scripts != NULL && expand_scripts(l, mb, f) == -1)
 		return -1;
-	mb->name = l->name;
-	l->name = NULL;
+	if ((mb->name = strdup(l->name)) == NULL)
+		return failure_errno(f, "strdup", "name");
 	/* One too long for a folder is not kept: there may be a thousand. */
 	split = l->name_split && l->cfg->folders &&
 	    strlen(local + l->user + 1) < FOLDER_BYTES;
@@ -584,17 +583,16 @@ lookup_run(struct lookup *l, char forms[2][COMMAND_MAX],
 {
 	const struct config *cfg = l->cfg;
 	bool has_domain = l->address->domain[0] != '\0';
-	bool wants_domain = template_has(cfg->template, 'd') ||
-	    (cfg->users_path != NULL && template_has(cfg->users_path, 'd'));
+	bool wants_domain = paths_have(cfg, 'd');
 
 	if (wants_domain && !has_domain)
 		return failure_set(f, &reply_bad_name,
-		    "%s has no domain, and a path wants one",
+		    "%s has no domain, and a template has %%d",
 		    l->address->raw);
 	lookup_names(l);
 	if (has_domain)
-		lookup_domains(l, wants_domain ||
-		    template_has(cfg->template, 'u'), forms);
+		lookup_domains(l, wants_domain || paths_have(cfg, 'u'),
+		    forms);
 	if (l->n == 0 || (has_domain && l->ndomains == 0))
 		return failure_set(f, &reply_bad_name,
 		    "no mailbox can be named for %s", l->address->raw);
@@ -620,8 +618,6 @@ user_find(const struct config *cfg, const struct address *a,
 	memset(mb, 0, sizeof(*mb));
 	l.user = address_split(a->local, cfg->delimiters);
 	r = lookup_run(&l, forms, mb, f);
-	free(l.name);
-	free(l.home);
-	free(l.spelt);
+	free(l.text);
 	return r;
 }

@@ -184,21 +184,20 @@ way_has_link(const char *path, size_t preset)
 }
 
 bool
-way_is_roots(char *dir)
+way_is_roots(char *dir, struct stat *st)
 {
-	struct stat st;
 	struct way w;
 	int r;
 
-	if (way_begin(&w, dir, 0) == -1)
+	if (way_begin(&w, dir, 0) == -1 || way_is_over(&w))
 		return false;
-	while ((r = way_next(&w, &st)) == 1) {
-		if (st.st_uid != 0)
+	while ((r = way_next(&w, st)) == 1) {
+		if (st->st_uid != 0)
 			return false;
-		if (S_ISLNK(st.st_mode)) {
+		if (S_ISLNK(st->st_mode)) {
 			if (way_follow(&w) == -1)
 				return false;
-		} else if (!S_ISDIR(st.st_mode) || (st.st_mode &
+		} else if (!S_ISDIR(st->st_mode) || (st->st_mode &
 		    (way_is_over(&w) ? S_IWOTH : S_IWGRP | S_IWOTH)) != 0)
 			return false;
 	}

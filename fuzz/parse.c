@@ -196,7 +196,7 @@ option(const char *s)
 		need(strlen(dir) <= template_preset(s));
 	log_begin(&l);
 	log_add(&l, "k", s);
-	need(text_plain(l.buf, l.text.len, false) == l.text.len);
+	need(text_plain(l.buf, l.text.len, TEXT_LINE) == l.text.len);
 }
 
 int

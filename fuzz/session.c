@@ -295,7 +295,7 @@ deliver_abandon(struct deliverer *dv)
 
 size_t
 deliver_group(struct deliverer *dv, struct envelope *env,
-    const struct message *m, size_t first)
+    struct message *m, size_t first)
 {
 	size_t i, n = env->nrcpt - first < 3 ? env->nrcpt - first : 3;
 

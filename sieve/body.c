@@ -398,23 +398,13 @@ add_body(struct walk *w, const struct entity *e, const struct str *raw,
 static int
 add_header(struct walk *w, const struct entity *e, const struct str *header)
 {
-	struct str text;
-	char *out;
-	size_t i;
+	struct str text = *header;
 
 	if (!is_wanted(w, &e->type))
 		return 0;
-	if ((out = arena_take(w->arena, 2 * header->len)) == NULL)
-		return -1;
-	text.s = out;
-	text.len = 0;
 	/* Another type can only be that of a digest's part: it has no text. */
-	for (i = 0; is(&e->type, "message/rfc822") && i < header->len; i++) {
-		if (header->s[i] == '\n' && (i == 0 ||
-		    header->s[i - 1] != '\r'))
-			out[text.len++] = '\r';
-		out[text.len++] = header->s[i];
-	}
+	if (!is(&e->type, "message/rfc822"))
+		text.len = 0;
 	return walk_add(w, &text);
 }
 
@@ -482,31 +472,49 @@ pass_boundary(struct walk *w, size_t level)
 	return text.len == 0 ? 0 : add_body(w, e, &text, false);
 }
 
+/* CRLF for each LF, as the message came and as a script's strings have it. */
+static int
+with_crlf(struct arena *a, struct str *text)
+{
+	char *out;
+	size_t i, n = 0;
+
+	if ((out = arena_take(a, 2 * text->len)) == NULL)
+		return -1;
+	for (i = 0; i < text->len; i++) {
+		if (text->s[i] == '\n' && (i == 0 || text->s[i - 1] != '\r'))
+			out[n++] = '\r';
+		out[n++] = text->s[i];
+	}
+	text->s = out;
+	text->len = n;
+	return 0;
+}
+
 int
 body_parts(struct arena *a, const struct str *msg, enum body_transform how,
     const struct str *types, size_t ntypes, struct budget *b,
     struct body_part **list)
 {
+	size_t level, end = how == BODY_RAW ? header_end(msg) : 0;
+	struct str whole = { msg->s + end, msg->len - end }, text;
 	struct walk w;
-	struct str text;
-	size_t level, end = header_end(msg);
 
 	memset(&w, 0, sizeof(w));
 	w.arena = a;
 	w.budget = b;
-	w.msg = msg;
+	w.msg = &whole;
 	w.how = how;
 	w.types = types;
 	w.ntypes = ntypes;
 	*list = NULL;
 	w.last = list;
-	if (how == BODY_RAW) {
-		text.s = msg->s + end;
-		text.len = msg->len - end;
-		return text.len == 0 ? 0 : walk_add(&w, &text);
-	}
-	if (!budget_take(b, msg->len / STEP + 1))
+	if (!budget_take(b, whole.len / STEP + 1))
 		return 0;
+	if (with_crlf(a, &whole) == -1)
+		return -1;
+	if (how == BODY_RAW)
+		return whole.len == 0 ? 0 : walk_add(&w, &whole);
 	if (read_part(&w) == -1)
 		return -1;
 	while (find_boundary(&w, &level, &text))

@@ -199,6 +199,7 @@ struct body_part {
 	struct body_part *next;
 };
 
+/* Lines of msg may end in LF or CRLF; those of the parts end in CRLF. */
 int	 body_parts(struct arena *a, const struct str *msg,
 	    enum body_transform how, const struct str *types, size_t ntypes,
 	    struct budget *b, struct body_part **list);

@@ -86,7 +86,7 @@ chunks() {
   also -s 5
   chunks 'BDAT 6\r\nabcdef'
   codes 220 250 250 250 '552 5.3.4' 221
-  logged 'to=<a> status=refused dsn=[0-9.]* reason="more than 5 bytes"'
+  logged 'to=<a> status=refused dsn=[0-9.]* reason="more than 5 bytes \(-s\)"'
   logged 'session=quit messages=0 delivered=0 deferred=0 refused=1'
 }
 

@@ -145,7 +145,7 @@ ended() {
       'RCPT TO:<c>' QUIT
   } | talk
   (($(grep -c '^452 4\.5\.3 ' "$D/out") == 131))
-  logged ' to=<u3> status=deferred dsn=4.5.3 reason="more than 2 recipients" .*orcpt=rfc822;o3@x'
+  logged ' to=<u3> status=deferred dsn=4.5.3 reason="more than 2 recipients \(-m\)" .*orcpt=rfc822;o3@x'
   logged ' to=<u102> status=deferred dsn=4.5.3 '
   unlogged 'to=<u103>'
   logged ' to=<c> status=deferred dsn=4.5.3 '

@@ -87,6 +87,28 @@ sums() {
   done
 }
 
+@test "both formats: what is changed is so in the copy of each recipient" {
+  local text name
+  for format in maildir mbox; do
+    each "$format" -x return-path
+    # A field left out; a line that an mbox quotes; no header; nothing.
+    for text in 'Return-Path: <x>\nA: b\n' 'A: b\n\nFrom here on\n' \
+      'no field\n' 'A: b\n'; do
+      rm -rf "${D:?}/m/"*
+      # shellcheck disable=SC2059 # an escape in it is meant as one
+      say 'LHLO c' 'MAIL FROM:<s@x>' 'RCPT TO:<a>' 'RCPT TO:<b>' \
+        'RCPT TO:<c>' DATA "$(printf "$text" | sed '$!s/$/\r/')" . QUIT
+      codes 220 250 250 250 250 250 354 250 250 250 221
+      for name in a b c; do
+        stored "$name"
+        mv "$D/stored" "$D/$name.copy"
+      done
+      cmp "$D/a.copy" "$D/b.copy"
+      cmp "$D/a.copy" "$D/c.copy"
+    done
+  done
+}
+
 @test "both formats: every byte is kept, in a small message and a large one" {
   local n
   for format in maildir mbox; do

@@ -216,7 +216,7 @@ checks() {
 
 @test "-c tells of a -T that cannot be written, and of wrong options, in a pipe too" {
   "$LMTPD" -c -T "$D/none" "${OPTIONS[@]}" a >"$D/out" 2>&1
-  grep -q "access $D/none: No such file" "$D/out"
+  grep -q -e "-T: access $D/none: No such file" "$D/out"
   "$LMTPD" -c -Z a 2>&1 | cat >"$D/out"
   grep -q 'no option -Z' "$D/out"
 }

@@ -272,5 +272,11 @@ closed/%n/b|Permission denied.*, no search permission in $D/m/closed
 fixed/%n|Permission denied.*, no write permission in $D/m/fixed
 fixed/%n/b|Permission denied.*, no write permission in $D/m/fixed
 END
-  chmod 700 "$D/m/closed"
+  # The mbox is there, and no place for its lock.
+  mkdir "$D/m/locked"
+  touch "$D/m/locked/a"
+  chmod 500 "$D/m/locked"
+  run "$LMTPD" -c -U any -d "mbox:$D/m/locked/%n" a
+  [[ $output == *", no write permission in $D/m/locked"* ]]
+  chmod 700 "$D/m/closed" "$D/m/locked"
 }

@@ -133,6 +133,22 @@ body() {
   done
 }
 
+@test "a mailbox that a file server has lent to a client is waited for" {
+  with -U any -d "mbox:$D/m/%n"
+  send a x
+  lock lease "$D/m/a"
+  run -1 "$LMTPD" -c "${OPTIONS[@]}" a
+  [[ $output == *'is leased'*'450 4.2.0'* ]] || fail "$output"
+  begin
+  hear 220
+  tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x .
+  hear 250 250 250 354
+  deaf
+  unlock
+  hear '250 2.1.5'
+  finish
+}
+
 @test "a dotlock is waited for" {
   with -U any -d "mbox:$D/m/%n" -k dotlock
   echo $$ >"$D/m/a.lock"

@@ -43,6 +43,12 @@ stored() {
   stored '' 'From a'
 }
 
+@test "a field From stays, with a blank before its colon too" {
+  with -U any -d "maildir:$D/m/%n"
+  send a 'From a b' 'From : a@b.example' 'Subject: x' '' y
+  behind "$(only a)" 'From : a@b.example\nSubject: x\n\ny\n'
+}
+
 @test "an empty line before text that is no header" {
   stored '\nDisk full on host1\nStatus: bad\n' 'Disk full on host1' 'Status: bad'
   stored '\n folded: x\n' ' folded: x'

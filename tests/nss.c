@@ -4,10 +4,13 @@
  * number NSS_ERRNO for NSS_FAILS, or if there is none for all it knows not.
  * It answers with the name as it knows it, or with NSS_CALLS; its users are
  * whoever asks.  With NSS_FULL the process can open no file more.
+ *
+ * As libnss_lost.so.2 it is the module of a service whose daemon is down.
  */
 #include <sys/resource.h>
 
 #include <errno.h>
+#include <nss.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,4 +74,19 @@ getpwnam_r(const char *name, struct passwd *pw, char *buf, size_t size,
 	pw->pw_gid = getgid();
 	*found = pw;
 	return 0;
+}
+
+enum nss_status	 _nss_lost_getpwnam_r(const char *, struct passwd *, char *,
+		    size_t, int *);
+
+enum nss_status
+_nss_lost_getpwnam_r(const char *name, struct passwd *pw, char *buf,
+    size_t size, int *errnop)
+{
+	(void)name;
+	(void)pw;
+	(void)buf;
+	(void)size;
+	*errnop = ECONNREFUSED;
+	return NSS_STATUS_UNAVAIL;
 }

@@ -76,6 +76,22 @@ right() {
   codes 220 250 250 '550 5.1.3' '503 5.5.1' '500 5.5.1' '500 5.5.1' 221
 }
 
+@test "-S: a domain that is missing, or could lead elsewhere, is 550 5.1.3" {
+  mkdir -p "$D/s/[a"
+  echo 'discard;' >"$D/s/[a/b]"
+  with -U any -d "maildir:$D/m/%n" -S "$D/s/%d"
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<alice>' 'RCPT TO:<alice@[a/b]>' \
+    'RCPT TO:<alice@x>' QUIT
+  codes 220 250 250 '550 5.1.3' '550 5.1.3' 250 221
+}
+
+@test "a wrong template says which option it is of" {
+  wrong -U any -d maildir:m
+  logged ' -d: '
+  wrong -U any -d "maildir:$D/m/%n" -S s
+  logged ' -S: '
+}
+
 @test "-d: %h and ~/ are the home directory" {
   mkdir "$D/m/home"
   echo "alice::$(id -u):$(id -g)::$D/m/home::" >"$D/users"

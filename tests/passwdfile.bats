@@ -92,6 +92,20 @@ rcpt() {
   logged "users.*3|3.*users"
 }
 
+@test "a bad line has its number wherever it stands in a long file" {
+  local i
+  { echo "b:x:$ID::$D/m/b::"
+    for ((i = 2; i < 3000; i++)); do echo "x$i:x:$ID::$D/m/a::"; done
+    echo 'b@here:x'
+    for ((i = 3001; i < 5000; i++)); do echo "x$i:x:$ID::$D/m/a::"; done
+    echo 'b@there:x'
+    echo 'x:x'; } >"$D/users"
+  rcpt b@elsewhere 250 b@here '451 4.3.5' b@there '451 4.3.5' x '451 4.3.5'
+  logged 'to=<b@here> .*users line 3000:'
+  logged 'to=<b@there> .*users line 5000:'
+  logged 'to=<x> .*users line 5001:'
+}
+
 @test "what makes a line bad" {
   local line
   for line in b b:x b:x: "b:x:1x:1::$D/m/b::" "b:x:-1:1::$D/m/b::" \

@@ -127,6 +127,11 @@ maildir() {
   send a 123456789
   codes 220 250 250 250 354 250 221
   same "$D/m/a/maildirsize" '100S\n0 0\n10 1\n'
+  # A sum of less than nothing, of which nothing would ever become full.
+  head -c 95 /dev/zero >"$D/m/a/cur/one"
+  printf '100S\n5 1\n-500 -1\n' >"$D/m/a/maildirsize"
+  send a 123456789
+  codes 220 250 250 '452 4.2.2' '503 5.5.1' 500 500 221
 }
 
 @test "mbox: the file's size" {

@@ -649,13 +649,18 @@ shut() {
   logged "sieve=\"$D/s/a:66:[0-9]+: error: more than 64 scripts are included"
 }
 
-# troubled INJECTION...: a message for a, whose script discards, while calls of
-# the process or its child fail so.
+# troubled INJECTION...: a message for a, whose script discards, and for those
+# of OTHERS, while calls of the process or its children fail so.
 troubled() {
   local each=("${@/#/--inject=}")
   [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
   script a 'discard;'
-  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x . QUIT >"$D/in"
+  {
+    printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>'
+    # shellcheck disable=SC2086 # a word for each
+    printf 'RCPT TO:<%s>\r\n' a ${OTHERS-}
+    printf '%s\r\n' DATA x . QUIT
+  } >"$D/in"
   strace -f -qq -o "$D/calls" "${each[@]}" "$LMTPD" -e -H test.example \
     "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>"$D/log" 3>&-
   hold "$D/out"
@@ -682,6 +687,18 @@ troubled() {
   logged "sieve=\"$D/s/a: error: its child died or took too long"
   logged ' delay=[2-9]\.'
   holds new new new
+}
+
+@test "nobody waits for the scripts of many others" {
+  local ms
+  script b 'discard;'
+  script c 'discard;'
+  OTHERS='b c' troubled dup2,dup3:delay_enter=3000000
+  codes 220 250 250 250 250 250 354 '250 2.1.5' '250 2.1.5' '250 2.1.5' 221
+  mapfile -t ms < <(sed -n 's/.* delay=\([0-9]*\)\.\([0-9]*\)$/\1\2/p' "$D/log")
+  # Each is answered before the next one's script, which takes its two seconds.
+  ((${#ms[@]} == 3 && 10#${ms[1]} - 10#${ms[0]} >= 1900 && 10#${ms[2]} - 10#${ms[1]} >= 1900)) ||
+    fail "${ms[*]}"
 }
 
 @test "SIGTERM while a script runs: 451, and 421" {
@@ -723,7 +740,7 @@ troubled() {
   fi
 }
 
-@test "scripts as panels and users write them compile, but for five" {
+@test "scripts as panels and users write them compile, but for six" {
   local names
   names=$(cd "${BATS_TEST_FILENAME%/*}/sieve-scripts" && printf '%s\n' * | sed 's/\.sieve$//')
   with -U any -d "maildir:$D/m/%n" -S "${BATS_TEST_FILENAME%/*}/sieve-scripts/%n.sieve"
@@ -731,7 +748,8 @@ troubled() {
   "$LMTPD" -c "${OPTIONS[@]}" $names >"$D/out"
   (($(grep -c $'\tok\t' "$D/out") == $(wc -l <<<"$names"))) || fail "$(cat "$D/out")"
   [[ $(sed -n 's/^\([^\t]*\)\t.*sieve:.*\.sieve:\([0-9:]*\): error: .*/\1 \2/p' "$D/out") == \
-'no-require 1:43
+'attachments 1:9
+no-require 1:43
 redirect-copy 2:1
 require-late 5:1
 semicolon 2:47

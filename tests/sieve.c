@@ -535,8 +535,9 @@ static const struct {
 	    "\"hour\" \"15\" { discard; }", "implicit keep" },
 	{ AT, "require \"body\"; if body :contains \"TEXT\" { discard; }",
 	    "discard" },
+	/* A line end of the script's and one of the message's are both CRLF. */
 	{ AT, "require \"body\"; if body :raw \"body text here\n\" { discard; "
-	    "}", "implicit keep" },
+	    "}", "discard" },
 	{ AT, "require \"body\"; if body :content [\"text\", \"image/png\"] "
 	    ":contains \"here\" { discard; }", "discard" },
 	{ AT, "require \"body\"; if body :raw :text \"x\" {}",

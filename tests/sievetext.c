@@ -920,10 +920,10 @@ test_body(void)
 		const char	*msg;
 		const char	*want;	/* each part in brackets */
 	} rows[] = {
-		{ AT, BODY_RAW, "", "A: b\n\nx\ny\n", "[x\ny\n]" },
+		{ AT, BODY_RAW, "", "A: b\n\nx\ny\n", "[x\r\ny\r\n]" },
 		{ AT, BODY_RAW, "", "A: b\n\n", "" },
-		{ AT, BODY_RAW, "", MIXED "--b\n", "[--b\n]" },
-		{ AT, BODY_TEXT, "", "A: b\n\nx\n", "[x\n]" },
+		{ AT, BODY_RAW, "", MIXED "--b\n", "[--b\r\n]" },
+		{ AT, BODY_TEXT, "", "A: b\n\nx\n", "[x\r\n]" },
 		{ AT, BODY_TEXT, "", "A: b\r\n\r\nx\r\n", "[x\r\n]" },
 		{ AT, BODY_TEXT, "", "A: b\n\n", "[]" },
 		{ AT, BODY_TEXT, "", "A: b\n", "" },
@@ -986,7 +986,7 @@ test_body(void)
 		/* Only a multipart has boundaries. */
 		{ AT, BODY_TEXT, "",
 		    "Content-Type: text/x-long; boundary=b\n\na\n--b\n\nc",
-		    "[a\n--b\n\nc]" },
+		    "[a\r\n--b\r\n\r\nc]" },
 		{ AT, BODY_CONTENT, "", MIXED
 		    "p\n--b\n\nA\n--b\nContent-Type: text/html\n\nB\n--b--\ne",
 		    "[p][A][B][e]" },
@@ -997,7 +997,7 @@ test_body(void)
 		    "p\n--b\n\nA\n--b--\ne", "[p][e]" },
 		{ AT, BODY_TEXT, "", MIXED "--b\r\n\r\nA\r\n\r\n--b--\r\n",
 		    "[A\r\n]" },
-		{ AT, BODY_TEXT, "", MIXED "--b\nx: y\n--b\n\nA\n", "[A\n]" },
+		{ AT, BODY_TEXT, "", MIXED "--b\nx: y\n--b\n\nA\n", "[A\r\n]" },
 		{ AT, BODY_TEXT, "", MIXED "--bx\n\nA\n--b  \n\nB", "[A][B]" },
 		{ AT, BODY_TEXT, "",
 		    "Content-Type: multipart/mixed; boundary=a\n\n--a\n"
@@ -1007,7 +1007,7 @@ test_body(void)
 		    "Content-Type: multipart/mixed; boundary=a\n\n--a\n"
 		    "Content-Type: multipart/mixed; boundary=bb\n\n--bb\n\n"
 		    "X\n--a\n\nY\n--bb\n\nZ\n--a\n\nW\n--a--\n",
-		    "[X][Y\n--bb\n\nZ][W]" },
+		    "[X][Y\r\n--bb\r\n\r\nZ][W]" },
 		{ AT, BODY_TEXT, "",
 		    "Content-Type: multipart/mixed; boundary=a\n\n--a\n"
 		    "Content-Type: multipart/mixed; boundary=cc\n\n--cc\n\n"

@@ -37,7 +37,7 @@ row(int line, bool good, const char *fmt, ...)
 	vsnprintf(raw, sizeof(raw), fmt, ap);
 	va_end(ap);
 	text_init(&t, clean, sizeof(clean));
-	text_escape(&t, raw, strlen(raw), true);
+	text_escape(&t, raw, strlen(raw), TEXT_QUOTED);
 	printf("%s:%d: got %s\n", __FILE__, line, clean);
 }
 
@@ -1455,6 +1455,11 @@ test_passwd_lines(void)
 		{ AT, "al:1\nal@b:2\nal@b:3\n", "al@b:2", 6, 2, 0, false },
 		{ AT, "Al+d@b:1\nAl+d@b:2\n", "Al+d@b:1", 0, 1, 0, false },
 		{ AT, "Al+d:1\nal@b:2\n", "Al+d:1", 1, 1, 0, false },
+		/* What could be better than the best is found behind it. */
+		{ AT, "Al+d:1\nx:2\ny:3\n", "Al+d:1", 1, 1, 0, false },
+		{ AT, "Al+d:1\nx:2\nAl+d@b:3\n", "Al+d@b:3", 0, 3, 0,
+		    false },
+		{ AT, "Al+d:1\nx:2\nAl+d@b", "Al+d:1", 1, 1, 6, true },
 		{ AT, "#al:1\nalx:1\n:al:2\nal@c:3\n", NULL, 8, 0, 0,
 		    false },
 		/* What has no end is no line, but may become one. */
@@ -1476,7 +1481,7 @@ test_passwd_lines(void)
 		.domain = "b"
 	};
 	struct passwd_match m;
-	const char *s, *line;
+	const char *file, *s, *line, *before;
 	size_t i, n, len, llen, number;
 	bool torn;
 
@@ -1486,7 +1491,7 @@ test_passwd_lines(void)
 		line = NULL;
 		llen = number = 0;
 		len = strlen(rows[i].file);
-		s = fenced(rows[i].file, len);
+		s = file = fenced(rows[i].file, len);
 		while ((n = parse_passwd_lines(s, len, &k, &m)) > 0) {
 			s += n;
 			len -= n;
@@ -1494,7 +1499,9 @@ test_passwd_lines(void)
 				continue;
 			line = m.line;
 			llen = m.len;
-			number = m.lines;
+			number = 1;
+			for (before = file; before < line; before++)
+				number += *before == '\n';
 		}
 		torn = parse_passwd_torn(s, len, &k);
 		row(rows[i].at, (rows[i].line == NULL ? line == NULL :
@@ -1660,6 +1667,9 @@ test_maildirsize(void)
 		{ AT, "1000S\n5 x\n", -1, { { 1000, 0 }, { 0, 0 }, 0 } },
 		{ AT, "1000S\n5 -\n", -1, { { 1000, 0 }, { 0, 0 }, 0 } },
 		{ AT, "1000S\n1.5 1\n", -1, { { 1000, 0 }, { 0, 0 }, 0 } },
+		{ AT, "1000S\n5 1\n-6 0\n", -1, { { 1000, 0 }, { 0, 0 }, 0 } },
+		{ AT, "1000S\n5 1\n-1 -2\n", -1, { { 1000, 0 }, { 0, 0 }, 0 } },
+		{ AT, "1000S\n5 1\n-5 -1\n", 0, { { 1000, 0 }, { 0, 0 }, 2 } },
 		{ .at = AT, .in = "99999999999999999999S\n", .result = -1 },
 		{ AT, "1000S\n9223372036854775807 1\n1 0\n", -1,
 		    { { 1000, 0 }, { 0, 0 }, 0 } },
@@ -2252,14 +2262,14 @@ test_text(void)
 	text_add(&t, "a", NULL);
 	row(AT, same(buf, "") && t.len == 0, "%s", buf);
 	text_init(&t, buf, sizeof(buf));
-	text_escape(&t, LEN("a\"\\\0\x01\t\n\x1f \x7f\xc3\xa9z"), false);
+	text_escape(&t, LEN("a\"\\\0\x01\t\n\x1f \x7f\xc3\xa9z"), TEXT_LINE);
 	row(AT, same(buf, "a\"\\\\000\\001\\011\\012\\037 \\177"
 	    "\xc3\xa9z"), "%s", buf);
 	text_init(&t, buf, sizeof(buf));
-	text_escape(&t, LEN("\"a\\b=\""), true);
+	text_escape(&t, LEN("\"a\\b=\""), TEXT_QUOTED);
 	row(AT, same(buf, "\\\"a\\\\b=\\\""), "%s", buf);
 	text_init(&t, buf, sizeof(buf));
-	text_escape(&t, LEN(""), true);
+	text_escape(&t, LEN(""), TEXT_QUOTED);
 	row(AT, same(buf, ""), "%s", buf);
 }
 
@@ -2322,9 +2332,9 @@ test_escape(void)
 	for (i = 0; i < nitems(rows); i++) {
 		text_init(&t, buf, sizeof(buf));
 		text_escape(&t, fenced(rows[i].in, rows[i].len), rows[i].len,
-		    false);
+		    TEXT_LINE);
 		row(rows[i].at, same(buf, rows[i].out) &&
-		    text_plain(buf, t.len, false) == t.len, "%s", buf);
+		    text_plain(buf, t.len, TEXT_LINE) == t.len, "%s", buf);
 	}
 }
 
@@ -2333,17 +2343,24 @@ static void
 test_plain(void)
 {
 	char s[20];
-	size_t at, want[2];
+	size_t at, line, quoted, word;
 	int c;
 
 	for (c = 0; c < 256; c++)
 		for (at = 0; at < sizeof(s); at++) {
-			memset(s, at % 2 == 0 ? ' ' : '~', sizeof(s));
+			memset(s, at % 2 == 0 ? '!' : '~', sizeof(s));
 			s[at] = (char)c;
-			want[0] = c < ' ' || c >= 0x7f ? at : sizeof(s);
-			want[1] = c == '"' || c == '\\' ? at : want[0];
-			row(AT, text_plain(s, sizeof(s), false) == want[0] &&
-			    text_plain(s, sizeof(s), true) == want[1],
+			line = c < ' ' || c >= 0x7f ? at : sizeof(s);
+			quoted = c == '"' || c == '\\' ? at : line;
+			word = c == ' ' || c == '=' ? at : quoted;
+			row(AT, text_plain(s, sizeof(s), TEXT_LINE) == line &&
+			    text_plain(s, sizeof(s), TEXT_QUOTED) == quoted &&
+			    text_plain(s, sizeof(s), TEXT_WORD) == word,
+			    "%d at %zu", c, at);
+			memset(s, ' ', sizeof(s));
+			s[at] = (char)c;
+			row(AT, text_plain(s, sizeof(s), TEXT_LINE) == line &&
+			    text_plain(s, sizeof(s), TEXT_QUOTED) == quoted,
 			    "%d at %zu", c, at);
 		}
 }
@@ -2394,8 +2411,9 @@ test_log(void)
 	log_begin(&l);
 	log_add(&l, "a", "1");
 	log_number(&l, "b", 2);
-	log_add(&l, "c", "3 4");
-	row(AT, same(l.buf, "a=1 b=2 c=\"3 4\""), "%s", l.buf);
+	log_word(&l, "c", "w");
+	log_add(&l, "d", "3 4");
+	row(AT, same(l.buf, "a=1 b=2 c=w d=\"3 4\""), "%s", l.buf);
 	/* The longest values leave room for what comes behind them. */
 	log_begin(&l);
 	for (i = 0; i < 6; i++)

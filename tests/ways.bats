@@ -52,6 +52,11 @@ served() {
 @test "maildir: without renameat2, without links" {
   served maildir 'EINVAL ENOSYS EPERM EOPNOTSUPP' renameat2
   served maildir 'EINVAL ENOSYS EPERM EOPNOTSUPP' renameat2 link,linkat
+  # AFS has links within one directory alone, and renames to others.
+  lacking maildir renameat2:error=EINVAL link,linkat:error=EXDEV
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  (($(count a) == 2))
+  [[ -z $(ls -A "$D/m/a/tmp") ]]
 }
 
 @test "maildir: a refusal is one" {

@@ -72,6 +72,42 @@ systemd_boot() {
   within journalctl -f -n all >"$maillog" &
 }
 
+# only_sockets_in_run SERVICE SOCKET: what is run in the sandbox of that unit
+# sees in /run nothing but the sockets that it wants, and can make nothing
+# there.  SOCKET, its own, is a port or a path; incoming is systemd's.
+only_sockets_in_run() {
+  local dropin=/run/systemd/system/$1.d/run.conf said
+
+  step="/run of $1"
+  mkdir -p "${dropin%/*}"
+  cat >"$dropin" <<'END'
+[Service]
+ExecStart=
+ExecStart=/bin/sh -c "cd /run && find . -mindepth 1 -maxdepth 2; touch made && echo made; true"
+END
+  within systemctl daemon-reload
+  said=$(heard "$2")
+  rm "$dropin"
+  within systemctl daemon-reload
+  grep -qx ./systemd/journal <<<"$said" || fail "no log: $said"
+  not grep -vxE '\./(systemd(/(journal|userdb|incoming))?|nscd|nslcd)' <<<"$said"
+}
+
+# heard SOCKET: all that a service says of itself to who connects.
+heard() {
+  python3 - "$1" <<'END'
+import socket, sys
+if sys.argv[1].startswith("/"):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(sys.argv[1])
+else:
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+s.settimeout(30)
+while said := s.recv(4096):
+    print(said.decode(), end="")
+END
+}
+
 idle() {
   [ -z "$(within systemctl list-units --plain --no-legend 'lmtpd*@*')" ]
 }

@@ -152,6 +152,62 @@ message() {
   unlogged 'cannot|not permitted'
 }
 
+@test 'an old seccomp profile: -c says what a delivery does' {
+  local kind
+  "$TESTS/old-seccomp" true || skip 'not for this machine'
+  printf 'a:x:12345:12345\nb:x:12345:12345\n' >"$D/users"
+  for kind in maildir mbox; do
+    with -U "file:$D/users" -d "$kind:$D/m/%n.$kind"
+    "$TESTS/old-seccomp" "$LMTPD" "${OPTIONS[@]}" \
+      < <(printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x . QUIT) \
+      >/dev/null 2>&1
+    # One that is there, and one that can be made.
+    "$TESTS/old-seccomp" "$LMTPD" -c "${OPTIONS[@]}" a b >"$D/out" ||
+      fail "$(cat "$D/out")"
+  done
+  # Whoever may write by a group, the user's own or another.
+  chown root:mail "$D/m"
+  sed -E 's/^(mail:.*)$/\1,games/; s/:,games/:games/' /etc/group >"$D/group"
+  for kind in 750=1 770=0; do
+    chmod "${kind%=*}" "$D/m"
+    printf 'b:x:12345:%d\n' "$(stat -c %g "$D/m")" >"$D/users"
+    run -"${kind#*=}" "$TESTS/old-seccomp" "$LMTPD" -c -U "file:$D/users" \
+      -d "maildir:$D/m/%n" b
+    run -"${kind#*=}" unshare --mount sh -ec "mount --bind $D/group /etc/group
+      exec $TESTS/old-seccomp $LMTPD -c -d maildir:$D/m/%n games"
+  done
+  chmod 775 "$D/m"
+  sed -E 's/^(news:.*)$/\1,games/; s/:,games/:games/' /etc/group >"$D/group"
+  run -1 unshare --mount sh -ec "mount --bind $D/group /etc/group
+    exec $TESTS/old-seccomp $LMTPD -c -d maildir:$D/m/%n games"
+  chmod 755 "$D/m"
+}
+
+@test 'an old seccomp profile, /proc or not: descriptors left open are closed' {
+  local proc both from status program=$LMTPD
+  "$TESTS/old-seccomp" true || skip 'not for this machine'
+  mkfifo "$D/left"
+  for proc in : 'umount -l /proc'; do
+    printf '#!/bin/sh\nexec unshare --mount sh -ec %s sh "$@"\n' \
+      "'$proc; exec $TESTS/old-seccomp $program \"\$@\"'" >"$D/old"
+    chmod 755 "$D/old"
+    LMTPD=$D/old
+    exec {both}<>"$D/left"
+    exec {from}<"$D/left"
+    exec 9>"$D/left" {both}>&-
+    begin
+    exec 9>&-
+    hear 220
+    status=0
+    IFS= read -r -t 5 <&"$from" || status=$?
+    ((status == 1)) || fail "$proc: somebody holds it: $status"
+    exec {from}<&-
+    tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x . QUIT
+    hear 250 250 250 354 '250 2.1.5' 221
+    finish
+  done
+}
+
 @test "a host without a name, or with one that is none, is localhost" {
   local name
   message one

@@ -164,14 +164,19 @@ owned() {
   done
 }
 
-@test "passwd: nobody is unknown while a service's module cannot be loaded" {
-  local commands=('LHLO c' 'MAIL FROM:<>' 'RCPT TO:<games>' 'RCPT TO:<no-such-user>' QUIT)
+# services: the next sessions ask those of $D/conf, with modules in $D/lib.
+services() {
   mkdir "$D/lib"
   printf '#!/bin/sh\nexec unshare --mount sh -c %s sh "$@"\n' \
     "'mount --bind $D/conf /etc/nsswitch.conf && LD_LIBRARY_PATH=$D/lib exec $LMTPD \"\$@\"'" \
     >"$D/other"
   chmod 755 "$D/other"
   LMTPD=$D/other
+}
+
+@test "passwd: nobody is unknown while a service's module cannot be loaded" {
+  local commands=('LHLO c' 'MAIL FROM:<>' 'RCPT TO:<games>' 'RCPT TO:<no-such-user>' QUIT)
+  services
   # What is not installed is no service: systems name some to have them asked
   # if they are.
   printf 'passwd: files lost\n' >"$D/conf"
@@ -185,6 +190,27 @@ owned() {
   printf 'passwd: files [NOTFOUND=return] lost # none\n' >"$D/conf"
   say "${commands[@]}"
   codes 220 250 250 250 '550 5.1.1' 221
+}
+
+@test "passwd: nobody is unknown while a service is down, wherever it is named" {
+  local compiler list
+  services
+  read -ra compiler <<<"${CC:-cc}"
+  "${compiler[@]}" -shared -fPIC -o "$D/lib/libnss_lost.so.2" "$TESTS/nss.c"
+  for list in 'lost files' 'files lost' 'files lost files # [NOTFOUND=return]'; do
+    printf 'passwd: %s\n' "$list" >"$D/conf"
+    # Who is known stays so behind one who is not.
+    say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<no-such-user>' 'RCPT TO:<games>' \
+      'RCPT TO:<no-such-user>' QUIT
+    codes 220 250 250 '451 4.3.0' 250 '451 4.3.0' 221
+    logged 'getpwnam_r .*Connection refused'
+  done
+  # Nobody asks it then; nor one that knows of hosts alone.
+  for list in 'files [NOTFOUND=return] lost' 'dns files' 'files dns'; do
+    printf 'passwd: %s\n' "$list" >"$D/conf"
+    say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<no-such-user>' QUIT
+    codes 220 250 250 '550 5.1.1' 221
+  done
 }
 
 @test "passwd: nobody is unknown to an empty file, which is being written" {
