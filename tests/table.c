@@ -2476,6 +2476,13 @@ is_all(const char *s, char c, size_t n)
 	return n == 0;
 }
 
+/* Small ones, and what is about as large as a block. */
+static size_t
+piece_size(size_t i)
+{
+	return i < 290 ? i : 16384 + 16 * i - 16 * 295;
+}
+
 /* Pieces of all sizes: aligned, zeroed, and none is part of another. */
 static void
 test_arena(void)
@@ -2487,7 +2494,7 @@ test_arena(void)
 
 	for (round = 0; round < 2; round++) {
 		for (i = 0; i < nitems(p); i++) {
-			n = i < 290 ? i : i * 100;
+			n = piece_size(i);
 			if ((p[i] = arena_take(&a, n)) == NULL)
 				abort();
 			row(AT, (uintptr_t)p[i] % 16 == 0 &&
@@ -2495,8 +2502,8 @@ test_arena(void)
 			memset(p[i], (int)(i % 100 + 1), n);
 		}
 		for (i = 0; i < nitems(p); i++)
-			row(AT, is_all(p[i], (char)(i % 100 + 1), i < 290 ? i :
-			    i * 100), "%zu bytes were changed", i);
+			row(AT, is_all(p[i], (char)(i % 100 + 1),
+			    piece_size(i)), "piece %zu was changed", i);
 		arena_free(&a);
 	}
 	/* No more than it may have, all in all, and all of that again. */

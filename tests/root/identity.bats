@@ -486,6 +486,13 @@ astray() {
   finish
 }
 
+@test "-u root: all is root's" {
+  with -u root -U any -d "maildir:$D/m/%n"
+  send a x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  owned "$D/m/a" root:root:700
+}
+
 @test "-u is for good" {
   chown games "$D/m"
   with -u games -U any -d "maildir:$D/m/%n"
