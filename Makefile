@@ -12,11 +12,12 @@ OBJS =		session.o client.o start.o trace.o filter.o parse.o name.o \
 		identity.o failure.o volume.o os.o log.o text.o confine.o
 TLS_OBJS =	client.o start.o failure.o parse.o name.o text.o log.o os.o
 # Of libc alone.
-SIEVE_OBJS =	sieve/action.o sieve/address.o sieve/arena.o sieve/body.o \
-		sieve/check.o sieve/compile.o sieve/date.o sieve/flags.o \
-		sieve/header.o sieve/html.o sieve/lexer.o sieve/match.o \
-		sieve/mime.o sieve/parser.o sieve/regex.o sieve/run.o \
-		sieve/test.o sieve/utf8.o sieve/value.o sieve/verb.o
+SIEVE_PARTS =	sieve/action.o sieve/address.o sieve/body.o sieve/check.o \
+		sieve/compile.o sieve/date.o sieve/flags.o sieve/header.o \
+		sieve/html.o sieve/lexer.o sieve/match.o sieve/mime.o \
+		sieve/parser.o sieve/regex.o sieve/run.o sieve/test.o \
+		sieve/utf8.o sieve/value.o sieve/verb.o
+SIEVE_OBJS =	sieve/arena.o ${SIEVE_PARTS}
 TESTS =		tests/table tests/hole tests/null tests/sieve tests/sievetext
 
 CFLAGS =	-O2 -g
@@ -73,15 +74,23 @@ LIBS =		${LIBS_${KIND}}
 all: ${PROGRAMS}
 
 # tests/null: lmtpd with a format of mailboxes more.
-lmtpd tests/table tests/hole tests/null: ${ALL}
+lmtpd tests/hole tests/null: ${ALL}
 	${LINK} ${ALL} ${LIBS}
+
+tests/table: ${ALL} tests/fence.o
+	${LINK} ${ALL} tests/fence.o ${LIBS}
 
 starttls: ${TLS_OBJS} ${OBJS_${KIND}}
 	${LINK} ${TLS_OBJS} ${OBJS_${KIND}} ${LIBS}
 
-# sieve-try: a script, a message, what comes of it.
-tests/sieve tests/sievetext tests/sieve-try: ${SIEVE_OBJS}
+# A script, a message, what comes of it.
+tests/sieve-try: ${SIEVE_OBJS}
 	${LINK} ${SIEVE_OBJS} ${OBJS_${KIND}} ${LIBS}
+
+# Their memory has fences.
+FENCED =	${SIEVE_PARTS} tests/arena.o tests/fence.o
+tests/sieve tests/sievetext: ${FENCED}
+	${LINK} ${FENCED} ${OBJS_${KIND}} ${LIBS}
 
 lmtpd: lmtpd.o
 starttls: starttls.o
@@ -98,6 +107,9 @@ tests/null.o: lmtpd.c
 client.o: wide.h
 filter.o tests/sieve.o tests/sieve-try.o: sieve/sieve.h
 tests/sievetext.o: sieve/sieve.h sieve/impl.h
+tests/table.o tests/sieve.o: tests/fence.h
+tests/fence.o tests/arena.o: tests/fence.h
+tests/arena.o: sieve/sieve.h sieve/impl.h
 ${SIEVE_OBJS}: sieve/sieve.h sieve/impl.h sieve/program.h
 
 .c.o:

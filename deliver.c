@@ -527,16 +527,13 @@ group_commit(struct deliverer *dv)
 	}
 }
 
-/* Does one before the i-th rely on its sync? */
+/* Is a delivery in [i, end) one that a sync on this file system can be for? */
 static bool
-carries_others(const struct deliverer *dv, size_t i)
+shares_sync(const struct deliverer *dv, size_t i, size_t end,
+    const struct volume *v)
 {
-	const struct delivery *d = &dv->group[i];
-
-	if (d->volume->policy != SYNC_JOURNAL)
-		return false;
-	while (i-- > 0)
-		if (dv->group[i].ok && dv->group[i].volume == d->volume)
+	for (; v->policy == SYNC_JOURNAL && i < end; i++)
+		if (dv->group[i].ok && dv->group[i].volume == v)
 			return true;
 	return false;
 }
@@ -551,19 +548,14 @@ group_sync(struct deliverer *dv)
 {
 	size_t i;
 
-	for (i = 0; i < dv->volumes.n; i++)
-		dv->volumes.v[i].synced = false;
 	for (i = dv->n; i-- > 0; ) {
 		struct delivery *d = &dv->group[i];
 		struct step_args a = { .carries = false };
 
-		if (!d->ok || (d->volume->policy == SYNC_JOURNAL &&
-		    d->volume->synced))
+		if (!d->ok || shares_sync(dv, i + 1, dv->n, d->volume))
 			continue;
-		a.carries = carries_others(dv, i);
-		if (step_or_undo(d, dv->cfg->format->sync, &a) == 0)
-			d->volume->synced = true;
-		else
+		a.carries = shares_sync(dv, 0, i, d->volume);
+		if (step_or_undo(d, dv->cfg->format->sync, &a) == -1)
 			fail_copies(dv, d);
 	}
 }

@@ -368,8 +368,7 @@ answer_read(struct delivery *d, int fd, char *buf, size_t size)
 
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	while (n != 0 && left > 0 && have < size) {
-		over = d->watch->pause(d->watch->arg, fd,
-		    left < 1000 ? left * 1000 : 1000000);
+		over = d->watch->pause(d->watch->arg, fd, left * 1000);
 		if (over != NULL)
 			return failure_set(&d->failure, &reply_trouble, "%s",
 			    over);

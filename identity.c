@@ -165,12 +165,10 @@ identity_become(const char *name, uid_t uid, gid_t gid)
 		errno = EINVAL;
 		return -1;
 	}
-	if (name != NULL && identity_groups(&id) == -1)
-		return -1;
-	r = name == NULL ? set_groups(1, &gid) :
-	    set_groups((size_t)id.ngroups, id.groups);
+	if (name == NULL)
+		r = set_groups(1, &gid);
+	else if ((r = identity_groups(&id)) == 0)
+		r = set_groups((size_t)id.ngroups, id.groups);
 	free(id.groups);
-	if (r == -1)
-		return -1;
-	return set_ids(uid, gid);
+	return r == -1 ? -1 : set_ids(uid, gid);
 }

@@ -704,7 +704,6 @@ struct volume {
 	dev_t			 dev;
 	enum sync_policy	 policy;
 	bool			 replaces;	/* no RENAME_NOREPLACE here */
-	bool			 synced;	/* in this group */
 };
 
 #define VOLUMES	16	/* file systems that are remembered */

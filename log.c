@@ -108,20 +108,20 @@ log_open(struct log *log, struct config *cfg, bool stderr_is_ours)
 }
 
 /*
- * Waits at most ms, and no longer than may still be waited in all.  The
- * signals that end us stay blocked, and are heeded where we go on to.
+ * Waits for room, as long as may still be waited in all; or a moment, for a
+ * daemon to come.  The signals that end us stay blocked, and are heeded where
+ * we go on to.
  */
 static bool
-log_wait(struct log *log, int fd, int ms)
+log_wait(struct log *log)
 {
-	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+	struct pollfd pfd = { .fd = log->fd, .events = POLLOUT };
 	struct timespec begun, now, timeout;
+	int ms = log->fd == -1 ? RETRY_MS : log->left;
 
 	if (log->left <= 0)
 		return false;
 	clock_gettime(CLOCK_MONOTONIC, &begun);
-	if (ms > log->left)
-		ms = log->left;
 	timeout = (struct timespec){ ms / 1000, ms % 1000 * 1000000 };
 	(void)ppoll(&pfd, 1, &timeout, NULL);
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -172,7 +172,7 @@ log_reconnect(struct log *log, bool first)
 	if (log->fd != -1)
 		close(log->fd);
 	log->fd = -1;
-	if (!first && (!log->met || !log_wait(log, -1, RETRY_MS)))
+	if (!first && (!log->met || !log_wait(log)))
 		return false;
 	/* If it is not there yet, the next try to write says so. */
 	(void)log_connect(log);
@@ -196,7 +196,7 @@ log_put(struct log *log, const char *line, size_t len)
 		else if (is_gone(errno) && log_reconnect(log, lost++ == 0))
 			done = 0;
 		else if (errno != EINTR && (errno != EAGAIN ||
-		    !log_wait(log, log->fd, PATIENCE_MS)))
+		    !log_wait(log)))
 			break;
 	}
 	if (done > 0)
@@ -298,11 +298,9 @@ log_format(const struct config *cfg, int priority, const char *fmt,
     va_list ap)
 {
 	char raw[TEXT_MAX];
-	int save = errno;
 
 	vsnprintf(raw, sizeof(raw), fmt, ap);
 	log_text(cfg, priority, raw, strlen(raw), false);
-	errno = save;
 }
 
 void

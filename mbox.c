@@ -401,11 +401,9 @@ static void
 mbox_undo(struct delivery *d)
 {
 	struct mbox *m = d->state;
-	off_t end;
 
 	if (m->written > 0 && d->fd != -1 &&
-	    ((end = lseek(d->fd, 0, SEEK_CUR)) == -1 ||
-	    cut_off(d, d->fd, end) == -1))
+	    cut_off(d, d->fd, lseek(d->fd, 0, SEEK_CUR)) == -1)
 		stays_refused(d, "truncate");
 	if (d->fd != -1)
 		close(d->fd);

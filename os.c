@@ -673,8 +673,7 @@ os_may_make(const char *path, size_t preset)
 	do {
 		slash = strrchr(copy, '/');
 		*slash = '\0';
-		r = os_access(AT_FDCWD, slash == copy ? "/" : copy,
-		    W_OK | X_OK);
+		r = os_access(AT_FDCWD, slash == copy ? "/" : copy, W_OK);
 		/* A link that leads nowhere is in the way of a directory. */
 	} while (r == -1 && errno == ENOENT &&
 	    (size_t)(slash - copy) > preset && slash > copy &&

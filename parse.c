@@ -496,7 +496,7 @@ parse_params(const char *s, bool rcpt, struct params *p)
 int
 parse_xforward(const char *s, char *ident, size_t size)
 {
-	char value[COMMAND_MAX + 1], id[COMMAND_MAX + 1];
+	char value[COMMAND_MAX], id[COMMAND_MAX];
 	bool has_ident = false;
 	size_t key, len;
 

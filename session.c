@@ -690,7 +690,7 @@ session_talk(struct session *s)
 		r = command_run(s, line, len);
 		if (r != NULL)
 			answer(s, r);
-		else if (client_over(&s->client) != NULL && s->over == NULL)
+		else if (s->over == NULL)
 			s->over = client_over(&s->client);
 	}
 	client_flush(&s->client);

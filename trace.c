@@ -133,7 +133,7 @@ trace_headers(const struct tracer *tr, const struct config *cfg,
 static void
 log_path(struct log_line *l, const char *key, const char *path)
 {
-	char value[COMMAND_MAX + 3];
+	char value[COMMAND_MAX];
 	struct text t;
 
 	text_init(&t, value, sizeof(value));

@@ -101,14 +101,14 @@ lookup_names(struct lookup *l)
 /* The domain's forms; for a path only those that may be a part of one. */
 static void
 lookup_domains(struct lookup *l, bool in_path,
-    char forms[2][COMMAND_MAX + 1])
+    char forms[2][COMMAND_MAX])
 {
 	const char *domain = l->address->domain;
 	size_t i, len = strlen(domain);
 
 	if (!name_has_forms(domain, len) || name_domain(domain, len, true,
-	    forms[0], COMMAND_MAX + 1) == -1 || name_domain(domain, len,
-	    false, forms[1], COMMAND_MAX + 1) == -1) {
+	    forms[0], COMMAND_MAX) == -1 || name_domain(domain, len,
+	    false, forms[1], COMMAND_MAX) == -1) {
 		memcpy(forms[0], domain, len + 1);
 		memcpy(forms[1], domain, len + 1);
 	}
@@ -161,7 +161,7 @@ try_passwd(struct lookup *l, size_t i, const char *name, struct mailbox *mb,
 static int
 find_passwd(struct lookup *l, struct mailbox *mb, struct failure *f)
 {
-	char name[NAME_BYTES + 1 + NAME_BYTES + 1];
+	char name[COMMAND_MAX];
 	struct text t;
 	size_t i, k;
 	int r = 0;
@@ -420,7 +420,6 @@ find_file(struct lookup *l, struct mailbox *mb, struct failure *f)
 	size_t i;
 	int r;
 
-	path[0] = '\0';
 	memset(&s, 0, sizeof(s));
 	s.path = path;
 	s.match.best = 2 * l->n;
@@ -579,7 +578,7 @@ mailbox_set(struct lookup *l, struct mailbox *mb, struct failure *f)
 
 /* Looks up the names and domains of l.  0, or -1 and the failure. */
 static int
-lookup_run(struct lookup *l, char forms[2][COMMAND_MAX + 1],
+lookup_run(struct lookup *l, char forms[2][COMMAND_MAX],
     struct mailbox *mb, struct failure *f)
 {
 	const struct config *cfg = l->cfg;
@@ -613,7 +612,7 @@ user_find(const struct config *cfg, const struct address *a,
     struct mailbox *mb, struct failure *f)
 {
 	struct lookup l = { .cfg = cfg, .address = a };
-	char forms[2][COMMAND_MAX + 1];
+	char forms[2][COMMAND_MAX];
 	int r;
 
 	memset(mb, 0, sizeof(*mb));

@@ -13,9 +13,8 @@
 static bool
 same_folder(const char *a, const char *b)
 {
-	for (; *a != '\0' && *b != '\0'; a++, b++)
-		if (*a != *b && (strchr("./", *a) == NULL ||
-		    strchr("./", *b) == NULL))
+	for (; *a != '\0'; a++, b++)
+		if (*a != *b && !(is_one_of(*a, "./") && is_one_of(*b, "./")))
 			return false;
 	return *a == *b;
 }
@@ -96,17 +95,15 @@ action_keep(struct run *r, const struct node *n)
 void
 action_implicit_keep(struct run *r)
 {
-	static const struct node none;
 	struct sieve_action *a;
 
 	/* A copy for the inbox is what it would bring, with its own flags. */
 	if (find_action(r->result, SIEVE_FILEINTO, "INBOX") != NULL)
 		return;
-	r->at = &none;
 	if ((a = put_action(r, SIEVE_KEEP, "")) == NULL)
 		return;
 	a->implicit = true;
-	(void)put_flags(r, &none, a);
+	(void)put_flags(r, r->at, a);
 }
 
 const char *

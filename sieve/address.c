@@ -31,7 +31,7 @@ address_is_atext(char c)
 	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
 	    is_digit(c) || (unsigned char)c >= 0x80)
 		return true;
-	return c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL;
+	return is_one_of(c, "!#$%&'*+-/=?^_`{|}~");
 }
 
 static bool
@@ -206,7 +206,7 @@ addr_spell(struct arena *a, struct addr *ad)
 	if (quote)
 		text[n++] = '"';
 	for (i = 0; i < ad->localpart.len; i++) {
-		if (quote && strchr("\"\\", ad->localpart.s[i]) != NULL)
+		if (quote && is_one_of(ad->localpart.s[i], "\"\\"))
 			text[n++] = '\\';
 		text[n++] = ad->localpart.s[i];
 	}
@@ -321,8 +321,8 @@ read_mailbox(struct reader *r)
 	r->s = start;
 	/* A name that nothing follows is passed over whole: Dovecot's way. */
 	r->commented = false;
-	if (!read_spec(r) && !r->commented && !is_at(r, '.') && r->s < behind)
-		r->s = behind;
+	if (!read_spec(r) && !r->commented && !is_at(r, '.'))
+		r->s = r->s < behind ? behind : r->s;
 }
 
 /* Passes over a comma and blanks; false if nothing comes behind them. */
@@ -480,8 +480,7 @@ user_length(const struct addr *ad, const char *delimiters)
 	size_t i;
 
 	for (i = 0; i < ad->localpart.len; i++)
-		if (ad->localpart.s[i] != '\0' &&
-		    strchr(delimiters, ad->localpart.s[i]) != NULL)
+		if (is_one_of(ad->localpart.s[i], delimiters))
 			break;
 	return i;
 }

@@ -1,6 +1,5 @@
 /*
- * Memory that is freed as one, and the counting of steps: what bounds a
- * stranger's script.
+ * Memory that is freed as one, and no more than a stranger's script may have.
  */
 #include <stdalign.h>
 #include <stdlib.h>
@@ -78,15 +77,4 @@ arena_free(struct arena *a)
 	}
 	a->blocks = NULL;
 	a->used = 0;
-}
-
-bool
-budget_take(struct budget *b, uint64_t n)
-{
-	if (b->steps < n) {
-		b->steps = 0;
-		return false;
-	}
-	b->steps -= n;
-	return true;
 }

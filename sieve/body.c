@@ -75,7 +75,7 @@ parameter_value(struct arena *a, const char **s, const char *end)
 	if (*s < end && **s == '=') {
 		/* RFC 2045 wants quotes about =_x, which many leave out. */
 		value.s = *s;
-		while (*s < end && strchr("; \t", **s) == NULL)
+		while (*s < end && !is_one_of(**s, "; \t"))
 			++*s;
 		value.len = (size_t)(*s - value.s);
 		*s = header_skip(*s, end, &ended);
@@ -339,7 +339,7 @@ entity_decode(struct walk *w, const struct entity *e, struct str *text)
 		return 0;
 	}
 	/* The line ends of quoted-printable become CRLF. */
-	if ((out = arena_take(w->arena, 2 * text->len + 1)) == NULL)
+	if ((out = arena_take(w->arena, 2 * text->len)) == NULL)
 		return -1;
 	if (e->encoding == BASE64)
 		text->len = mime_base64(text->s, text->len, out);
@@ -361,7 +361,7 @@ entity_convert(struct walk *w, const struct entity *e, struct str *text)
 		cs = utf8;
 	if (cs == utf8 && utf8_is_valid(text))
 		return 0;
-	if ((out = arena_take(w->arena, 3 * text->len + 1)) == NULL)
+	if ((out = arena_take(w->arena, 3 * text->len)) == NULL)
 		return -1;
 	text->len = mime_utf8(cs, text, out, 0);
 	text->s = out;
@@ -386,7 +386,7 @@ add_body(struct walk *w, const struct entity *e, const struct str *raw,
 		return -1;
 	if (w->how == BODY_TEXT && leaf && (is(&e->type, "text/html") ||
 	    is(&e->type, "application/xhtml+xml"))) {
-		if ((out = arena_take(w->arena, text.len + 1)) == NULL)
+		if ((out = arena_take(w->arena, text.len)) == NULL)
 			return -1;
 		text.len = html_text(text.s, text.len, out);
 		text.s = out;
@@ -479,7 +479,7 @@ with_crlf(struct arena *a, struct str *text)
 	char *out;
 	size_t i, n = 0;
 
-	if ((out = arena_take(a, 2 * text->len + 1)) == NULL)
+	if ((out = arena_take(a, 2 * text->len)) == NULL)
 		return -1;
 	for (i = 0; i < text->len; i++) {
 		if (text->s[i] == '\n' && (i == 0 || text->s[i - 1] != '\r'))

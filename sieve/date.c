@@ -20,7 +20,10 @@ struct calendar {
 static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 static const char weekdays[] = "SunMonTueWedThuFriSat";
 
-/* Days since 1970-01-01, in the Gregorian calendar for all times. */
+/*
+ * Days since 1970-01-01, in the Gregorian calendar.  No field has a year
+ * before 1900, and no clock.
+ */
 static int64_t
 calendar_day(int64_t year, int month, int mday)
 {
@@ -29,7 +32,7 @@ calendar_day(int64_t year, int month, int mday)
 	/* Years that begin in March have the leap day at their end. */
 	if (month <= 2)
 		year--;
-	era = (year >= 0 ? year : year - 399) / 400;
+	era = year / 400;
 	of_era = year - era * 400;
 	of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + mday - 1;
 	return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 +
@@ -49,7 +52,7 @@ calendar_set(struct calendar *c, int64_t seconds)
 	c->minute = left / 60 % 60;
 	c->second = left % 60;
 	day += 719468;
-	era = (day >= 0 ? day : day - 146096) / 146097;
+	era = day / 146097;
 	of_era = day - era * 146097;
 	year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) /
 	    365;

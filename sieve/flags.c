@@ -28,7 +28,7 @@ is_flag(const struct str *s)
 			return true;
 	for (i = 0; i < s->len; i++)
 		if (s->s[i] <= ' ' || s->s[i] >= 0x7f ||
-		    strchr("(){%*\"\\]", s->s[i]) != NULL)
+		    is_one_of(s->s[i], "(){%*\"\\]"))
 			return false;
 	return s->len > 0;
 }

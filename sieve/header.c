@@ -131,7 +131,8 @@ header_unfold(struct arena *a, const struct str *raw, struct str *out)
 		for (i = out->len = 0; i < raw->len; i += next) {
 			n = line_length(raw->s + i, raw->len - i, &next);
 			memcpy(text + out->len, raw->s + i, n);
-			if (i > 0 && n > 0 && text[out->len] == '\t')
+			/* A line that goes on begins with a blank. */
+			if (i > 0)
 				text[out->len] = ' ';
 			out->len += n;
 		}
@@ -175,7 +176,7 @@ word_parse(const char *s, size_t len, struct word *w)
 	w->text.len = mark[3] - mark[2] - 1;
 	w->len = mark[3] + 2;
 	return (w->charset = mime_charset(&name)) != NULL &&
-	    w->encoding != '\0' && strchr("bBqQ", w->encoding) != NULL;
+	    is_one_of(w->encoding, "bBqQ");
 }
 
 /* Appends what w says to the len bytes at out. */

@@ -6,6 +6,8 @@
 #ifndef SIEVE_IMPL_H
 #define SIEVE_IMPL_H
 
+#include <string.h>
+
 #include "sieve.h"
 
 /* ASCII, whatever the locale says. */
@@ -13,6 +15,13 @@ static inline bool
 is_digit(char c)
 {
 	return c >= '0' && c <= '9';
+}
+
+/* Is it one of these characters?  NUL is none, though each string has it. */
+static inline bool
+is_one_of(char c, const char *these)
+{
+	return c != '\0' && strchr(these, c) != NULL;
 }
 
 /* The value of a hexadecimal digit, or -1. */
@@ -58,7 +67,14 @@ struct budget {
 };
 
 /* Takes n steps; false once there are too few. */
-bool	 budget_take(struct budget *b, uint64_t n);
+static inline bool
+budget_take(struct budget *b, uint64_t n)
+{
+	bool enough = b->steps >= n;
+
+	b->steps = enough ? b->steps - n : 0;
+	return enough;
+}
 
 /*
  * header.c: fields of a message.

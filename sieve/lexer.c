@@ -128,7 +128,7 @@ static void
 lexer_blanks(struct lexer *l)
 {
 	while (l->at < l->end) {
-		if (*l->at != '\0' && strchr(blanks, *l->at) != NULL)
+		if (is_one_of(*l->at, blanks))
 			lexer_step(l, 1);
 		else if (*l->at == '#')
 			skip_line(l);
@@ -336,7 +336,7 @@ lexer_next(struct lexer *l)
 	    is_letter(l->at[1])) {
 		lexer_step(l, 1);
 		word(l, TOKEN_TAG);
-	} else if (*l->at != '\0' && strchr("()[]{},;:", *l->at) != NULL) {
+	} else if (is_one_of(*l->at, "()[]{},;:")) {
 		l->token = TOKEN_CHARACTER;
 		l->character = *l->at;
 		lexer_step(l, 1);

@@ -77,9 +77,8 @@ match_contains(enum comparator c, const struct str *value,
 {
 	size_t i, n, work = 0;
 
-	if (key->len > value->len)
-		return false;
-	for (i = 0; i <= value->len - key->len; i++) {
+	/* An empty key is found at once. */
+	for (i = 0; value->len - i >= key->len; i++) {
 		n = common(c, value->s + i, key->s, key->len);
 		if (n == key->len)
 			return budget_take(b, work / STEP + 1);

@@ -81,9 +81,8 @@ base64_digit(char c)
 	    "abcdefghijklmnopqrstuvwxyz0123456789+/";
 	const char *p;
 
-	if (c == '\0' || (p = strchr(digits, c)) == NULL)
-		return -1;
-	return (int)(p - digits);
+	p = memchr(digits, c, sizeof(digits) - 1);
+	return p == NULL ? -1 : (int)(p - digits);
 }
 
 size_t

@@ -542,8 +542,7 @@ parse_piece(struct regex_compiler *c)
 		return false;
 	/* As with glibc, what takes no input cannot be repeated. */
 	anchor = c->n == start + 1 && c->code[start].op >= BEGIN;
-	while (c->s < c->end && *c->s != '\0' &&
-	    strchr("*+?{", *c->s) != NULL) {
+	while (c->s < c->end && is_one_of(*c->s, "*+?{")) {
 		if (anchor)
 			return regex_fail(c, "there is nothing to be repeated");
 		min = *c->s == '+';

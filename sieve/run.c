@@ -19,8 +19,7 @@ run_fail(struct run *r, const char *fmt, ...)
 	r->result->failed = true;
 	va_start(ap, fmt);
 	error_put(&r->result->error, &r->frame->script->name,
-	    r->at == NULL ? 0 : r->at->line, r->at == NULL ? 0 :
-	    r->at->column, fmt, ap);
+	    r->at->line, r->at->column, fmt, ap);
 	va_end(ap);
 	return false;
 }
@@ -167,6 +166,7 @@ void
 sieve_run(const struct sieve_program *p, const struct sieve_view *v,
     struct sieve_result *result)
 {
+	static const struct node nowhere;
 	struct frame none;
 	struct run *r;
 
@@ -182,6 +182,7 @@ sieve_run(const struct sieve_program *p, const struct sieve_view *v,
 	memset(&none, 0, sizeof(none));
 	none.script = p->scripts;
 	r->frame = &none;
+	r->at = &nowhere;
 	r->program = p;
 	r->view = v;
 	r->result = result;
@@ -195,6 +196,5 @@ sieve_run(const struct sieve_program *p, const struct sieve_view *v,
 	if (!result->failed && r->keeps)
 		action_implicit_keep(r);
 	arena_free(&r->kept);
-	arena_free(&r->scratch);
 	free(r);
 }

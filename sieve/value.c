@@ -35,25 +35,29 @@ str_same(const struct str *a, const struct str *b)
 static size_t
 value_blanks(const char *s, size_t i, size_t len)
 {
-	while (i < len && s[i] != '\0' && strchr(" \t\r\n", s[i]) != NULL)
+	while (i < len && is_one_of(s[i], " \t\r\n"))
 		i++;
 	return i;
 }
 
 /*
- * What stands between "${hex:" or "${unicode:" and "}": numbers of at most
- * digits hexadecimal digits.  Each goes to out as a byte or a character, and
+ * What stands between "${hex:" or "${unicode:" and "}": hexadecimal numbers,
+ * with blanks between them.  Each goes to *out as a byte or a character, and
  * *out behind it.  Returns where the brace is, or 0: it is text.
  */
 static size_t
 decode_numbers(const char *s, size_t i, size_t len, bool unicode, char **out,
     uint32_t *wrong)
 {
+	const char *end = memchr(s + i, '}', len - i);
 	char *at = *out;
 	uint32_t n;
 	size_t start, found = 0;
 
-	for (i = value_blanks(s, i, len); i < len && s[i] != '}'; found++) {
+	if (end == NULL)
+		return 0;
+	len = (size_t)(end - s);
+	for (i = value_blanks(s, i, len); i < len; found++) {
 		for (start = i, n = 0; i < len && hex_digit(s[i]) != -1; i++)
 			n = n > UINT32_MAX >> 4 ? UINT32_MAX :
 			    n << 4 | (uint32_t)hex_digit(s[i]);
@@ -65,12 +69,9 @@ decode_numbers(const char *s, size_t i, size_t len, bool unicode, char **out,
 			at += utf8_put(n, at);
 		else
 			*at++ = (char)n;
-		start = i;
 		i = value_blanks(s, i, len);
-		if (i < len && i == start && s[i] != '}')
-			return 0;
 	}
-	if (i == len || found == 0)
+	if (found == 0)
 		return 0;
 	*out = at;
 	return i;

@@ -88,7 +88,7 @@ LIMITS\nPIPELINING\nSIZE\nSMTPUTF8\nXFORWARD\n'
   # Not even the end of a line comes from one who speaks TLS.
   begin
   hear 220
-  printf '\x16\x03\x01' >&"$TO"
+  printf '\x16' >&"$TO"
   hear 500
   finish
 }

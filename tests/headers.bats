@@ -181,6 +181,12 @@ checks() {
   checks ok b
   chmod 300 "$D/m/b/new"
   checks ok b
+  # Nor is it enough that one may write to it.
+  chmod 600 "$D/m/shut"
+  for format in maildir mbox; do
+    with -U any -d "$format:$D/m/shut/%n/out"
+    checks '451 4.3.0' "$format"
+  done
   chmod 700 "$D/m/shut" "$D/m/b/new"
 }
 
@@ -220,6 +226,14 @@ checks() {
   send a "$(head -c 2000000 /dev/zero | tr '\0' x | fold -w 900)"
   codes 220 250 250 250 354 '451 4.3.0' 221
   logged "reason=\"create a file in $D/none: No such file or directory \(euid"
+}
+
+@test "-T where nothing may be made" {
+  mkdir -m 500 "$D/closed"
+  also -T "$D/closed"
+  send a "$(head -c 2000000 /dev/zero | tr '\0' x | fold -w 900)"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged "reason=\"create a file in $D/closed: Permission denied \(euid"
 }
 
 @test "a missing directory is named" {

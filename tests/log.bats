@@ -232,6 +232,8 @@ for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
   logged 'msgid="<\\302\\205\\342\\200\\250\\342\\200\\256\\342\\201\\246\\23331m>"'
   send b $'Message-ID: <gr\xc3\xbc\xc3\x9fe\xe2\x82\xac>' '' x
   logged $'msgid=<gr\xc3\xbc\xc3\x9fe\xe2\x82\xac> '
+  send d 'Message-ID: x' '' x
+  logged 'to=<d> .* msgid=x '
   send c $'Message-ID: <caf\xe9>' '' x
   logged 'msgid="<caf\\351>"'
 }
@@ -268,6 +270,7 @@ dangling/%n|$D/m/dangling is a link that leads nowhere
 gone/%n|$D/m/gone is missing
 closed/%n/b|Permission denied.*, no search permission in $D/m/closed
 fixed/%n|Permission denied.*, no write permission in $D/m/fixed
+fixed/%n/b|Permission denied.*, no write permission in $D/m/fixed
 END
   # The mbox is there, and no place for its lock.
   mkdir "$D/m/locked"

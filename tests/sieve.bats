@@ -537,7 +537,7 @@ shut() {
   with -U any -d "maildir:$D/m/%n" -S "$D/s/%n"
   script a 'require ["fileinto", "mailbox", "envelope", "subaddress", "environment"];' \
     'if allof(header :contains "Received" "for <a+d@x.example>",' \
-    'header :is "Return-Path" "<sender@from.example>",' \
+    'header :is "Return-Path" "<sender@from.example>", header :is "Subject" "x",' \
     'header :is "Delivered-To" "a+d@x.example",' \
     'envelope :is "from" "sender@from.example",' \
     'envelope :user "to" "a", envelope :detail "to" "d",' \

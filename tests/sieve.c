@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../sieve/sieve.h"
+#include "fence.h"
 
 #define AT		__LINE__	/* where a row stands */
 #define nitems(a)	(sizeof(a) / sizeof((a)[0]))
@@ -72,6 +73,8 @@ static const struct {
 	    "\"x\";", "into y, into x" },
 	{ AT, "require \"fileinto\"; fileinto \"a/b\"; fileinto \"c\"; "
 	    "fileinto \"a.b\";", "into c, into a/b" },
+	{ AT, "require \"fileinto\"; fileinto \"a.b\"; fileinto \"axb\"; "
+	    "fileinto \"a.bc\";", "into a.b, into axb, into a.bc" },
 	{ AT, "require \"fileinto\"; fileinto \"x\"; fileinto \"X\";",
 	    "into x, into X" },
 	{ AT, "require \"fileinto\"; fileinto \"inbox\"; fileinto \"INBOX\";",
@@ -99,6 +102,7 @@ static const struct {
 	{ AT, "require \"reject\"; reject \"no\";", "reject no" },
 	{ AT, "require \"ereject\"; ereject \"no\";", "reject no" },
 	{ AT, "require \"reject\"; reject \"\";", "reject " },
+	{ AT, "require \"reject\"; reject text:\n\n\n.\n;", "reject " },
 	{ AT, "require \"reject\"; reject text:\none\n\ntwo\n\n.\n;",
 	    "reject one\n\ntwo" },
 	{ AT, "require [\"reject\", \"encoded-character\"]; reject "
@@ -325,6 +329,10 @@ static const struct {
 	    "implicit keep" },
 	{ AT, "require \"ihave\"; if ihave \"encoded-character\" { discard; }",
 	    "implicit keep" },
+	{ AT, "require [\"ihave\", \"encoded-character\"]; error "
+	    "\"${hex:1}a${hex:7f}${hex:ff}\";", "run:1:41: ?a??" },
+	{ AT, "require [\"ihave\", \"encoded-character\"]; error "
+	    "\"${hex:c3}\";", "run:1:41: ?" },
 	{ AT, "require \"ihave\"; if not ihave \"vnd.none\" { error \"wants "
 	    "vnd.none\"; } discard;", "run:1:44: wants vnd.none" },
 	{ AT, "require \"ihave\"; if ihave \"vnd.none\" { error \"no\"; } "
@@ -541,6 +549,14 @@ static const struct {
 	    "\"example.org\" { discard; }", "discard" },
 	{ AT, "require \"environment\"; if environment \"remote-ip\" "
 	    "\"192.0.2.1\" { discard; }", "discard" },
+	{ AT, "require \"environment\"; if environment \"host\" "
+	    "\"mx.example.org\" { discard; }", "discard" },
+	{ AT, "require \"environment\"; if environment \"location\" \"MDA\" "
+	    "{ discard; }", "discard" },
+	{ AT, "require \"environment\"; if environment \"phase\" \"during\" "
+	    "{ discard; }", "discard" },
+	{ AT, "require \"environment\"; if environment \"version\" \"0\" "
+	    "{ discard; }", "discard" },
 	{ AT, "require \"environment\"; if environment :contains "
 	    "\"remote-host\" \"\" { discard; }", "implicit keep" },
 	{ AT, "require \"environment\"; if environment \"NAME\" \"lmtpd\" { "
@@ -802,6 +818,7 @@ static const struct {
 };
 
 static size_t passed, failed;
+static struct block *fences;
 
 /* The text of a script that the tests may change as they like. */
 static char big[1 << 22];
@@ -882,24 +899,32 @@ outcome(const char *script, const char *msg)
 	static char out[8192];
 	const struct sieve_library lib = { library_get, NULL };
 	const struct sieve_view v = {
-		.message = msg, .len = strlen(msg), .size = 386,
+		.message = fence_copy(&fences, msg, strlen(msg)),
+		.len = strlen(msg), .size = 386,
 		.sender = "sender@example.com",
 		.recipient = "bob+d@example.org", .delimiters = "+",
 		.host = "mx.example.org", .version = "0",
 		.remote_ip = "192.0.2.1", .now = { 1795795200, 0 },
 		.has_folder = has_folder,
 	};
+	const size_t len = strlen(script);
 	struct sieve_program *p;
 	struct sieve_error e;
 	size_t i;
 
 	out[0] = '\0';
-	if ((p = sieve_compile(script, strlen(script), &lib, &e)) == NULL) {
+	script = fence_copy(&fences, script, strlen(script));
+	if ((p = sieve_compile(script, len, &lib, &e)) == NULL) {
 		add_error(out, "compile", &e);
-		return out;
+	} else {
+		sieve_run(p, &v, &r);
+		sieve_free(p);
 	}
-	sieve_run(p, &v, &r);
-	sieve_free(p);
+	fence_free(&fences);
+	if (fence_count() != 0)
+		add(out, "leaks, ");
+	if (p == NULL)
+		return out;
 	if (r.failed)
 		add_error(out, "run", &r.error);
 	for (i = 0; i < r.n && !r.failed; i++)
@@ -909,21 +934,28 @@ outcome(const char *script, const char *msg)
 	return out;
 }
 
+/* Counts a row, and says where it is and what it got if that is wrong. */
 static void
-row(int line, const char *script, const char *msg, const char *want)
+judge(int line, bool good, const char *got)
 {
-	const char *got = outcome(script, msg), *p;
-
-	if (want == NULL ? strncmp(got, "into ", 5) == 0 :
-	    strcmp(got, want) == 0) {
+	if (good) {
 		passed++;
 		return;
 	}
 	failed++;
 	printf("%s:%d: got ", __FILE__, line);
-	for (p = got; *p != '\0'; p++)
-		printf(*p == '\n' ? "\\n" : "%c", *p);
+	for (; *got != '\0'; got++)
+		printf(*got == '\n' ? "\\n" : "%c", *got);
 	putchar('\n');
+}
+
+static void
+row(int line, const char *script, const char *msg, const char *want)
+{
+	const char *got = outcome(script, msg);
+
+	judge(line, want == NULL ? strncmp(got, "into ", 5) == 0 :
+	    strcmp(got, want) == 0, got);
 }
 
 /* In big: before, n times text with # for the number of the time, after. */
@@ -1081,6 +1113,102 @@ test_actions(void)
 	    "run:1:490: more than 32 different actions");
 }
 
+/* What each command and test wants to be required, and its tags. */
+static const struct {
+	int		 at;
+	const char	*before, *name;
+	const char	*extension;
+	const char	*tags;
+} verbs[] = {
+#define COMPARES	" contains count is matches regex value comparator "
+	{ AT, "", "addflag", "imap4flags", "" },
+	{ AT, "", "discard", "", "" },
+	{ AT, "if size :over 1 {} ", "else", "", "" },
+	{ AT, "if size :over 1 {} ", "elsif", "", "" },
+	{ AT, "", "ereject", "ereject", "" },
+	{ AT, "", "error", "ihave", "" },
+	{ AT, "", "fileinto", "fileinto", " copy create flags " },
+	{ AT, "", "global", "include", "" },
+	{ AT, "", "if", "", "" },
+	{ AT, "", "include", "include", " global personal once optional " },
+	{ AT, "", "keep", "", " flags " },
+	{ AT, "", "mark", "imapflags", "" },
+	{ AT, "", "reject", "reject", "" },
+	{ AT, "", "removeflag", "imap4flags", "" },
+	{ AT, "", "require", "", "" },
+	{ AT, "", "return", "include", "" },
+	{ AT, "", "set", "variables", " lower upper lowerfirst upperfirst "
+	    "quotewildcard length " },
+	{ AT, "", "setflag", "imap4flags", "" },
+	{ AT, "", "stop", "", "" },
+	{ AT, "", "unmark", "imapflags", "" },
+	{ AT, "if ", "address", "", COMPARES "all detail domain localpart "
+	    "user index last " },
+	{ AT, "if ", "allof", "", "" },
+	{ AT, "if ", "anyof", "", "" },
+	{ AT, "if ", "body", "body", COMPARES "content raw text " },
+	{ AT, "if ", "currentdate", "date", COMPARES "zone " },
+	{ AT, "if ", "date", "date", COMPARES "zone originalzone index "
+	    "last " },
+	{ AT, "if ", "envelope", "envelope", COMPARES "all detail domain "
+	    "localpart user " },
+	{ AT, "if ", "environment", "environment", COMPARES },
+	{ AT, "if ", "exists", "", "" },
+	{ AT, "if ", "false", "", "" },
+	{ AT, "if ", "hasflag", "imap4flags", COMPARES },
+	{ AT, "if ", "header", "", COMPARES "index last " },
+	{ AT, "if ", "ihave", "ihave", "" },
+	{ AT, "if ", "mailboxexists", "mailbox", "" },
+	{ AT, "if ", "not", "", "" },
+	{ AT, "if ", "size", "", " over under " },
+	{ AT, "if ", "string", "variables", COMPARES },
+	{ AT, "if ", "true", "", "" },
+#undef COMPARES
+};
+
+static void
+test_verbs(void)
+{
+	static const char all[] = "require [\"body\", \"copy\", \"date\", "
+	    "\"ereject\", \"envelope\", \"environment\", \"fileinto\", "
+	    "\"ihave\", \"include\", \"index\", \"mailbox\", \"regex\", "
+	    "\"reject\", \"relational\", \"subaddress\", \"variables\", ";
+	static const char *const tags[] = {
+		"all", "comparator", "contains", "content", "copy", "count",
+		"create", "detail", "domain", "flags", "global", "index",
+		"is", "last", "length", "localpart", "lower", "lowerfirst",
+		"matches", "once", "optional", "originalzone", "over",
+		"personal", "quotewildcard", "raw", "regex", "text", "under",
+		"upper", "upperfirst", "user", "value", "zone",
+	};
+	char script[1024], word[64];
+	const char *got;
+	size_t i, k;
+	bool has;
+
+	for (i = 0; i < nitems(verbs); i++) {
+		snprintf(script, sizeof(script), "%s%s {}", verbs[i].before,
+		    verbs[i].name);
+		snprintf(word, sizeof(word), "\"%s\" wants require \"%s\"",
+		    verbs[i].name, verbs[i].extension);
+		got = outcome(script, message);
+		has = strstr(got, word) != NULL;
+		judge(verbs[i].at, has == (verbs[i].extension[0] != '\0'),
+		    got);
+		for (k = 0; k < nitems(tags); k++) {
+			snprintf(script, sizeof(script), "%s \"%s\"]; %s%s :%s {}",
+			    all, strcmp(verbs[i].extension, "imapflags") == 0 ?
+			    "imapflags" : "imap4flags", verbs[i].before,
+			    verbs[i].name, tags[k]);
+			snprintf(word, sizeof(word), " %s ", tags[k]);
+			got = outcome(script, message);
+			has = strstr(got, "has no tag") == NULL;
+			judge(verbs[i].at, has ==
+			    (strstr(verbs[i].tags, word) != NULL), got);
+		}
+	}
+}
+
 /* A message of 90 multiparts in each other and 300000 lines of "--". */
 static void
 test_boundaries(void)
@@ -1123,6 +1251,9 @@ main(void)
 
 	for (i = 0; i < nitems(rows); i++)
 		row(rows[i].at, rows[i].script, message, rows[i].want);
+	test_verbs();
+	/* What follows has too many pieces, or is at them too often. */
+	fence_stop();
 	test_limits();
 	test_subjects();
 	test_actions();

@@ -253,17 +253,45 @@ me() {
   id -un
 }
 
-# ahead SECONDS: the host's clock is so much ahead of the file system's.
-ahead() {
+# unkind VARIABLE=VALUE...: the next sessions are on a host that is so, as
+# tests/scale/unkind.c has it.
+unkind() {
   local compiler
   [[ -z ${SANITIZED-} ]] || skip 'a sanitizer is to be loaded first'
   [[ ${CC-} != *-m32* ]] || skip 'the calls have other names there'
   PROGRAM=${PROGRAM-$LMTPD}
   ldd "$PROGRAM" 2>/dev/null | grep -q 'libc\.so' || skip 'nothing is loaded'
   read -ra compiler <<<"${CC:-cc}"
-  "${compiler[@]}" -shared -fPIC -o "$D/unkind.so" "$TESTS/scale/unkind.c"
-  printf '#!/bin/sh\nexec env LD_PRELOAD=%s UNKIND_CLOCK=%d %s "$@"\n' \
-    "$D/unkind.so" "$1" "$PROGRAM" >"$D/ahead"
-  chmod 755 "$D/ahead"
-  LMTPD=$D/ahead
+  "${compiler[@]}" -shared -fPIC -D_FILE_OFFSET_BITS=64 -o "$D/unkind.so" \
+    "$TESTS/scale/unkind.c"
+  printf '#!/bin/sh\nexec env LD_PRELOAD=%s %s %s "$@"\n' \
+    "$D/unkind.so" "$*" "$PROGRAM" >"$D/unkind"
+  chmod 755 "$D/unkind"
+  LMTPD=$D/unkind
+}
+
+# ahead SECONDS: the host's clock is so much ahead of the file system's.
+ahead() {
+  unkind "UNKIND_CLOCK=$1"
+}
+
+# daemon KIND [deaf]: it is the system's log, at $D/dev/log, or to be put there
+# from $D/dev/$AT; stop: that one.
+daemon() {
+  "$TESTS/syslogd" "$D/dev/${AT-log}" "$1" "$D/lines" "${@:2}" 3>&- &
+  DAEMON=$!
+  await test -e "$D/lines.ready"
+  rm "$D/lines.ready"
+}
+stop() {
+  if [[ -n ${DAEMON-} ]]; then
+    kill "$DAEMON"
+    wait "$DAEMON" || :
+    DAEMON=
+  fi
+}
+
+# lines REGEX: in the end one of the log's matches.
+lines() {
+  await grep -Eaq -- "$1" "$D/lines"
 }

@@ -10,6 +10,11 @@ setup() {
   printf '%s\r\n' 'LHLO c' 'MAIL FROM:<s@x>' 'RCPT TO:<a>' DATA 'X: y' '' z . QUIT >"$D/in"
 }
 
+teardown() {
+  rm -rf "${FAR:-$D/none}"
+  sweep
+}
+
 # lacking FORMAT INJECTION...: a message to a mailbox that exists, while calls
 # fail so.
 lacking() {
@@ -77,12 +82,40 @@ served() {
   served mbox 'EPERM EINVAL ENOSYS EACCES EROFS' utimensat,futimesat,utimes
 }
 
+# large: a client with one, in $D/large.
+large() {
+  sed '/^z/,$d' "$D/in"
+  head -c 1500000 /dev/zero | tr '\0' q | fold -w 70 | sed 's/$/\r/'
+  printf '\r\n.\r\nQUIT\r\n'
+} >"$D/large"
+
+@test "a large message where each file has a name" {
+  local n
+  large
+  mkdir "$D/spool"
+  with -U any -d "mbox:$D/m/%n" -T "$D/spool"
+  strace -qq -e trace=openat -o "$D/calls" "$LMTPD" -e "${OPTIONS[@]}" <"$D/large" \
+    >"$D/out" 2>"$D/log"
+  n=$(sed '/O_TMPFILE/q' "$D/calls" | grep -c ^openat)
+  strace -qq -e trace=openat,unlink,unlinkat -o "$D/calls" \
+    --inject="openat:error=EOPNOTSUPP:when=$n" "$LMTPD" -e "${OPTIONS[@]}" <"$D/large" \
+    >"$D/out" 2>"$D/log"
+  hold "$D/out"
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  [[ $(grep -c '^From ' "$D/m/a") == 2 ]]
+  # A name that cannot be taken away is no place for it.
+  strace -qq -e trace=openat,unlink,unlinkat -o "$D/calls" \
+    --inject="openat:error=EOPNOTSUPP:when=$n" --inject=unlink,unlinkat:error=EIO:when=1 \
+    "$LMTPD" -e "${OPTIONS[@]}" <"$D/large" >"$D/out" 2>"$D/log"
+  hold "$D/out"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged "reason=\"create a file in $D/spool: "
+  (($(find "$D/spool" -type f | wc -l) == 1))
+}
+
 @test "a large message where a file cannot be copied by the kernel" {
   local err format
-  { sed '/^z/,$d' "$D/in"
-    head -c 1500000 /dev/zero | tr '\0' q | fold -w 70 | sed 's/$/\r/'
-    printf '\r\n.\r\nQUIT\r\n'
-  } >"$D/large"
+  large
   for format in maildir mbox; do
     for err in EXDEV EINVAL ENOSYS; do
       with -U any -d "$format:$D/m/%n" -x none
@@ -117,4 +150,65 @@ served() {
     [[ $(sed -nE 's/^(openat\(.*O_EXCL.*, 0[0-9]+\) = [0-9]+|renameat2\().*/\1/p' "$D/calls" |
       cut -c 1 | uniq -c | tr -s ' \n' ' ') == ' 3 o 3 r ' ]] || fail "$(cat "$D/calls")"
   done
+}
+
+# order: what was done to the three messages a, b and c, and to directories, /,
+# until they were answered, 1: written out in the background, w, or waited for,
+# W; synced, f; renamed, r; touched, t.
+order() {
+  awk 'function name(s) { split(s, x, /[(,)]/); return x[2] in of ? of[x[2]] : "/" }
+    /^sync_file_range/ && !/WAIT/ { split($0, x, /[(,)]/); of[x[2]] = substr("abc", ++n, 1) }
+    /^sync_file_range/ { printf "%s%s ", /WAIT/ ? "W" : "w", name($0) }
+    /^fsync/ { printf "f%s ", name($0) }
+    /^utimensat/ { printf "t%s ", name($0) }
+    /^renameat2/ { printf "r " }
+    /^write\(1,/ && n == 3 { print "1"; exit }' "$D/calls"
+}
+
+@test "what is made safe before the reply, by what the file system asks" {
+  local program=$LMTPD format fs inject before want got third
+  FAR=$(mktemp -d /dev/shm/lmtpd.XXXXXX || mktemp -d "$D/XXXXXX")
+  sed 's/^RCPT.*/&\nRCPT TO:<b>\r\nRCPT TO:<c>\r/' "$D/in" >"$D/three"
+  # Of XFS, NFS and FUSE; with what fails there; in mailboxes that are new or
+  # not, or of which the second is on another file system.
+  while read -r format fs inject before want; do
+    LMTPD=$program
+    unkind "UNKIND_FS=$fs"
+    with -U any -d "$format:$D/m/%n" -x none
+    rm -rf "${D:?}/m/"*
+    if [[ $before == far ]]; then
+      [[ $(stat -c %d "$FAR") != "$(stat -c %d "$D")" ]] || continue
+      ln -s "$FAR" "$D/m/b"
+    fi
+    [[ $before == new ]] || talk <"$D/three"
+    [[ $inject != - ]] || inject=mbind:error=EIO
+    strace -qq -e trace=fsync,sync_file_range,utimensat,renameat2,write \
+      -o "$D/calls" --inject="$inject" \
+      "$LMTPD" -e "${OPTIONS[@]}" <"$D/three" >"$D/out" 2>"$D/log"
+    hold "$D/out"
+    # Where the sync of the last fails, it alone is undone.
+    [[ $inject == *EIO:when=1 ]] && third='451 4.3.0' || third='250 2.1.5'
+    codes 220 250 250 250 250 250 354 '250 2.1.5' '250 2.1.5' "$third" 221
+    got=$(order)
+    [[ $got == "$want" ]] || fail "$format $fs $inject $before: $got"
+  done <<END
+maildir 0x58465342 - new wa wb wc Wa Wb Wc r r r tc fc 1
+maildir 0x58465342 - old wa wb wc Wa Wb Wc r r r tc fc 1
+maildir 0x58465342 sync_file_range:error=EINVAL old wa wb wc Wa fa Wb fb Wc fc r r r tc fc 1
+maildir 0x58465342 utimensat:error=EPERM old wa wb wc Wa Wb Wc r r r tc f/ fc f/ fb f/ fa 1
+maildir 0x58465342 - far wa wb wc Wa Wb Wc r r r tc fc fb 1
+maildir 0x58465342 fsync:error=EIO:when=1 old wa wb wc Wa Wb Wc r r r tc fc tb fb 1
+maildir 0x6969 - new f/ f/ wa f/ f/ wb f/ f/ wc fa fb fc r r r f/ f/ f/ 1
+maildir 0x6969 - old wa wb wc fa fb fc r r r f/ f/ f/ 1
+maildir 0x6969 fsync:error=EINVAL:when=4+2 old wa wb wc fa fb fc r r r f/ fc f/ fb f/ fa 1
+maildir 0x65735546 - old wa wb wc fa fb fc r r r f/ fc f/ fb f/ fa 1
+mbox 0x58465342 - new wa wb wc Wa Wb ta tb tc fc 1
+mbox 0x58465342 - old wa wb wc Wa Wb ta tb tc fc 1
+mbox 0x58465342 sync_file_range:error=EINVAL old wa wb wc Wa fa Wb fb ta tb tc fc 1
+mbox 0x58465342 utimensat:error=EPERM old wa wb wc Wa Wb ta fa tb fb tc fc fc 1
+mbox 0x6969 - new wa wb wc ta tb tc fc f/ fb f/ fa f/ 1
+mbox 0x6969 - old wa wb wc ta tb tc fc fb fa 1
+mbox 0x6969 utimensat:error=EPERM old wa wb wc ta tb tc fc fb fa 1
+mbox 0x65735546 - old wa wb wc ta tb tc fc fb fa 1
+END
 }

@@ -119,6 +119,18 @@ owned() {
   owned "$D/m/root" root:root:600
 }
 
+@test "one user three times: it is become for each part of the work, not for each step" {
+  with -U passwd -d "maildir:$D/m/%n"
+  install -d -o games "$D/m/games"
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<games>' 'RCPT TO:<games>' \
+    'RCPT TO:<games>' DATA x . QUIT >"$D/in"
+  strace -qq -e trace=setresuid -o "$D/calls" "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" \
+    >"$D/out" 2>"$D/log"
+  hold "$D/out"
+  (($(count games) == 3))
+  (($(wc -l <"$D/calls") <= 8)) || fail "$(<"$D/calls")"
+}
+
 @test "never as root but root's own: passwd-file and dir say 451 4.3.5" {
   printf 'a:x:0:0::%s/m/a::\n' "$D" >"$D/users"
   with -U "file:$D/users" -d "maildir:~/Maildir"
@@ -145,9 +157,11 @@ owned() {
   LMTPD=$D/other
   say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<minus>' QUIT
   codes 220 250 250 '451 4.3.5' 221
-  with -u minus -U any -d "maildir:$D/m/%n"
-  say 'LHLO c'
-  codes '421 4.3.5'
+  for user in minus 1:4294967295 4294967295:1; do
+    with -u "$user" -U any -d "maildir:$D/m/%n"
+    say 'LHLO c'
+    codes '421 4.3.5'
+  done
 }
 
 # services: the next sessions ask those of $D/conf, with modules in $D/lib.
@@ -276,6 +290,13 @@ in_mail() {
   send games+f x
   codes 220 250 250 250 354 250 221
   (($(find "$D/closed/games/.f/new" -type f | wc -l) == 2))
+  # Its maildirsize that only the group may read.
+  printf '10S\n9 1\n' >"$D/closed/games/maildirsize"
+  chgrp mail "$D/closed/games/maildirsize"
+  chmod 640 "$D/closed/games/maildirsize"
+  say 'LHLO c' 'MAIL FROM:<> SIZE=10' 'RCPT TO:<games>' QUIT
+  codes 220 250 250 '452 4.2.2' 221
+  rm "$D/closed/games/maildirsize"
   # What cannot be seen without the group is counted with it.
   chmod 750 "$D/closed"
   for format in maildir:%n mbox:%n/box; do
@@ -465,6 +486,13 @@ astray() {
   finish
 }
 
+@test "-u root: all is root's" {
+  with -u root -U any -d "maildir:$D/m/%n"
+  send a x
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  owned "$D/m/a" root:root:700
+}
+
 @test "-u is for good" {
   chown games "$D/m"
   with -u games -U any -d "maildir:$D/m/%n"
@@ -473,6 +501,21 @@ astray() {
   grep -Eq "^Uid:(	$(id -u games)){4}$" "/proc/$SESSION/status"
   finish
   [[ $("$LMTPD" -c "${OPTIONS[@]}" x | cut -f 4) == "$(id -u games):$(id -g games)" ]]
+}
+
+@test "what is left over of whoever started it goes, or it does not start" {
+  local call options
+  for options in '-u games' '-U passwd'; do
+    # shellcheck disable=SC2086 # there are two words
+    with -U any $options -d "maildir:$D/m/%n"
+    for call in setgroups setresgid setresuid; do
+      [[ $call$options != setresuid-U* ]] || continue
+      printf 'QUIT\r\n' | strace -qq -o "$D/calls" --inject="$call:error=EIO:when=1" \
+        "$LMTPD" -e "${OPTIONS[@]}" >"$D/out" 2>"$D/log" && fail "$call of $options"
+      hold "$D/out"
+      codes '421 4.3.5'
+    done
+  done
 }
 
 @test "a copy that is set-group-ID is refused" {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The system's log in a /dev of our own: a daemon that does not read, one that
-# is restarted, one that wants a stream, and none.
+# The system's log in a /dev of our own; what a daemon may do is in
+# ../syslog.bats.
 
 load ../test_helper
 
@@ -18,39 +18,13 @@ setup() {
     >"$D/lmtpd"
   chmod 755 "$D/lmtpd"
   LMTPD=$D/lmtpd
-  DAEMON=
   : >"$D/stderr"
-  : >"$D/lines"
 }
 
 teardown() {
   stop
   sweep
   rm -rf "$D"
-}
-
-# daemon KIND [deaf], and stop: that one.
-daemon() {
-  "$TESTS/syslogd" "$D/dev/log" "$1" "$D/lines" "${@:2}" 3>&- &
-  DAEMON=$!
-  await test -e "$D/lines.ready"
-  rm "$D/lines.ready"
-}
-stop() {
-  if [[ -n ${DAEMON-} ]]; then
-    kill "$DAEMON"
-    wait "$DAEMON" || :
-    DAEMON=
-  fi
-}
-
-# lines REGEX: in the end one of the log's matches.
-lines() {
-  await grep -Eaq -- "$1" "$D/lines"
-}
-
-quiet() {
-  [[ ! -s $D/stderr ]] || fail "$(<"$D/stderr")"
 }
 
 @test "a datagram: facility mail, no time, name and pid" {
@@ -61,115 +35,4 @@ quiet() {
   also -d nonsense
   say QUIT
   lines '^<20>lmtpd\[[0-9]+\]: -d takes'
-}
-
-@test "a daemon that wants a stream" {
-  daemon stream
-  send a x
-  lines '^<22>lmtpd\[[0-9]+\]: session=quit '
-  grep -Eaq '^<22>lmtpd\[[0-9]+\]: id=.*status=delivered' "$D/lines"
-  quiet
-}
-
-answered() {
-  (($(grep -c '^250 2\.1\.5 ' "$D/out") == 300))
-}
-
-@test "a daemon that does not read: all is answered, lines are counted" {
-  local i session begun=$SECONDS
-  daemon dgram deaf
-  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' >"$D/in"
-  for i in {1..300}; do
-    printf '%s\r\n' "RCPT TO:<u$((i % 7))>"
-  done >>"$D/in"
-  printf '%s\r\n' DATA 'Subject: x' '' x . >>"$D/in"
-  { cat "$D/in"; await test -e "$D/go"; printf 'QUIT\r\n'; } |
-    "$LMTPD" -e -v "${OPTIONS[@]}" >"$D/out" 3>&- &
-  session=$!
-  await answered
-  ((SECONDS - begun < 8)) || fail "$((SECONDS - begun)) s"
-  [[ -z $(find "$D/m" -name '*.lock') ]] || fail 'a lock stays'
-  kill -USR1 "$DAEMON"
-  lines ' S: 220 '
-  sleep 0.2
-  : >"$D/go"
-  wait "$session"
-  lines '^<22>.*session=quit'
-  lines '^<20>lmtpd\[[0-9]+\]: [0-9]+ lines were dropped here'
-  # Each command and reply, the session's end, and what it says of confine.
-  (($(grep -avc 'dropped here' "$D/lines") + $(sed -n \
-    's/.*: \([0-9]*\) lines were dropped.*/\1/p' "$D/lines") == \
-    304 + $(wc -l <"$D/out") + 300 + 2)) || fail 'not as many as there were'
-}
-
-@test "a daemon that is restarted is found again" {
-  local kind
-  for kind in dgram stream; do
-    daemon "$kind"
-    begin
-    hear 220
-    tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x .
-    hear 250 250 250 354 '250 2.1.5'
-    lines 'to=<a>'
-    stop
-    daemon "$kind"
-    tell 'MAIL FROM:<>' 'RCPT TO:<b>' DATA x .
-    hear 250 250 354 '250 2.1.5'
-    lines 'to=<b>'
-    # It is away for a moment: the line waits for it.
-    stop
-    rm "$D/dev/log"
-    tell 'MAIL FROM:<>' 'RCPT TO:<c>' DATA x .
-    sleep 0.3
-    daemon "$kind"
-    hear 250 250 354 '250 2.1.5'
-    lines 'to=<c>'
-    tell QUIT
-    hear 221
-    finish
-    lines session=quit
-    ! grep -aq dropped "$D/lines" || fail 'dropped'
-    stop
-    rm "$D/lines"
-  done
-  quiet
-}
-
-@test "a daemon that does not come back: a second in all, then none" {
-  local begun
-  daemon dgram
-  begin
-  hear 220
-  stop
-  begun=$SECONDS
-  tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<b>' DATA x .
-  hear 250 250 250 250 354 '250 2.1.5' '250 2.1.5'
-  tell 'MAIL FROM:<>' 'RCPT TO:<c>' DATA x . QUIT
-  hear 250 250 354 '250 2.1.5' 221
-  finish
-  ((SECONDS - begun < 4)) || fail "$((SECONDS - begun)) s"
-}
-
-@test "no daemon: standard error, unless it is the client's" {
-  local i
-  send a x
-  grep -Eq '^lmtpd\[[0-9]+\]: id=.* to=<a> .*status=delivered' "$D/stderr"
-  (($(wc -l <"$D/stderr") == 2))
-  with -u games -U any -d nonsense
-  : >"$D/stderr"
-  say QUIT
-  codes '421 4.3.5'
-  (($(grep -c 'takes mbox' "$D/stderr") == 1))
-  with -u games -U any -d "mbox:$D/m/%n"
-  : >"$D/stderr"
-  # A daemon that has left its socket there is none either.
-  daemon dgram
-  stop
-  send b x
-  grep -q 'to=<b>' "$D/stderr"
-  sed -i "s|2>>$D/stderr|2>\&1|" "$D/lmtpd"
-  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<c>' DATA x . QUIT |
-    "$LMTPD" -e "${OPTIONS[@]}" | cat >"$D/out"
-  hold "$D/out"
-  codes 220 250 250 250 354 250 221
 }

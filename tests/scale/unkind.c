@@ -1,26 +1,32 @@
 /*
  * A host whose clock is wrong or whose disk is bad, for what is started with
  * this in LD_PRELOAD: UNKIND_CLOCK is in seconds, and each UNKIND_FSYNC-th
- * fsync is EIO after it was done, or not done.
+ * fsync is EIO after it was done, or not done.  Each file system is one of
+ * type UNKIND_FS, and the socket of the system's log is at UNKIND_LOG.
  */
 
 #define _GNU_SOURCE
+#include <sys/socket.h>
+#include <sys/statfs.h>
 #include <sys/time.h>
+#include <sys/un.h>
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-static long clock_ahead, fsync_each;
+static long clock_ahead, fsync_each, fs_type;
+static const char *log_path;
 
 static long
 setting(const char *name)
 {
 	const char *value = getenv(name);
 
-	return value == NULL ? 0 : strtol(value, NULL, 10);
+	return value == NULL ? 0 : strtol(value, NULL, 0);
 }
 
 /* Before main, which throws the environment away. */
@@ -29,6 +35,9 @@ read_settings(void)
 {
 	clock_ahead = setting("UNKIND_CLOCK");
 	fsync_each = setting("UNKIND_FSYNC");
+	fs_type = setting("UNKIND_FS");
+	if (getenv("UNKIND_LOG") != NULL)
+		log_path = strdup(getenv("UNKIND_LOG"));
 }
 
 int
@@ -94,4 +103,33 @@ int
 fdatasync(int fd)
 {
 	return sync_or_not(fd, "fdatasync");
+}
+
+int
+fstatfs(int fd, struct statfs *fs)
+{
+	int (*real)(int, struct statfs *);
+
+	*(void **)&real = dlsym(RTLD_NEXT, sizeof(long) == 8 ? "fstatfs" :
+	    "fstatfs64");
+	if (real(fd, fs) == -1)
+		return -1;
+	if (fs_type != 0)
+		fs->f_type = fs_type;
+	return 0;
+}
+
+int
+connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	struct sockaddr_un other = { .sun_family = AF_UNIX };
+	int (*real)(int, const struct sockaddr *, socklen_t);
+
+	*(void **)&real = dlsym(RTLD_NEXT, "connect");
+	if (log_path == NULL || addr->sa_family != AF_UNIX ||
+	    strcmp(((const struct sockaddr_un *)addr)->sun_path, "/dev/log")
+	    != 0)
+		return real(fd, addr, len);
+	strncpy(other.sun_path, log_path, sizeof(other.sun_path) - 1);
+	return real(fd, (const struct sockaddr *)&other, sizeof(other));
 }
