@@ -450,7 +450,7 @@ be_client(const char *start, size_t len)
 	char line[COMMAND_MAX + 1], *words[4];
 	size_t rcpts = 0, n, errors = 0;
 	uint64_t size;
-	bool chunk, alone;
+	bool chunk, alone, first = true;
 	int code;
 
 	heard = 0;
@@ -464,11 +464,13 @@ be_client(const char *start, size_t len)
 		n = (size_t)(end - s);
 		if (lf && n > 0 && end[-1] == '\r')
 			n--;
-		if (s == start && is_foreign(s, n)) {
+		if (first && is_foreign(s, n)) {
 			s = end + strlen(eol);
 			need(hear((size_t)(s - start), 1) == 500);
 			break;
 		}
+		/* One that is too long was not looked at: the next one is. */
+		first = first && n > COMMAND_MAX;
 		split(s, n, line, words);
 		s = end + strlen(eol);
 		alone = words[1] == NULL;
