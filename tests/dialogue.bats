@@ -86,7 +86,7 @@ LIMITS\nPIPELINING\nSIZE\nSMTPUTF8\nXFORWARD\n'
   talk <"$D/in"
   codes 220 '500 5.5.1'
   # Behind one that is too long to be looked at, the next one is the first.
-  say "GET /$(printf '%3000s' | tr ' ' x) HTTP/1.1" 'Host: x' 'LHLO c' QUIT
+  say "GET /$(printf '%3000s' '' | tr ' ' x) HTTP/1.1" 'Host: x' 'LHLO c' QUIT
   codes 220 '500 5.5.2' '500 5.5.1'
   # Not even the end of a line comes from one who speaks TLS.
   begin

@@ -1196,8 +1196,9 @@ test_verbs(void)
 		judge(verbs[i].at, has == (verbs[i].extension[0] != '\0'),
 		    got);
 		for (k = 0; k < nitems(tags); k++) {
-			snprintf(script, sizeof(script), "%s \"%s\"]; %s%s :%s {}",
-			    all, strcmp(verbs[i].extension, "imapflags") == 0 ?
+			snprintf(script, sizeof(script),
+			    "%s \"%s\"]; %s%s :%s {}", all,
+			    strcmp(verbs[i].extension, "imapflags") == 0 ?
 			    "imapflags" : "imap4flags", verbs[i].before,
 			    verbs[i].name, tags[k]);
 			snprintf(word, sizeof(word), " %s ", tags[k]);

@@ -737,7 +737,8 @@ test_split(void)
 	size_t i, n;
 
 	for (i = 0; i < nitems(rows); i++) {
-		n = address_split(fenced_text(rows[i].local), rows[i].delimiters);
+		n = address_split(fenced_text(rows[i].local),
+		    rows[i].delimiters);
 		row(rows[i].at, n == rows[i].n, "%zu", n);
 	}
 }
@@ -812,7 +813,8 @@ test_name_fits(void)
 	size_t i;
 
 	for (i = 0; i < nitems(rows); i++)
-		row(rows[i].at, name_fits(fenced_text(rows[i].path)) == rows[i].fits,
+		row(rows[i].at,
+		    name_fits(fenced_text(rows[i].path)) == rows[i].fits,
 		    "%s", rows[i].fits ? "it does not" : "it does");
 }
 
@@ -1055,8 +1057,9 @@ test_foreign(void)
 	size_t i;
 
 	for (i = 0; i < nitems(rows); i++)
-		row(rows[i].at, line_is_foreign(fenced(rows[i].in, rows[i].len + 1),
-		    rows[i].len) == rows[i].foreign, "%s", rows[i].in);
+		row(rows[i].at, line_is_foreign(
+		    fenced(rows[i].in, rows[i].len + 1), rows[i].len) ==
+		    rows[i].foreign, "%s", rows[i].in);
 }
 
 /* What is no UTF-8 has no other form. */
@@ -1349,7 +1352,8 @@ test_expand(void)
 	for (i = 0; i < nitems(rows); i++) {
 		errno = 0;
 		t = fenced_text(rows[i].template);
-		path = memset(fence_take(&fences, rows[i].size), 'x', rows[i].size);
+		path = memset(fence_take(&fences, rows[i].size), 'x',
+		    rows[i].size);
 		r = template_expand(t, &rows[i].e, path,
 		    rows[i].size, &preset);
 		if (rows[i].err != 0)

@@ -124,6 +124,7 @@ owned() {
   install -d -o games "$D/m/games"
   printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<games>' 'RCPT TO:<games>' \
     'RCPT TO:<games>' DATA x . QUIT >"$D/in"
+  # shellcheck disable=SC2153 # with sets it
   strace -qq -e trace=setresuid -o "$D/calls" "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" \
     >"$D/out" 2>"$D/log"
   hold "$D/out"
