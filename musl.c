@@ -1,12 +1,11 @@
 /*
- * What musl lacks, or has slower: see musl.h.
+ * What musl lacks: see musl.h.
  */
 #include <sys/syscall.h>
 
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "lmtpd.h"
@@ -29,30 +28,6 @@ strtonum(const char *s, long long min, long long max, const char **error)
 		*error = "too large";
 	errno = save;
 	return *error == NULL ? n : 0;
-}
-
-/*
- * musl's own goes byte by byte to where words begin, and most lines that it is
- * asked for are short.  A byte that is c is 0 in the word, and what is taken
- * from it is borrowed into its highest bit.
- */
-void *
-memchr(const void *s, int c, size_t n)
-{
-	const uint64_t ones = UINT64_MAX / 0xff, high = ones * 0x80;
-	const unsigned char *p = s, byte = (unsigned char)c;
-	uint64_t word;
-
-	for (; n >= sizeof(word); p += sizeof(word), n -= sizeof(word)) {
-		memcpy(&word, p, sizeof(word));
-		word ^= ones * byte;
-		if (((word - ones) & ~word & high) != 0)
-			break;
-	}
-	for (; n > 0; p++, n--)
-		if (*p == byte)
-			return (void *)(uintptr_t)p;
-	return NULL;
 }
 
 /* On 32 bits the first of that name have ids of 16. */
