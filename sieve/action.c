@@ -322,8 +322,7 @@ action_flags(struct run *r, const struct node *n)
 void
 action_mark(struct run *r, const struct node *n)
 {
-	struct piece text = { PIECE_TEXT, 0, { "\\flagged", 8 }, NULL };
-	struct value flag = { { "", 0 }, &text };
+	struct value flag = { { "\\flagged", 8 }, NULL };
 	struct list list = { &flag, 1 };
 
 	if (n->verb->name[0] == 'm')

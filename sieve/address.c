@@ -3,8 +3,8 @@
  * see is the same.  What is wrong costs its own address, and what follows it
  * if no comma shows where the next one begins.
  */
+#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "impl.h"
 
@@ -464,13 +464,9 @@ address_is_field(const struct str *name)
 	    "resent-to", "return-receipt-requested", "return-receipt-to",
 	    "sender", "to", "x-admin", "x-beenthere", "x-complaints-to",
 	    "x-confirm-reading-to", "x-original-to", "x-report-abuse-to" };
-	size_t i;
 
-	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		if (strlen(fields[i]) == name->len &&
-		    strncasecmp(fields[i], name->s, name->len) == 0)
-			return true;
-	return false;
+	return bsearch(name, fields, sizeof(fields) / sizeof(fields[0]),
+	    sizeof(fields[0]), str_compare) != NULL;
 }
 
 /* Bytes of the local part before the first delimiter. */

@@ -4,7 +4,6 @@
  * nothing here recurses, however deeply a message nests.
  */
 #include <string.h>
-#include <strings.h>
 
 #include "impl.h"
 
@@ -34,20 +33,6 @@ struct walk {
 	size_t		 ntypes;
 	struct body_part **last;
 };
-
-static bool
-is(const struct str *s, const char *word)
-{
-	return s->len == strlen(word) && strncasecmp(s->s, word, s->len) == 0;
-}
-
-static bool
-begins(const struct str *s, const char *word)
-{
-	size_t n = strlen(word);
-
-	return s->len >= n && strncasecmp(s->s, word, n) == 0;
-}
 
 /* The token of RFC 2045 at *s, and the comments and blanks behind it. */
 static struct str
@@ -114,9 +99,9 @@ parse_parameters(struct arena *a, const char *s, const char *end,
 		value = parameter_value(a, &s, end);
 		if (value.s == NULL)
 			return;
-		if (is(&name, "boundary"))
+		if (str_is(&name, "boundary"))
 			e->boundary = value;
-		else if (is(&name, "charset"))
+		else if (str_is(&name, "charset"))
 			e->charset = value;
 	}
 }
@@ -147,7 +132,7 @@ parse_type(struct arena *a, const struct str *value, struct entity *e)
 	memcpy(text + type.len + 1, subtype.s, subtype.len);
 	e->type.s = text;
 	e->type.len = type.len + 1 + subtype.len;
-	e->is_message = is(&e->type, "message/rfc822");
+	e->is_message = str_is(&e->type, "message/rfc822");
 	parse_parameters(a, s, end, e);
 	return 0;
 }
@@ -175,7 +160,7 @@ parse_encoding(const struct str *value, struct entity *e)
 	if (s < end && *s != ';')
 		return;
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (is(&word, names[i].name))
+		if (str_is(&word, names[i].name))
 			e->encoding = names[i].encoding;
 }
 
@@ -187,13 +172,13 @@ parse_fields(struct arena *a, const struct str *header, struct entity *e)
 	size_t pos = 0;
 
 	while (header_next(header, &pos, NULL, &name, &raw)) {
-		if (!begins(&name, "content-t"))
+		if (!str_begins(&name, "content-t"))
 			continue;
 		if (header_unfold(a, &raw, &value) == -1)
 			return -1;
-		if (is(&name, "content-transfer-encoding"))
+		if (str_is(&name, "content-transfer-encoding"))
 			parse_encoding(&value, e);
-		else if (is(&name, "content-type") &&
+		else if (str_is(&name, "content-type") &&
 		    parse_type(a, &value, e) == -1)
 			return -1;
 	}
@@ -292,22 +277,21 @@ is_wanted(const struct walk *w, const struct str *type)
 {
 	const char *slash = type->len == 0 ? NULL :
 	    memchr(type->s, '/', type->len);
-	struct str whole = *type, major = *type;
+	struct str major = *type;
 	const struct str *t;
 	size_t i;
 
 	if (slash != NULL)
 		major.len = (size_t)(slash - type->s);
 	if (w->how == BODY_TEXT)
-		return is(&major, "text") ||
-		    is(&whole, "application/xhtml+xml");
+		return str_is(&major, "text") ||
+		    str_is(type, "application/xhtml+xml");
 	for (i = 0; i < w->ntypes; i++) {
 		t = &w->types[i];
 		if (t->len == 0)
 			return true;
 		slash = memchr(t->s, '/', t->len);
-		if (t->len == (slash == NULL ? major.len : whole.len) &&
-		    strncasecmp(t->s, type->s, t->len) == 0)
+		if (str_same(t, slash == NULL ? &major : type))
 			return true;
 	}
 	return false;
@@ -384,8 +368,8 @@ add_body(struct walk *w, const struct entity *e, const struct str *raw,
 	if (entity_decode(w, e, &text) == -1 ||
 	    entity_convert(w, e, &text) == -1)
 		return -1;
-	if (w->how == BODY_TEXT && leaf && (is(&e->type, "text/html") ||
-	    is(&e->type, "application/xhtml+xml"))) {
+	if (w->how == BODY_TEXT && leaf && (str_is(&e->type, "text/html") ||
+	    str_is(&e->type, "application/xhtml+xml"))) {
 		if ((out = arena_take(w->arena, text.len)) == NULL)
 			return -1;
 		text.len = html_text(text.s, text.len, out);
@@ -403,7 +387,7 @@ add_header(struct walk *w, const struct entity *e, const struct str *header)
 	if (!is_wanted(w, &e->type))
 		return 0;
 	/* Another type can only be that of a digest's part: it has no text. */
-	if (!is(&e->type, "message/rfc822"))
+	if (!str_is(&e->type, "message/rfc822"))
 		text.len = 0;
 	return walk_add(w, &text);
 }
@@ -434,7 +418,7 @@ read_part(struct walk *w)
 
 	/* RFC 2046, 5.1.5: what is in a digest is a message. */
 	if (entity_read(w, &e, w->depth > 0 &&
-	    is(&w->open[w->depth - 1].type, "multipart/digest"),
+	    str_is(&w->open[w->depth - 1].type, "multipart/digest"),
 	    &header) == -1)
 		return -1;
 	while (e.has_body && e.is_message) {
@@ -445,7 +429,7 @@ read_part(struct walk *w)
 	}
 	if (!e.has_body)
 		return 0;
-	multipart = begins(&e.type, "multipart/") && e.boundary.len > 0 &&
+	multipart = str_begins(&e.type, "multipart/") && e.boundary.len > 0 &&
 	    w->depth < NESTED;
 	if (multipart)
 		w->open[w->depth++] = e;

@@ -4,6 +4,7 @@
  * true or false, ihave before all (RFC 5463), decide what is looked at: what
  * cannot be reached may use what nobody knows, and is taken out.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "program.h"
@@ -38,7 +39,7 @@ static const struct {
 
 enum parameter { NOTHING, NUMBER, STRING, STRINGS };
 
-/* A tag, the one of TAG_ that it is, and what it means there. */
+/* By name: a tag, the one of TAG_ that it is, and what it means there. */
 static const struct tag {
 	char		 name[16];
 	unsigned int	 bit;
@@ -251,10 +252,9 @@ check_tag(struct compiler *c, struct node *n, struct argument **a)
 	const struct argument *name = *a;
 	const struct tag *t;
 
-	for (t = tags; t < tags + nitems(tags); t++)
-		if (str_is(&name->tag, t->name))
-			break;
-	if (t == tags + nitems(tags) || (n->verb->tags & t->bit) == 0)
+	t = bsearch(&name->tag, tags, nitems(tags), sizeof(*tags),
+	    str_compare);
+	if (t == NULL || (n->verb->tags & t->bit) == 0)
 		return FAIL(name, "\"%s\" has no tag \":%.*s\"",
 		    n->verb->name, SHOWN(&name->tag));
 	if ((t->extension & ~c->script->extensions) != 0)

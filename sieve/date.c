@@ -3,7 +3,6 @@
  * Arithmetic of our own: time functions of libc ask files for zones.
  */
 #include <string.h>
-#include <strings.h>
 
 #include "impl.h"
 
@@ -120,13 +119,13 @@ skip_colon(const char **s, const char *end)
 static bool
 parse_month(const struct str *word, int *month)
 {
+	struct str start = { word->s, 3 }, name = { months, 3 };
 	size_t i;
 
 	if (word->len < 3)
 		return false;
-	for (i = 0; i < 12; i++)
-		if (strncasecmp(months + 3 * i, word->s, 3) == 0)
-			break;
+	for (i = 0; i < 12 && !str_same(&start, &name); i++)
+		name.s += 3;
 	*month = (int)i + 1;
 	return i < 12;
 }
@@ -368,8 +367,7 @@ part_pattern(const struct str *part)
 	size_t i;
 
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		if (strlen(parts[i].name) == part->len &&
-		    strncasecmp(parts[i].name, part->s, part->len) == 0)
+		if (str_is(part, parts[i].name))
 			return parts[i].pattern;
 	return NULL;
 }

@@ -3,7 +3,6 @@
  * in LF or CRLF.
  */
 #include <string.h>
-#include <strings.h>
 
 #include "impl.h"
 
@@ -27,20 +26,6 @@ line_length(const char *s, size_t len, size_t *next)
 	n = (size_t)(end - s);
 	*next = n + 1;
 	return n > 0 && s[n - 1] == '\r' ? n - 1 : n;
-}
-
-/* The same of a field, with the lines that go on with it. */
-static size_t
-field_length(const char *s, size_t len, size_t *next)
-{
-	size_t n, more;
-
-	n = line_length(s, len, next);
-	while (*next < len && is_blank(s[*next])) {
-		n = *next + line_length(s + *next, len - *next, &more);
-		*next += more;
-	}
-	return n;
 }
 
 /* Takes a field apart; false if it has no name, as a torn line. */
@@ -70,20 +55,26 @@ header_next(const struct str *msg, size_t *pos, const struct str *name,
     struct str *found, struct str *value)
 {
 	struct str n;
-	size_t len, next, left;
+	size_t len, next, more, left;
 	const char *s;
 
 	while (*pos < msg->len) {
 		s = msg->s + *pos;
 		left = msg->len - *pos;
-		if (line_length(s, left, &next) == 0)
+		if ((len = line_length(s, left, &next)) == 0)
 			return false;
-		len = field_length(s, left, &next);
+		while (next < left && is_blank(s[next])) {
+			len = next + line_length(s + next, left - next, &more);
+			next += more;
+		}
 		*pos += next;
+		/* Most are not it, which the first letter tells. */
+		if (name != NULL && (name->len == 0 ||
+		    to_lower(*s) != to_lower(*name->s)))
+			continue;
 		if (!field_split(s, len, &n, value))
 			continue;
-		if (name != NULL && (n.len != name->len ||
-		    strncasecmp(n.s, name->s, n.len) != 0))
+		if (name != NULL && !str_same(&n, name))
 			continue;
 		if (found != NULL)
 			*found = n;

@@ -3,7 +3,6 @@
  * stand in it.  Tags are blanks; comments, scripts and styles are nothing.
  */
 #include <string.h>
-#include <strings.h>
 
 #include "impl.h"
 
@@ -56,19 +55,13 @@ struct html {
 	size_t		 len;
 };
 
-static bool
-html_is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 /* Does what comes next begin with word?  Case aside. */
 static bool
 is_next(const struct html *h, const char *word)
 {
-	size_t n = strlen(word);
+	struct str rest = { h->s, (size_t)(h->end - h->s) };
 
-	return (size_t)(h->end - h->s) >= n && strncasecmp(h->s, word, n) == 0;
+	return str_begins(&rest, word);
 }
 
 /* The same, with the name ending there. */
@@ -78,13 +71,13 @@ is_tag(const struct html *h, const char *tag)
 	size_t n = strlen(tag);
 
 	return is_next(h, tag) && (size_t)(h->end - h->s) > n &&
-	    (html_is_space(h->s[n]) || h->s[n] == '>');
+	    (is_space(h->s[n]) || h->s[n] == '>');
 }
 
 static void
 put_blank(struct html *h, char blank)
 {
-	if (h->len > 0 && !html_is_space(h->out[h->len - 1]))
+	if (h->len > 0 && !is_space(h->out[h->len - 1]))
 		h->out[h->len++] = blank;
 }
 
@@ -103,7 +96,7 @@ html_comment(struct html *h)
 	h->s += 4;
 	while (h->s < h->end) {
 		skip_until(h, "--");
-		while (h->s < h->end && html_is_space(*h->s))
+		while (h->s < h->end && is_space(*h->s))
 			h->s++;
 		if (h->s < h->end && *h->s++ == '>')
 			return;
@@ -215,7 +208,7 @@ html_entity(struct html *h)
 	size_t n = 0, left = (size_t)(h->end - name);
 
 	while (n < left && n < ENTITY && name[n] != ';' &&
-	    !html_is_space(name[n]))
+	    !is_space(name[n]))
 		n++;
 	if (n == left || name[n] != ';')
 		return;

@@ -24,6 +24,18 @@ is_one_of(char c, const char *these)
 	return c != '\0' && strchr(these, c) != NULL;
 }
 
+static inline char
+to_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static inline bool
+is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 /* The value of a hexadecimal digit, or -1. */
 static inline int
 hex_digit(char c)
@@ -60,6 +72,18 @@ struct str {
 	const char	*s;
 	size_t		 len;
 };
+
+/* Is s the word, case aside?  Here, as most of those asked for are not. */
+static inline bool
+str_is(const struct str *s, const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < s->len; i++)
+		if (word[i] == '\0' || to_lower(s->s[i]) != to_lower(word[i]))
+			return false;
+	return word[i] == '\0';
+}
 
 /* Steps of a run, counted down wherever work depends on a stranger's bytes. */
 struct budget {
@@ -144,6 +168,12 @@ struct captures {
 };
 
 struct regex;			/* regex.c */
+
+/* Are a and b the same, does s begin with the word?  Case aside. */
+bool	 str_same(const struct str *a, const struct str *b);
+bool	 str_begins(const struct str *s, const char *word);
+/* For bsearch(3): a str, and a row that begins with a word in lower case. */
+int	 str_compare(const void *str, const void *row);
 
 /* <0, 0, >0 as by the comparator; of numerics what has no digit is infinite. */
 int	 match_compare(enum comparator c, const struct str *a,

@@ -7,8 +7,6 @@
 
 #include "program.h"
 
-static const char blanks[] = " \t\r\n";
-
 /* What an operator reads is never a control character, nor torn UTF-8. */
 void
 error_put(struct sieve_error *e, const struct str *script, unsigned int line,
@@ -85,30 +83,26 @@ lexer_token(const struct lexer *l, char buf[TOKEN_BYTES])
 	return buf;
 }
 
-/* Goes n bytes on; lines are counted here and nowhere else. */
-static void
-lexer_step(struct lexer *l, size_t n)
-{
-	for (; n > 0 && l->at < l->end; n--)
-		if (*l->at++ == '\n') {
-			l->line_at++;
-			l->line_start = l->at;
-		}
-}
-
 static void
 skip_line(struct lexer *l)
 {
 	const char *nl = memchr(l->at, '\n', (size_t)(l->end - l->at));
 
-	lexer_step(l, nl == NULL ? (size_t)(l->end - l->at) :
-	    (size_t)(nl - l->at) + 1);
+	l->at = nl == NULL ? l->end : nl + 1;
 }
 
+/* A token begins.  Lines are counted here and nowhere else. */
 static void
 mark(struct lexer *l)
 {
-	l->line = l->line_at;
+	const char *nl;
+
+	while ((nl = memchr(l->counted, '\n',
+	    (size_t)(l->at - l->counted))) != NULL) {
+		l->line++;
+		l->line_start = l->counted = nl + 1;
+	}
+	l->counted = l->at;
 	l->column = (unsigned int)(l->at - l->line_start) + 1;
 }
 
@@ -116,9 +110,9 @@ static void
 skip_bracket_comment(struct lexer *l)
 {
 	mark(l);
-	for (lexer_step(l, 2); l->at < l->end; lexer_step(l, 1))
+	for (l->at += 2; l->at < l->end; l->at++)
 		if (l->end - l->at >= 2 && memcmp(l->at, "*/", 2) == 0) {
-			lexer_step(l, 2);
+			l->at += 2;
 			return;
 		}
 	lexer_fail(l, "this comment has no end");
@@ -128,8 +122,8 @@ static void
 lexer_blanks(struct lexer *l)
 {
 	while (l->at < l->end) {
-		if (is_one_of(*l->at, blanks))
-			lexer_step(l, 1);
+		if (is_space(*l->at))
+			l->at++;
 		else if (*l->at == '#')
 			skip_line(l);
 		else if (l->end - l->at >= 2 && memcmp(l->at, "/*", 2) == 0)
@@ -145,7 +139,7 @@ word(struct lexer *l, enum token token)
 	l->token = token;
 	l->text.s = l->at;
 	while (l->at < l->end && (is_letter(*l->at) || is_digit(*l->at)))
-		lexer_step(l, 1);
+		l->at++;
 	l->text.len = (size_t)(l->at - l->text.s);
 }
 
@@ -157,7 +151,7 @@ lexer_number(struct lexer *l)
 	uint64_t n = 0;
 
 	l->token = TOKEN_NUMBER;
-	for (; l->at < l->end && is_digit(*l->at); lexer_step(l, 1)) {
+	for (; l->at < l->end && is_digit(*l->at); l->at++) {
 		digit = (unsigned int)(*l->at - '0');
 		if (n > (UINT64_MAX - digit) / 10)
 			goto large;
@@ -181,7 +175,7 @@ lexer_number(struct lexer *l)
 			break;
 		}
 		if (shift > 0)
-			lexer_step(l, 1);
+			l->at++;
 	}
 	if (n > UINT64_MAX >> shift)
 		goto large;
@@ -222,33 +216,42 @@ string_put(struct lexer *l, char *out)
 		*out++ = '\r';
 	if (*l->at != '\r' || l->end - l->at < 2 || l->at[1] != '\n')
 		*out++ = *l->at;
-	lexer_step(l, 1);
+	l->at++;
 	return out;
 }
 
 static void
 quoted_string(struct lexer *l)
 {
+	bool as_it_is = true;
 	const char *p;
 	char *s, *out;
 
 	l->token = TOKEN_STRING;
-	lexer_step(l, 1);
-	for (p = l->at; p < l->end && *p != '"'; p++)
+	l->text.s = ++l->at;
+	for (p = l->at; p < l->end && *p != '"'; p++) {
+		if (*p == '\\' || *p == '\r' || *p == '\n')
+			as_it_is = false;
 		if (*p == '\\' && l->end - p > 1)
 			p++;
+	}
 	if (p == l->end) {
 		lexer_fail(l, "this string has no end");
+		return;
+	}
+	if (as_it_is) {
+		l->text.len = (size_t)(p - l->at);
+		l->at = p + 1;
 		return;
 	}
 	if ((s = out = string_room(l, p)) == NULL)
 		return;
 	while (l->at < p) {
 		if (*l->at == '\\')
-			lexer_step(l, 1);
+			l->at++;
 		out = string_put(l, out);
 	}
-	lexer_step(l, 1);
+	l->at++;
 	l->text.s = s;
 	l->text.len = (size_t)(out - s);
 }
@@ -289,9 +292,9 @@ multi_line(struct lexer *l)
 	char *s, *out;
 
 	l->token = TOKEN_STRING;
-	lexer_step(l, 1);
+	l->at++;
 	while (l->at < l->end && (*l->at == ' ' || *l->at == '\t'))
-		lexer_step(l, 1);
+		l->at++;
 	if (l->at < l->end && *l->at != '#' && *l->at != '\n' &&
 	    (*l->at != '\r' || l->end - l->at < 2 || l->at[1] != '\n')) {
 		lexer_fail(l, "only a comment may stand behind \"text:\"");
@@ -306,10 +309,10 @@ multi_line(struct lexer *l)
 		return;
 	while (l->at < end) {
 		if (*l->at == '.' && l->at[-1] == '\n' && l->at[1] == '.')
-			lexer_step(l, 1);
+			l->at++;
 		out = string_put(l, out);
 	}
-	lexer_step(l, last_line(l, end));
+	l->at += last_line(l, end);
 	l->text.s = s;
 	l->text.len = (size_t)(out - s);
 }
@@ -334,12 +337,12 @@ lexer_next(struct lexer *l)
 		quoted_string(l);
 	} else if (*l->at == ':' && l->end - l->at >= 2 &&
 	    is_letter(l->at[1])) {
-		lexer_step(l, 1);
+		l->at++;
 		word(l, TOKEN_TAG);
 	} else if (is_one_of(*l->at, "()[]{},;:")) {
 		l->token = TOKEN_CHARACTER;
 		l->character = *l->at;
-		lexer_step(l, 1);
+		l->at++;
 	} else {
 		lexer_fail(l, "this character means nothing here");
 	}
@@ -353,9 +356,9 @@ lexer_init(struct lexer *l, struct arena *a, const struct str *name,
 	l->arena = a;
 	l->error = e;
 	l->script = *name;
-	l->at = l->line_start = text->s;
+	l->at = l->counted = l->line_start = text->s;
 	l->end = text->s + text->len;
-	l->line_at = l->line = 1;
+	l->line = 1;
 	if (memchr(text->s, '\0', text->len) != NULL)
 		lexer_fail(l, "the script has a NUL byte");
 	else

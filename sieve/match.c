@@ -7,13 +7,47 @@
 
 #define STEP		8	/* bytes looked at for one step of the budget */
 
+bool
+str_same(const struct str *a, const struct str *b)
+{
+	size_t i = 0;
+
+	if (a->len != b->len)
+		return false;
+	while (i < a->len && to_lower(a->s[i]) == to_lower(b->s[i]))
+		i++;
+	return i == a->len;
+}
+
+int
+str_compare(const void *str, const void *row)
+{
+	const struct str *s = str;
+	const char *word = row;
+	size_t i;
+
+	for (i = 0; i < s->len && word[i] != '\0'; i++)
+		if (to_lower(s->s[i]) != word[i])
+			return to_lower(s->s[i]) < word[i] ? -1 : 1;
+	return (i < s->len) - (word[i] != '\0');
+}
+
+bool
+str_begins(const struct str *s, const char *word)
+{
+	size_t i;
+
+	for (i = 0; word[i] != '\0'; i++)
+		if (i == s->len || to_lower(s->s[i]) != to_lower(word[i]))
+			return false;
+	return true;
+}
+
 /* RFC 4790, 9.2.1 maps to upper case; Pigeonhole's strncasecmp to lower. */
 static unsigned char
 fold(enum comparator c, char byte)
 {
-	if (c != COMPARE_OCTET && byte >= 'A' && byte <= 'Z')
-		byte = (char)(byte - 'A' + 'a');
-	return (unsigned char)byte;
+	return (unsigned char)(c == COMPARE_OCTET ? byte : to_lower(byte));
 }
 
 /* What the numeric comparator sees of s: digits without zeros before them. */

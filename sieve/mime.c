@@ -3,7 +3,6 @@
  * European mail.  Without iconv: it opens files, and its tables are not small.
  */
 #include <string.h>
-#include <strings.h>
 
 #include "impl.h"
 
@@ -207,8 +206,7 @@ mime_charset(const struct str *name)
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strlen(names[i].name) == name->len &&
-		    strncasecmp(names[i].name, name->s, name->len) == 0)
+		if (str_is(name, names[i].name))
 			return names[i].charset;
 	return NULL;
 }

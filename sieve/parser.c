@@ -39,7 +39,7 @@ static void
 parse_list(struct lexer *l, struct list *list)
 {
 	struct value *v;
-	size_t room = 8;
+	size_t room = 4;
 
 	if ((list->values = take(l, room * sizeof(*v))) == NULL)
 		return;

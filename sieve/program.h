@@ -67,8 +67,8 @@ struct lexer {
 	bool		 failed;
 	const char	*at;
 	const char	*end;
-	const char	*line_start;	/* of the line that at is in */
-	unsigned int	 line_at;	/* its number */
+	const char	*counted;	/* lines are counted up to here: */
+	const char	*line_start;	/* of the last of them */
 	/* The token: */
 	enum token	 token;
 	unsigned int	 line;
@@ -109,7 +109,7 @@ struct piece {
 
 struct value {
 	struct str	 source;	/* as it stands in the script */
-	struct piece	*pieces;	/* NULL: "" */
+	struct piece	*pieces;	/* NULL: it is what it stands for */
 };
 
 struct compiler;
@@ -176,8 +176,8 @@ struct node {
 	unsigned int	 column;
 	struct argument	*arguments;
 	struct node	*tests;
-	bool		 in_parentheses;
 	struct node	*block;
+	bool		 in_parentheses;
 	bool		 has_block;
 	struct node	*next;		/* command or test */
 	struct node	*otherwise;	/* of if, elsif: elsif or else */
@@ -211,7 +211,7 @@ struct script {
 	struct node	*commands;
 	bool		 open;		/* is being compiled */
 	size_t		 index;		/* among the program's */
-	struct variable	 variables[VARIABLES];
+	struct variable	*variables;	/* VARIABLES of them, or NULL */
 	size_t		 nvariables;
 	size_t		 nlocals;
 	struct script	*next;
@@ -221,7 +221,7 @@ struct sieve_program {
 	struct arena	 arena;
 	struct script	*scripts;	/* the first is run */
 	size_t		 nscripts;
-	struct str	 globals[VARIABLES];	/* their names */
+	struct str	*globals;	/* names, VARIABLES of them, or NULL */
 	size_t		 nglobals;
 };
 
@@ -244,7 +244,7 @@ struct compiler {
 };
 
 struct verb {
-	const char	*name;
+	char		 name[16];
 	unsigned int	 extensions;	/* one of these is wanted; 0: none */
 	const char	*arguments;	/* n number, s string, l list */
 	unsigned int	 tags;		/* that it knows */
@@ -256,10 +256,6 @@ struct verb {
 	void		 (*command)(struct run *, const struct node *);
 	bool		 (*test)(struct run *, const struct node *);
 };
-
-/* Whether a and b are the same, ASCII case aside. */
-bool	 str_same(const struct str *a, const struct str *b);
-bool	 str_is(const struct str *s, const char *word);
 
 /* Makes what the nodes are to be of commands that were parsed. */
 bool	 check_commands(struct compiler *c, struct node *first);
@@ -334,7 +330,7 @@ struct run {
 	struct frame	*frame;
 	struct frame	*spare;		/* that can be used again */
 	const struct node *at;		/* what is being run */
-	struct str	 globals[VARIABLES];
+	struct str	*globals;	/* as many as the program has */
 	struct str	 flags;		/* those of no variable */
 	bool		 once[SIEVE_SCRIPTS + 1];	/* scripts that ran */
 	bool		 keeps;		/* the implicit keep is to be */

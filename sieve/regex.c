@@ -118,17 +118,19 @@ copy(struct regex_compiler *c, int from, int len)
 	return true;
 }
 
-/* Both cases of the letters of a set. */
+/* Both cases of the letters of a set, which are four bytes of it apart. */
 static void
 set_fold(struct set *set)
 {
-	unsigned int i;
+	static const unsigned char letters[] = { 0xfe, 0xff, 0xff, 0x07 };
+	unsigned char *upper = set->bits + 'A' / 8;
+	unsigned char *lower = set->bits + 'a' / 8;
+	unsigned int i, both;
 
-	for (i = 'a'; i <= 'z'; i++) {
-		if (set_has(set, (unsigned char)i))
-			set_add(set, i - 'a' + 'A');
-		else if (set_has(set, (unsigned char)(i - 'a' + 'A')))
-			set_add(set, i);
+	for (i = 0; i < sizeof(letters); i++) {
+		both = (upper[i] | lower[i]) & letters[i];
+		upper[i] |= (unsigned char)both;
+		lower[i] |= (unsigned char)both;
 	}
 }
 

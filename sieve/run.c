@@ -3,7 +3,6 @@
  * it, with the place of the command that was being run.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "program.h"
@@ -12,14 +11,16 @@
 bool
 run_fail(struct run *r, const char *fmt, ...)
 {
+	const struct script *s = r->frame == NULL ? r->program->scripts :
+	    r->frame->script;
 	va_list ap;
 
 	if (r->result->failed)
 		return false;
 	r->result->failed = true;
 	va_start(ap, fmt);
-	error_put(&r->result->error, &r->frame->script->name,
-	    r->at->line, r->at->column, fmt, ap);
+	error_put(&r->result->error, &s->name, r->at->line, r->at->column,
+	    fmt, ap);
 	va_end(ap);
 	return false;
 }
@@ -127,7 +128,7 @@ run_block(struct run *r, const struct node *n)
 	}
 }
 
-/* Not on the stack: a frame has some KiB. */
+/* A frame has some KiB: only that of the first script is on the stack. */
 static struct frame *
 frame_take(struct run *r)
 {
@@ -167,21 +168,16 @@ sieve_run(const struct sieve_program *p, const struct sieve_view *v,
     struct sieve_result *result)
 {
 	static const struct node nowhere;
-	struct frame none;
-	struct run *r;
+	struct frame frame;
+	struct run run, *r = &run;
 
 	/* Actions are many KiB, and are made when there are some. */
 	result->n = 0;
 	result->failed = false;
 	memset(&result->error, 0, sizeof(result->error));
-	if ((r = calloc(1, sizeof(*r))) == NULL) {
-		result->failed = true;
-		memcpy(result->error.text, "no memory", sizeof("no memory"));
-		return;
-	}
-	memset(&none, 0, sizeof(none));
-	none.script = p->scripts;
-	r->frame = &none;
+	memset(r, 0, sizeof(*r));
+	frame.caller = NULL;
+	r->spare = &frame;
 	r->at = &nowhere;
 	r->program = p;
 	r->view = v;
@@ -192,9 +188,10 @@ sieve_run(const struct sieve_program *p, const struct sieve_view *v,
 	r->message.s = v->message;
 	r->message.len = v->len;
 	r->keeps = true;
+	r->globals = run_take(r, &r->kept,
+	    p->nglobals * sizeof(*r->globals));
 	run_script(r, p->scripts);
 	if (!result->failed && r->keeps)
 		action_implicit_keep(r);
 	arena_free(&r->kept);
-	free(r);
 }

@@ -5,7 +5,6 @@
  */
 #include <stdarg.h>
 #include <string.h>
-#include <strings.h>
 
 #include "program.h"
 
@@ -17,25 +16,13 @@ struct name {
 	uint64_t	 number;
 };
 
-bool
-str_is(const struct str *s, const char *word)
-{
-	return s->len == strlen(word) && strncasecmp(s->s, word, s->len) == 0;
-}
-
-bool
-str_same(const struct str *a, const struct str *b)
-{
-	return a->len == b->len && strncasecmp(a->s, b->s, a->len) == 0;
-}
-
 /*
  * Encoded characters.
  */
 static size_t
 value_blanks(const char *s, size_t i, size_t len)
 {
-	while (i < len && is_one_of(s[i], " \t\r\n"))
+	while (i < len && is_space(s[i]))
 		i++;
 	return i;
 }
@@ -82,6 +69,7 @@ static bool
 value_decode(struct compiler *c, struct str *s, const struct argument *at)
 {
 	static const char hex[] = "${hex:", uni[] = "${unicode:";
+	struct str rest;
 	uint32_t wrong = 0;
 	size_t i, skip, end;
 	char *buf, *out;
@@ -92,12 +80,12 @@ value_decode(struct compiler *c, struct str *s, const struct argument *at)
 	if ((buf = out = compiler_take(c, s->len)) == NULL)
 		return false;
 	for (i = 0; i < s->len; i++) {
-		unicode = s->len - i > strlen(uni) &&
-		    strncasecmp(s->s + i, uni, strlen(uni)) == 0;
+		rest.s = s->s + i;
+		rest.len = s->len - i;
+		unicode = str_begins(&rest, uni);
 		skip = strlen(unicode ? uni : hex);
 		end = wrong = 0;
-		if (unicode || (s->len - i > skip &&
-		    strncasecmp(s->s + i, hex, skip) == 0))
+		if (unicode || str_begins(&rest, hex))
 			end = decode_numbers(s->s, i + skip, s->len, unicode,
 			    &out, &wrong);
 		if (end > 0 && wrong != 0)
@@ -163,6 +151,9 @@ find_global(struct compiler *c, const struct str *name,
 	if (p->nglobals == VARIABLES)
 		return FAIL(at,
 		    "there are more than %d global variables", VARIABLES);
+	if (p->globals == NULL && (p->globals = compiler_take(c,
+	    VARIABLES * sizeof(*p->globals))) == NULL)
+		return false;
 	p->globals[p->nglobals++] = *name;
 	return true;
 }
@@ -191,6 +182,9 @@ add_variable(struct compiler *c, const struct str *name,
 		    "the script has more than %d variables", VARIABLES);
 		return NULL;
 	}
+	if (s->variables == NULL && (s->variables = compiler_take(c,
+	    VARIABLES * sizeof(*s->variables))) == NULL)
+		return NULL;
 	v = &s->variables[s->nvariables++];
 	v->name = *name;
 	return v;
@@ -337,20 +331,16 @@ value_compile(struct compiler *c, struct value *v, const struct argument *at)
 		start = i + used;
 		i = start - 1;
 	}
-	return add_text(c, &next, s.s + start, s.len - start);
+	return (v->pieces == NULL && s.s == v->source.s) ||
+	    add_text(c, &next, s.s + start, s.len - start);
 }
 
 bool
 value_is_constant(const struct value *v, struct str *s)
 {
-	s->s = "";
-	s->len = 0;
-	if (v->pieces == NULL)
-		return true;
-	if (v->pieces->kind != PIECE_TEXT || v->pieces->next != NULL)
-		return false;
-	*s = v->pieces->text;
-	return true;
+	*s = v->pieces == NULL ? v->source : v->pieces->text;
+	return v->pieces == NULL ||
+	    (v->pieces->kind == PIECE_TEXT && v->pieces->next == NULL);
 }
 
 /* A match value is no variable: only who uses one that is too long fails. */
@@ -389,9 +379,7 @@ value_expand(struct run *r, const struct value *v, struct str *out)
 	size_t len = 0;
 	char *buf;
 
-	out->s = "";
-	out->len = 0;
-	if (v->pieces == NULL)
+	if (value_is_constant(v, out))
 		return true;
 	if (v->pieces->next == NULL)
 		return piece_text(r, v->pieces, out);

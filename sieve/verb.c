@@ -1,7 +1,8 @@
 /*
- * All commands and tests: how each is called, and who checks and runs it.
+ * All commands and tests, by name: how each is called, and who checks and runs
+ * it.
  */
-#include <string.h>
+#include <stdlib.h>
 
 #include "program.h"
 
@@ -89,11 +90,8 @@ static const struct verb tests[] = {
 const struct verb *
 verb_find(const struct str *name, bool is_test)
 {
-	const struct verb *v = is_test ? tests : commands;
+	const struct verb *table = is_test ? tests : commands;
 	size_t n = is_test ? nitems(tests) : nitems(commands);
 
-	for (; n > 0; v++, n--)
-		if (str_is(name, v->name))
-			return v;
-	return NULL;
+	return bsearch(name, table, n, sizeof(*table), str_compare);
 }
