@@ -91,14 +91,12 @@ identity_assume_directory(struct credentials *c, const struct identity *id)
 int
 identity_shed(struct credentials *c, const struct identity *id)
 {
-	uid_t uid = c->cfg->each_as_itself ? id->uid : c->cfg->uid;
-	gid_t gid = c->cfg->each_as_itself ? id->gid : c->cfg->gid;
-
-	identity_resume(c);
-	if (c->cfg->each_as_itself &&
-	    set_groups((size_t)id->ngroups, id->groups) == -1)
+	if (!c->cfg->each_as_itself)
+		return set_ids(c->cfg->uid, c->cfg->gid);
+	/* What is effective may be made real by anybody. */
+	if (identity_assume(c, id) == -1)
 		return -1;
-	return set_ids(uid, gid);
+	return set_ids(id->uid, id->gid);
 }
 
 void
