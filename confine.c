@@ -417,29 +417,28 @@ restrict_files(const struct config *cfg)
  */
 #ifdef ARCH
 
-#define MAY(call)	IS(SYS_##call, 0, 1), \
-			    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+#define KILL		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
 
 void
 confine_child(void)
 {
 	struct sock_filter filter[] = {
-		LOAD(arch), IS(ARCH, 1, 0),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-		LOAD(nr), NO_CACHE,
-		MAY(write), MAY(exit_group), MAY(brk), MAY(mmap), MAY(munmap),
-		MAY(mremap), MAY(madvise), MAY(newfstatat),
+		LOAD(arch), IS(ARCH, 0, DENY), LOAD(nr), NO_CACHE,
+		OFTEN(write), OFTEN(exit_group), OFTEN(brk), OFTEN(mmap),
+		OFTEN(munmap), OFTEN(mremap), OFTEN(madvise),
+		OFTEN(newfstatat),
 #ifdef __x86_64__
-		MAY(stat),	/* which is what musl calls */
+		OFTEN(stat),	/* which is what musl calls */
 #endif
-		MAY(clock_gettime), MAY(rt_sigreturn),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
+		OFTEN(clock_gettime), IS(SYS_rt_sigreturn, PASS, DENY),
+		ALLOW, KILL
 	};
 	struct sock_fprog prog = {
 		.len = nitems(filter),
 		.filter = filter
 	};
 
+	link_jumps(filter, nitems(filter));
 	if (!SANITIZED)
 		(void)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
 		    SECCOMP_FILTER_FLAG_SPEC_ALLOW, &prog);
