@@ -35,6 +35,8 @@ client_init(struct client *c, const struct config *cfg)
 	/* A small session touches only the first pages of a large buffer. */
 	c->in = malloc(INPUT_BYTES);
 	c->out = malloc(OUTPUT_BYTES);
+	if (c->in != NULL && cfg->scripts != NULL)
+		os_spare(c->in, INPUT_BYTES);
 	return c->in == NULL || c->out == NULL ? -1 : 0;
 }
 
@@ -137,8 +139,7 @@ const char *
 client_pause(void *arg, int fd, long us)
 {
 	struct client *c = arg;
-	struct pollfd pfd[2] = { { .fd = STDOUT_FILENO },
-	    { .fd = fd, .events = POLLIN } };
+	struct pollfd pfd[2] = { { .fd = STDOUT_FILENO }, { .fd = fd } };
 	struct timespec timeout = { .tv_sec = us / 1000000,
 	    .tv_nsec = us % 1000000 * 1000 };
 
@@ -152,7 +153,7 @@ client_pause(void *arg, int fd, long us)
 const char *
 client_none(void *unused, int fd, long us)
 {
-	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	struct pollfd pfd = { .fd = fd };
 	struct timespec timeout = { .tv_sec = us / 1000000,
 	    .tv_nsec = us % 1000000 * 1000 };
 

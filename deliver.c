@@ -40,6 +40,9 @@ deliver_init(struct deliverer *dv, const struct config *cfg,
 	dv->states = malloc(cfg->format->state_size);
 	if (dv->group == NULL || dv->states == NULL)
 		return -1;
+	if (cfg->scripts != NULL &&
+	    (dv->verdict = malloc(sizeof(*dv->verdict))) == NULL)
+		return -1;
 	return trace_init(&dv->tracer);
 }
 
@@ -48,6 +51,7 @@ deliver_free(struct deliverer *dv)
 {
 	free(dv->group);
 	free(dv->states);
+	free(dv->verdict);
 }
 
 /* Is it over for the client?  Waits us microseconds for that. */
@@ -229,15 +233,17 @@ ask_script(struct delivery *d, const struct envelope *env,
 	return -1;
 }
 
-/* The recipient's own script, if there is one.  0, or -1: d has failed. */
+/*
+ * The recipient's own script, if there is one, with -S; v is NULL without.  0,
+ * or -1: d has failed.
+ */
 static int
 judge(struct delivery *d, const struct envelope *env,
     const struct draft *draft, size_t room, struct verdict *v)
 {
 	struct rcpt *r = d->rcpt;
 
-	v->kind = VERDICT_NONE;
-	if (d->cfg->scripts == NULL)
+	if (v == NULL)
 		return 0;
 	if (ask_script(d, env, &draft->trace, draft->trace_lines, false,
 	    v) == -1)
@@ -388,7 +394,7 @@ begin_rcpt(struct deliverer *dv, const struct envelope *env,
 {
 	char trace[TRACE_BYTES], buf[96];
 	struct delivery *d = delivery_prepare(dv, dv->n, m, env->rcpts, r);
-	struct verdict v;
+	struct verdict *v = dv->verdict;
 	struct draft draft;
 	struct text unique;
 
@@ -399,12 +405,12 @@ begin_rcpt(struct deliverer *dv, const struct envelope *env,
 	}
 	d->alone = env->nrcpt == 1;
 	draft_init(dv, &draft, env, r, &unique, trace);
-	if (judge(d, env, &draft, dv->room, &v) == -1 || d->settled)
+	if (judge(d, env, &draft, dv->room, v) == -1 || d->settled)
 		dv->n++;
-	else if (v.kind == VERDICT_FILE) {
-		if (dv->n > 0 && dv->n + v.n > dv->room)
+	else if (v != NULL && v->kind == VERDICT_FILE) {
+		if (dv->n > 0 && dv->n + v->n > dv->room)
 			return false;
-		begin_copies(dv, d, &draft, &v);
+		begin_copies(dv, d, &draft, v);
 	} else {
 		begin_copy(dv, d, &draft, dv->n == 0);
 		if (d->busy && dv->n > 0)

@@ -4,12 +4,15 @@
  * but a pipe, and from the moment that it looks at the message it may make no
  * system call but a few.  What it says is read as a stranger's word.
  */
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdalign.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -21,28 +24,40 @@
 
 #define SCRIPT_BYTES	65536	/* of a script that is read */
 #define CHILD_MS	2000	/* for the child to answer */
+#define PIPE_MS		100	/* a pipe may be too small for the answer */
 #define ERROR_BYTES	1024	/* of what is said to be wrong */
 #define LINES_MAX	8	/* of a refusal */
+#define ROOM_BYTES	65536	/* more than most scripts want */
 
-/* What the child writes: records, each with len bytes of text behind it. */
+/* Of an answer: one thing that the child says, and len bytes of text. */
 struct record {
 	enum { RECORD_KEEP, RECORD_FILE, RECORD_REFUSE, RECORD_ERROR,
-	    RECORD_TROUBLE, RECORD_END } kind;
+	    RECORD_TROUBLE } kind;
 	unsigned char	 create;	/* a bool, but for a stranger's byte */
 	unsigned int	 line;
 	char		 flags[sizeof(((struct filing *)0)->flags)];
-	size_t		 len;
+	size_t		 len;		/* the text's NUL is counted */
 };
 
-#define ANSWER_BYTES	(FILINGS * (sizeof(struct record) + SIEVE_REASON))
+/*
+ * What the child writes, all at once.  There is a folder for each action, or
+ * one longer text.
+ */
+struct answer {
+	size_t	 len;		/* of the records */
+	char	 records[SIEVE_ACTIONS *
+		    (sizeof(struct record) + SIEVE_FOLDER)];
+};
+
+#define ANSWER_HEAD	offsetof(struct answer, records)
 
 /*
  * The script.
  */
 struct script {
 	char	 path[PATH_MAX];
-	char	*text;
-	size_t	 len;
+	int	 fd;
+	size_t	 size;
 };
 
 /* NULL, or what forbids that a file is run as uid's script. */
@@ -60,46 +75,30 @@ script_wrong(const struct stat *st, uid_t uid)
 	return NULL;
 }
 
-static int
-script_read(struct script *s, int fd, off_t size)
-{
-	size_t room = (size_t)size + 1;
-	ssize_t n;
-
-	if ((s->text = malloc(room)) == NULL)
-		return -1;
-	for (s->len = 0; s->len < (size_t)size; s->len += (size_t)n) {
-		n = read(fd, s->text + s->len, (size_t)size - s->len);
-		if (n == -1)
-			return -1;
-		if (n == 0)
-			break;
-	}
-	s->text[s->len] = '\0';
-	return 0;
-}
-
 /*
- * Reads the script at s->path, as whom we are.  1; 0 if there is none; -1
+ * Opens the script at s->path, as whom we are.  1; 0 if there is none; -1
  * and errno, or *wrong if it may not be run.
  */
 static int
 script_open(struct script *s, uid_t uid, const char **wrong)
 {
 	struct stat st;
-	int fd, r = -1, save;
+	int save;
 
 	*wrong = NULL;
-	fd = open(s->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd == -1)
+	s->fd = open(s->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (s->fd == -1)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
-	if (fstat(fd, &st) == 0 &&
-	    (*wrong = script_wrong(&st, uid)) == NULL)
-		r = script_read(s, fd, st.st_size);
+	if (fstat(s->fd, &st) == 0 &&
+	    (*wrong = script_wrong(&st, uid)) == NULL) {
+		s->size = (size_t)st.st_size;
+		return 1;
+	}
 	save = errno;
-	close(fd);
+	close(s->fd);
+	s->fd = -1;
 	errno = save;
-	return r == 0 ? 1 : -1;
+	return -1;
 }
 
 /* The first of the recipient's that exists.  As script_open. */
@@ -123,29 +122,65 @@ script_find(struct script *s, const struct delivery *d, const char **wrong)
 /*
  * The child.
  */
-struct child {
+
+/* What it is asked. */
+struct question {
 	const struct delivery	*d;
 	const struct envelope	*env;
 	const struct text	*trace;
 	uint64_t		 trace_lines;
+	bool			 check;		/* compile it only */
 	struct timespec		 now;
-	int			 zone;		/* minutes east of UTC */
 	struct script		 script;
-	struct script		*included;
-	size_t			 nincluded;
-	char			 directory[PATH_MAX];
-	char			 address[sizeof(((struct envelope *)0)->peer)];
 };
 
-static void
-child_write(const struct record *r, const char *text)
+/* In pages of its own, as each of ours would be copied when it writes there. */
+struct child {
+	const struct question	*q;
+	struct sieve_room	 room;
+	char			 address[sizeof(((struct envelope *)0)->peer)];
+	struct answer		 answer;
+	struct sieve_result	 result;
+	char			 directory[PATH_MAX];	/* or "" */
+	alignas(max_align_t) char memory[ROOM_BYTES];
+};
+
+/* Memory for as long as it lives.  NULL: there is none. */
+static char *
+child_take(struct child *c, size_t size)
 {
-	(void)os_write(STDIN_FILENO, r, sizeof(*r), NULL);
-	(void)os_write(STDIN_FILENO, text, r->len, NULL);
+	char *p = c->room.at;
+
+	size = (size + alignof(max_align_t) - 1) &
+	    ~(alignof(max_align_t) - 1);
+	if (size > c->room.left)
+		return malloc(size);
+	c->room.at += size;
+	c->room.left -= size;
+	return p;
 }
 
 static void
-child_fail(const struct child *c, const struct sieve_error *e)
+child_say(struct child *c, struct record *r, const char *text)
+{
+	char *out = c->answer.records + c->answer.len;
+
+	r->len = strlen(text) + 1;
+	memcpy(out, r, sizeof(*r));
+	memcpy(out + sizeof(*r), text, r->len);
+	c->answer.len += sizeof(*r) + r->len;
+}
+
+static void
+child_exit(const struct child *c)
+{
+	(void)os_write(STDIN_FILENO, &c->answer, ANSWER_HEAD + c->answer.len,
+	    NULL);
+	_exit(0);
+}
+
+static void
+child_fail(struct child *c, const struct sieve_error *e)
 {
 	struct record r = { .kind = RECORD_ERROR };
 	char buf[ERROR_BYTES];
@@ -155,7 +190,7 @@ child_fail(const struct child *c, const struct sieve_error *e)
 	if (e->script[0] != '\0')
 		text_add(&t, c->directory, "/", e->script, ".sieve", NULL);
 	else
-		text_add(&t, c->script.path, NULL);
+		text_add(&t, c->q->script.path, NULL);
 	text_add(&t, ":", NULL);
 	text_number(&t, e->line, 10, 0);
 	if (e->column > 0) {
@@ -163,13 +198,12 @@ child_fail(const struct child *c, const struct sieve_error *e)
 		text_number(&t, e->column, 10, 0);
 	}
 	text_add(&t, ": error: ", e->text, NULL);
-	r.len = t.len;
-	child_write(&r, buf);
+	child_say(c, &r, buf);
 }
 
 /* A disk that fails is no answer, and no error of the script's: errno. */
 static void
-child_give_up(const char *call, const char *path)
+child_give_up(struct child *c, const char *call, const char *path)
 {
 	struct record r = { .kind = RECORD_TROUBLE };
 	char buf[PATH_MAX];
@@ -177,32 +211,46 @@ child_give_up(const char *call, const char *path)
 
 	text_init(&t, buf, sizeof(buf));
 	text_add(&t, call, " ", path, ": ", strerror(errno), NULL);
-	r.len = t.len;
-	child_write(&r, buf);
-	_exit(0);
+	child_say(c, &r, buf);
+	child_exit(c);
 }
 
 /* Where the script is, when all links are followed. */
 static void
 child_find_directory(struct child *c)
 {
+	const char *path = c->q->script.path;
 	char *slash;
 
-	if (realpath(c->script.path, c->directory) == NULL)
-		strlcpy(c->directory, c->script.path, sizeof(c->directory));
+	if (realpath(path, c->directory) == NULL)
+		strlcpy(c->directory, path, sizeof(c->directory));
 	if ((slash = strrchr(c->directory, '/')) != NULL)
 		*slash = '\0';
 }
 
-/*
- * A script that another one includes, from the directory of that one; no more
- * than SIEVE_SCRIPTS are asked for.
- */
+/* The text of a script, which is open as fd. */
+static const char *
+child_read(struct child *c, const struct script *s, int fd, size_t *len)
+{
+	char *text = child_take(c, s->size);
+	ssize_t n = 1;
+
+	for (*len = 0; n > 0 && *len < s->size; *len += (size_t)n) {
+		n = text == NULL ? -1 : read(fd, text + *len,
+		    s->size - *len);
+		if (n == -1)
+			child_give_up(c, "read", s->path);
+	}
+	close(fd);
+	return text;
+}
+
+/* A script that another one includes, from the directory of the first. */
 static const char *
 child_include(void *arg, const char *name, size_t *len)
 {
 	struct child *c = arg;
-	struct script *s;
+	struct script s;
 	const char *wrong;
 	struct text t;
 	int r;
@@ -211,33 +259,25 @@ child_include(void *arg, const char *name, size_t *len)
 		return NULL;
 	if (c->directory[0] == '\0')
 		child_find_directory(c);
-	if (c->included == NULL &&
-	    (c->included = calloc(SIEVE_SCRIPTS, sizeof(*s))) == NULL)
-		return NULL;
-	s = &c->included[c->nincluded];
-	text_init(&t, s->path, sizeof(s->path));
+	text_init(&t, s.path, sizeof(s.path));
 	text_add(&t, c->directory, "/", name, ".sieve", NULL);
-	r = script_open(s, c->d->id.uid, &wrong);
+	r = script_open(&s, c->q->d->id.uid, &wrong);
 	if (r == -1 && wrong == NULL)
-		child_give_up("open", s->path);
-	if (r != 1)
-		return NULL;
-	c->nincluded++;
-	*len = s->len;
-	return s->text;
+		child_give_up(c, "open", s.path);
+	return r == 1 ? child_read(c, &s, s.fd, len) : NULL;
 }
 
 static bool
 child_has_folder(void *arg, const char *name)
 {
-	const struct child *c = arg;
+	struct child *c = arg;
+	const struct delivery *d = c->q->d;
 	char folder[FOLDER_BYTES];
 	int r;
 
-	r = c->d->cfg->format->find_folder(c->d->rcpt->mailbox.path, name,
-	    folder);
+	r = d->cfg->format->find_folder(d->rcpt->mailbox.path, name, folder);
 	if (r == -1 && errno != EINVAL)
-		child_give_up("stat a folder of", c->d->rcpt->mailbox.path);
+		child_give_up(c, "stat a folder of", d->rcpt->mailbox.path);
 	return r == 1;
 }
 
@@ -245,7 +285,7 @@ child_has_folder(void *arg, const char *name)
 static const char *
 child_address(struct child *c)
 {
-	const char *peer = c->env->peer;
+	const char *peer = c->q->env->peer;
 
 	if (peer[0] == '\0')
 		return NULL;
@@ -255,44 +295,58 @@ child_address(struct child *c)
 	return c->address;
 }
 
+/* Minutes that local time is ahead of UTC. */
+static int
+zone_minutes(time_t now)
+{
+	struct tm tm;
+
+	return localtime_r(&now, &tm) == NULL ? 0 : (int)(tm.tm_gmtoff / 60);
+}
+
 /* The message as it will be stored, or as much as there is in memory. */
 static void
-child_view(struct child *c, struct sieve_view *v)
+child_view(struct child *c, const struct sieve_program *p,
+    struct sieve_view *v)
 {
-	const struct message *m = c->d->message;
-	const struct config *cfg = c->d->cfg;
+	const struct question *q = c->q;
+	const struct message *m = q->d->message;
+	const struct config *cfg = q->d->cfg;
 	struct filter filter = {
 		.return_path = (cfg->trace & TRACE_RETURN_PATH) != 0,
-		.begun = c->trace->len == 0
+		.begun = q->trace->len == 0
 	};
-	size_t size = c->trace->len + m->len + FILTER_AHEAD;
-	char *buf = malloc(size);
+	size_t size = q->trace->len + m->len + FILTER_AHEAD;
+	char *buf = child_take(c, size);
 
 	memset(v, 0, sizeof(*v));
 	if (buf == NULL)
 		return;
-	v->len = message_view(m, &filter, c->trace, buf, size);
+	v->len = message_view(m, &filter, q->trace, buf, size);
 	v->message = buf;
 	/* Every LF is to be counted as the CRLF that it was. */
-	v->size = c->trace->len + c->trace_lines + m->size - filter.dropped +
+	v->size = q->trace->len + q->trace_lines + m->size - filter.dropped +
 	    filter.quoted + filter.blanks + m->data.bare_lfs -
 	    filter.dropped_lfs;
-	v->sender = c->env->sender;
-	v->recipient = c->d->rcpt->address;
+	v->sender = q->env->sender;
+	v->recipient = q->d->rcpt->address;
 	v->delimiters = cfg->delimiters;
 	v->host = cfg->host;
 	v->remote_ip = child_address(c);
-	v->remote_host = c->env->lhlo;
+	v->remote_host = q->env->lhlo;
 	v->version = VERSION;
-	v->now = c->now;
-	v->zone = c->zone;
+	v->now = q->now;
+	/* To know it is to read a file. */
+	if (sieve_wants_zone(p))
+		v->zone = zone_minutes(v->now.tv_sec);
 	v->has_folder = child_has_folder;
 	v->arg = c;
 }
 
 static void
-child_answer(const struct sieve_result *result)
+child_answer(struct child *c)
 {
+	const struct sieve_result *result = &c->result;
 	const struct sieve_action *a;
 
 	for (a = result->actions; a < result->actions + result->n; a++) {
@@ -310,56 +364,73 @@ child_answer(const struct sieve_result *result)
 			break;
 		case SIEVE_REJECT:
 			r.kind = RECORD_REFUSE;
-			text = a->reason;
+			text = result->reason;
 			break;
 		}
-		r.len = strlen(text);
-		child_write(&r, text);
+		child_say(c, &r, text);
 	}
 }
 
 /* Does not return: the child ends here. */
 static void
-child_run(struct child *c, int fd, bool check)
+child_run(const struct question *q, int fd)
 {
+	struct child *c = mmap(NULL, sizeof(*c), PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANON, -1, 0);
 	const struct sieve_library library = { child_include, c };
-	static const struct record end = { .kind = RECORD_END };
-	struct sieve_result *result = malloc(sizeof(*result));
 	struct sieve_program *p;
 	struct sieve_error e;
 	struct sieve_view v;
+	const char *text;
+	size_t len;
 
-	if (identity_shed(c->d->cred, &c->d->id) == -1 ||
-	    dup2(fd, STDIN_FILENO) == -1 || result == NULL)
+	/* Two descriptors, of which the script's goes when it is read. */
+	if (c == MAP_FAILED || identity_shed(q->d->cred, &q->d->id) == -1 ||
+	    dup2(fd, STDIN_FILENO) == -1 ||
+	    dup2(q->script.fd, STDOUT_FILENO) == -1)
 		_exit(1);
-	os_close_from(STDIN_FILENO + 1);
+	os_close_from(STDOUT_FILENO + 1);
+	c->q = q;
+	c->room.at = c->memory;
+	c->room.left = sizeof(c->memory);
+	text = child_read(c, &q->script, STDOUT_FILENO, &len);
 	confine_limits();
-	p = sieve_compile(c->script.text, c->script.len, &library, &e);
+	p = sieve_compile(text, len, &library, &c->room, &e);
 	if (p == NULL)
 		child_fail(c, &e);
-	else if (!check) {
-		child_view(c, &v);
+	else if (!q->check) {
+		child_view(c, p, &v);
 		confine_child();
 		if (v.message == NULL)
 			_exit(1);
-		sieve_run(p, &v, result);
-		if (result->failed)
-			child_fail(c, &result->error);
+		sieve_run(p, &v, &c->result);
+		if (c->result.failed)
+			child_fail(c, &c->result.error);
 		else
-			child_answer(result);
+			child_answer(c);
 	}
-	child_write(&end, "");
-	_exit(0);
+	child_exit(c);
 }
 
 /*
  * The parent.
  */
 
-/* All that the child writes, for two seconds at most.  Bytes, or -1. */
-static ssize_t
-answer_read(struct delivery *d, int fd, char *buf, size_t size)
+static bool
+answer_is_whole(const struct answer *a, size_t have)
 {
+	return have >= ANSWER_HEAD && have - ANSWER_HEAD == a->len;
+}
+
+/*
+ * Waits for the answer, two seconds at most, and for the child's end, before
+ * which each page that we write to would be copied.  1; 0 if no answer comes,
+ * or what is none; -1 and d's failure.
+ */
+static int
+answer_read(struct delivery *d, int fd, struct answer *a)
+{
+	char *buf = (char *)a;
 	struct timespec begun;
 	const char *over;
 	size_t have = 0;
@@ -367,19 +438,20 @@ answer_read(struct delivery *d, int fd, char *buf, size_t size)
 	ssize_t n = 1;
 
 	clock_gettime(CLOCK_MONOTONIC, &begun);
-	while (n != 0 && left > 0 && have < size) {
-		over = d->watch->pause(d->watch->arg, fd, left * 1000);
+	while (n != 0 && left > 0 && !answer_is_whole(a, have)) {
+		over = d->watch->pause(d->watch->arg, fd,
+		    1000 * (left < PIPE_MS ? left : PIPE_MS));
 		if (over != NULL)
 			return failure_set(&d->failure, &reply_trouble, "%s",
 			    over);
-		n = read(fd, buf + have, size - have);
+		n = read(fd, buf + have, sizeof(*a) - have);
 		if (n > 0)
 			have += (size_t)n;
 		else if (n == -1 && errno != EAGAIN && errno != EINTR)
 			break;
 		left = CHILD_MS - (long)os_ms_since(&begun);
 	}
-	return (ssize_t)have;
+	return answer_is_whole(a, have);
 }
 
 static int
@@ -400,6 +472,12 @@ verdict_error(const struct delivery *d, struct verdict *v, unsigned int line,
 	free(d->rcpt->sieve);
 	d->rcpt->sieve = strdup(buf);
 	return 0;
+}
+
+static int
+verdict_nonsense(const struct delivery *d, struct verdict *v)
+{
+	return verdict_error(d, v, 0, "its child says nonsense", "");
 }
 
 static bool
@@ -453,7 +531,7 @@ verdict_take(struct delivery *d, struct verdict *v, const struct record *r,
 		return 0;
 	}
 	if (!flags_are_good(r->flags, sizeof(r->flags)) || v->n == FILINGS)
-		return verdict_error(d, v, 0, "its child says nonsense", "");
+		return verdict_nonsense(d, v);
 	memcpy(f.flags, r->flags, sizeof(f.flags));
 	if (r->kind == RECORD_FILE) {
 		found = d->cfg->format->find_folder(d->rcpt->mailbox.path,
@@ -474,70 +552,64 @@ verdict_take(struct delivery *d, struct verdict *v, const struct record *r,
 
 /* What the child wrote, byte for byte as a stranger could have. */
 static int
-verdict_read(struct delivery *d, struct verdict *v, const char *buf,
-    size_t len)
+verdict_read(struct delivery *d, struct verdict *v, const struct answer *a)
 {
-	char text[SIEVE_REASON];
+	const char *text, *p = a->records;
+	size_t left = a->len;
 	struct record r;
 
-	while (v->kind != VERDICT_ERROR && len >= sizeof(r)) {
-		memcpy(&r, buf, sizeof(r));
-		buf += sizeof(r);
-		len -= sizeof(r);
-		if (r.kind == RECORD_END)
-			return 0;
-		if ((unsigned int)r.kind > RECORD_END || r.len > len ||
-		    r.len >= sizeof(text) || memchr(buf, '\0', r.len) != NULL)
-			break;
-		memcpy(text, buf, r.len);
-		text[r.len] = '\0';
-		buf += r.len;
-		len -= r.len;
+	while (v->kind != VERDICT_ERROR && left > 0) {
+		if (left < sizeof(r))
+			return verdict_nonsense(d, v);
+		memcpy(&r, p, sizeof(r));
+		text = p + sizeof(r);
+		left -= sizeof(r);
+		if ((unsigned int)r.kind > RECORD_TROUBLE || r.len > left ||
+		    memchr(text, '\0', r.len) != text + r.len - 1)
+			return verdict_nonsense(d, v);
+		p = text + r.len;
+		left -= r.len;
 		if (verdict_take(d, v, &r, text) == -1)
 			return -1;
 	}
-	return v->kind == VERDICT_ERROR ? 0 :
-	    verdict_error(d, v, 0, "its child died or took too long", "");
+	return 0;
 }
 
-/* Minutes that local time is ahead of UTC. */
-static int
-zone_minutes(time_t now)
+/*
+ * Not inline, so that the answer is not yet on the stack when a child is made,
+ * which gets a copy of what is there.
+ */
+static __attribute__((__noinline__)) int
+filter_heed(struct delivery *d, int fd, struct verdict *v)
 {
-	struct tm tm;
+	struct answer a;
+	int r;
 
-	return localtime_r(&now, &tm) == NULL ? 0 : (int)(tm.tm_gmtoff / 60);
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) == -1)
+		return failure_errno(&d->failure, "fcntl for", "%s",
+		    d->rcpt->sieve);
+	if ((r = answer_read(d, fd, &a)) == 0)
+		return verdict_error(d, v, 0,
+		    "its child died or took too long", "");
+	return r == -1 ? -1 : verdict_read(d, v, &a);
 }
 
 static int
-filter_ask(struct delivery *d, struct child *c, bool check,
-    struct verdict *v)
+filter_ask(struct delivery *d, struct question *q, struct verdict *v)
 {
-	char *buf;
-	ssize_t n;
 	pid_t pid;
 	int fds[2], r;
 
-	/* Not in the child: each would read the file of the zone anew. */
-	clock_gettime(CLOCK_REALTIME, &c->now);
-	c->zone = zone_minutes(c->now.tv_sec);
+	clock_gettime(CLOCK_REALTIME, &q->now);
 	if (pipe2(fds, O_CLOEXEC) == -1)
 		return failure_errno(&d->failure, "pipe2 for", "%s",
-		    c->script.path);
-	if ((pid = fork()) == 0)
-		child_run(c, fds[1], check);
+		    q->script.path);
+	if ((pid = os_fork()) == 0)
+		child_run(q, fds[1]);
 	close(fds[1]);
-	buf = malloc(ANSWER_BYTES);
-	if (pid == -1 || buf == NULL || fcntl(fds[0], F_SETFL,
-	    O_NONBLOCK) == -1) {
-		r = failure_errno(&d->failure, "fork for", "%s",
-		    c->script.path);
-	} else if ((n = answer_read(d, fds[0], buf, ANSWER_BYTES)) == -1)
-		r = -1;
-	else
-		r = verdict_read(d, v, buf, (size_t)n);
+	r = pid == -1 ? failure_errno(&d->failure, "fork for", "%s",
+	    q->script.path) : filter_heed(d, fds[0], v);
 	close(fds[0]);
-	free(buf);
 	/* One that hangs is ended by its limits, and collected later on. */
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		continue;
@@ -549,28 +621,33 @@ filter_run(struct delivery *d, const struct envelope *env,
     const struct text *trace, uint64_t trace_lines, bool check,
     struct verdict *v)
 {
-	struct child c = { .d = d, .env = env, .trace = trace,
-	    .trace_lines = trace_lines };
+	struct question q;
 	const char *wrong;
 	int r;
 
+	q.d = d;
+	q.env = env;
+	q.trace = trace;
+	q.trace_lines = trace_lines;
+	q.check = check;
 	v->kind = VERDICT_NONE;
 	v->n = 0;
 	free(d->rcpt->sieve);
 	d->rcpt->sieve = NULL;
-	if ((r = script_find(&c.script, d, &wrong)) == 0)
+	if ((r = script_find(&q.script, d, &wrong)) == 0)
 		return 0;
 	if (r == -1 && wrong == NULL)
-		failure_errno(&d->failure, "open", "%s", c.script.path);
-	else if ((d->rcpt->sieve = strdup(c.script.path)) == NULL)
+		failure_errno(&d->failure, "open", "%s", q.script.path);
+	else if ((d->rcpt->sieve = strdup(q.script.path)) == NULL)
 		r = failure_errno(&d->failure, "strdup", "script");
 	else if (wrong != NULL)
 		r = verdict_error(d, v, 0, wrong, "");
 	else {
 		v->kind = VERDICT_FILE;
-		r = filter_ask(d, &c, check, v);
+		r = filter_ask(d, &q, v);
 	}
-	free(c.script.text);
+	if (q.script.fd != -1)
+		close(q.script.fd);
 	return r;
 }
 

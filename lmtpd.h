@@ -615,6 +615,14 @@ enum sync_policy {
  * in a reply, a header field and a file's name.
  */
 void	 os_host(char *name, size_t size);
+/*
+ * A child has our memory until one of us writes to it: then it is copied, page
+ * by page.  This is fork(2) without the stack below the caller, which nobody
+ * uses.
+ */
+pid_t	 os_fork(void);
+/* No child has any use for these n bytes. */
+void	 os_spare(void *p, size_t n);
 /* Milliseconds since then, a moment of the monotonic clock. */
 int64_t	 os_ms_since(const struct timespec *then);
 /* What the file system wants that fd is on, and whose device is dev. */
@@ -947,8 +955,8 @@ bool	 mailbox_wants_folder(const struct config *cfg,
  */
 struct watch {
 	/*
-	 * Waits for us microseconds, at most a second, or until fd can be
-	 * read, if it is not -1.  NULL, or why it is over.
+	 * Waits for us microseconds, at most a second, or until no other
+	 * process has the pipe fd, if it is not -1.  NULL, or why it is over.
 	 */
 	const char	*(*pause)(void *arg, int fd, long us);
 	void		*arg;
@@ -1324,6 +1332,7 @@ struct deliverer {
 	size_t			 max;		/* in a group; 0: not asked */
 	size_t			 n;		/* in the group now, */
 	size_t			 nrcpt;		/* of so many recipients */
+	struct verdict		*verdict;	/* for a script's, or NULL */
 	struct volumes		 volumes;
 	struct tracer		 tracer;
 	long			 waited;	/* ms for one message's locks */

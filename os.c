@@ -2,6 +2,7 @@
  * What differs between systems.  Only here and in confine.c does an #ifdef
  * ask for one.
  */
+#include <sys/mman.h>
 #include <sys/stat.h>
 #ifdef __linux__
 #include <sys/prctl.h>
@@ -29,6 +30,8 @@
 #include "lmtpd.h"
 
 #define COPY_BYTES	(8 << 20)	/* at a time */
+#define STACK_BYTES	(512 << 10)	/* that may have been used */
+#define PAGE		4096	/* where it is larger madvise does nothing */
 
 #ifndef XFS_SUPER_MAGIC
 #define XFS_SUPER_MAGIC	0x58465342	/* not in every <linux/magic.h> */
@@ -52,6 +55,36 @@ os_write(int fd, const void *buf, size_t len, uint64_t *written)
 			*written += (uint64_t)n;
 	}
 	return 0;
+}
+
+void
+os_spare(void *p, size_t n)
+{
+#ifdef MADV_DONTFORK
+	char *first = (char *)p + PAGE - 1 - ((uintptr_t)p - 1) % PAGE;
+
+	(void)madvise(first, (n / PAGE - 1) * PAGE, MADV_DONTFORK);
+#else
+	(void)p;
+	(void)n;
+#endif
+}
+
+/* Not inline, so that all that its caller has lies above it. */
+__attribute__((__noinline__)) pid_t
+os_fork(void)
+{
+#ifdef MADV_DONTFORK
+	char *here = __builtin_frame_address(0);
+
+	/* A page or two are fork(3)'s.  A sanitizer has other stacks. */
+	here -= (uintptr_t)here % PAGE + PAGE;
+	if (!SANITIZED) {
+		(void)madvise(here, STACK_BYTES, MADV_DOFORK);
+		(void)madvise(here - STACK_BYTES, STACK_BYTES, MADV_DONTFORK);
+	}
+#endif
+	return fork();
 }
 
 /* What the system says may be anything: "(none)", with blanks, too long. */

@@ -179,10 +179,10 @@ void
 action_reject(struct run *r, const struct node *n)
 {
 	struct str *s = run_expand(r, &n->list[0]);
-	struct sieve_action *a;
+	char *reason = r->result->reason;
 	size_t i, used, len = 0;
 
-	if (s == NULL || (a = put_action(r, SIEVE_REJECT, "")) == NULL)
+	if (s == NULL || put_action(r, SIEVE_REJECT, "") == NULL)
 		return;
 	r->keeps = false;
 	for (i = 0; i < s->len; i += used) {
@@ -196,19 +196,19 @@ action_reject(struct run *r, const struct node *n)
 			    SIEVE_REASON - 1);
 			return;
 		}
-		memcpy(a->reason + len, s->s + i, used);
+		memcpy(reason + len, s->s + i, used);
 		if (s->s[i] == '\t')
-			a->reason[len] = ' ';
+			reason[len] = ' ';
 		else if (used == 0 || (used == 1 && s->s[i] != '\n' &&
 		    (s->s[i] < ' ' || s->s[i] == 0x7f))) {
-			a->reason[len] = '?';
+			reason[len] = '?';
 			used = 1;
 		}
 		len += used;
 	}
-	while (len > 0 && a->reason[len - 1] == '\n')
+	while (len > 0 && reason[len - 1] == '\n')
 		len--;
-	a->reason[len] = '\0';
+	reason[len] = '\0';
 }
 
 /*

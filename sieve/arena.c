@@ -12,15 +12,33 @@
  * of its own, and a sanitizer sees what goes past its end.
  */
 #ifndef BLOCK
-#define BLOCK	(16 * 1024)
+#define BLOCK	4096
 #endif
 
 struct block {
 	struct block		*next;
 	size_t			 size;	/* bytes that it has */
 	size_t			 taken;
+	bool			 lent;	/* a part of the room */
 	alignas(max_align_t) char bytes[];
 };
+
+/* A usual block, of the room if there is enough left. */
+static struct block *
+block_usual(struct sieve_room *room)
+{
+	size_t bytes = sizeof(struct block) + BLOCK;
+	bool lent = room != NULL && room->left >= bytes;
+	struct block *b = lent ? (void *)room->at : malloc(bytes);
+
+	if (lent) {
+		room->at += bytes;
+		room->left -= bytes;
+	}
+	if (b != NULL)
+		b->lent = lent;
+	return b;
+}
 
 /* A block of one large piece is zeroed by calloc, which may get it so. */
 static struct block *
@@ -31,7 +49,7 @@ block_add(struct arena *a, size_t n)
 
 	if (a->limit - a->used < size)
 		return NULL;
-	b = n > BLOCK ? calloc(1, sizeof(*b) + n) : malloc(sizeof(*b) + BLOCK);
+	b = n > BLOCK ? calloc(1, sizeof(*b) + n) : block_usual(a->room);
 	if (b == NULL)
 		return NULL;
 	b->size = size;
@@ -66,15 +84,28 @@ fail:
 	return NULL;
 }
 
+/* What was lent last goes back into the room. */
+static void
+block_free(struct sieve_room *room, struct block *b)
+{
+	size_t bytes = sizeof(*b) + b->size;
+
+	if (!b->lent) {
+		free(b);
+	} else if ((char *)b + bytes == room->at) {
+		room->at -= bytes;
+		room->left += bytes;
+	}
+}
+
 void
 arena_free(struct arena *a)
 {
-	struct block *b, *next;
+	struct block *b;
 
-	for (b = a->blocks; b != NULL; b = next) {
-		next = b->next;
-		free(b);
+	while ((b = a->blocks) != NULL) {
+		a->blocks = b->next;
+		block_free(a->room, b);
 	}
-	a->blocks = NULL;
 	a->used = 0;
 }

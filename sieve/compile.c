@@ -1,7 +1,6 @@
 /*
  * Texts to a program: a script and those that it includes.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "program.h"
@@ -50,24 +49,16 @@ add_script(struct compiler *c, const struct str *name)
 	return *last = s;
 }
 
-/* The text is copied, since it may be freed before the program. */
 static bool
 compile_script(struct compiler *c, struct script *s, const char *text,
     size_t len)
 {
 	struct script *outer = c->script;
 	struct lexer l;
-	struct str copy = { "", len };
-	char *p;
+	struct str source = { text, len };
 
 	c->script = s;
-	if (len > 0) {
-		if ((p = compiler_take(c, len)) == NULL)
-			return false;
-		memcpy(p, text, len);
-		copy.s = p;
-	}
-	lexer_init(&l, &c->program->arena, &s->name, &copy, c->error);
+	lexer_init(&l, &c->program->arena, &s->name, &source, c->error);
 	s->commands = parser_run(&l);
 	if (l.failed)
 		c->failed = true;
@@ -151,9 +142,11 @@ check_include(struct compiler *c, struct node *n)
 
 struct sieve_program *
 sieve_compile(const char *text, size_t len,
-    const struct sieve_library *library, struct sieve_error *e)
+    const struct sieve_library *library, struct sieve_room *room,
+    struct sieve_error *e)
 {
 	static const struct str first = { "", 0 };
+	struct arena arena = { .room = room, .limit = MEMORY_PROGRAM };
 	struct sieve_program *p;
 	struct compiler c;
 	struct script none;
@@ -165,12 +158,12 @@ sieve_compile(const char *text, size_t len,
 	c.includes = library;
 	c.error = e;
 	c.script = &none;
-	if ((p = calloc(1, sizeof(*p))) == NULL) {
+	if ((p = arena_take(&arena, sizeof(*p))) == NULL) {
 		compiler_fail(&c, 0, 0, "no memory");
 		return NULL;
 	}
 	c.program = p;
-	p->arena.limit = MEMORY_PROGRAM;
+	p->arena = arena;
 	if (add_script(&c, &first) == NULL ||
 	    !compile_script(&c, p->scripts, text, len)) {
 		sieve_free(p);
@@ -179,11 +172,24 @@ sieve_compile(const char *text, size_t len,
 	return p;
 }
 
+bool
+sieve_wants_zone(const struct sieve_program *p)
+{
+	const struct script *s = p->scripts;
+
+	while (s != NULL && (s->extensions & EXT_DATE) == 0)
+		s = s->next;
+	return s != NULL;
+}
+
 void
 sieve_free(struct sieve_program *p)
 {
+	struct arena arena;
+
 	if (p == NULL)
 		return;
-	arena_free(&p->arena);
-	free(p);
+	/* The program itself is in it. */
+	arena = p->arena;
+	arena_free(&arena);
 }

@@ -58,6 +58,7 @@ is_letter(char c)
 
 /* arena.c */
 struct arena {
+	struct sieve_room *room;	/* or NULL */
 	struct block	*blocks;
 	size_t		 used;		/* bytes in all blocks */
 	size_t		 limit;

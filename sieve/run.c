@@ -97,6 +97,7 @@ run_captured(struct run *r, const struct captures *c)
 	char *p;
 
 	memset(&r->frame->arena, 0, sizeof(r->frame->arena));
+	r->frame->arena.room = old.room;
 	r->frame->arena.limit = old.limit;
 	r->frame->matched.n = 0;
 	for (i = 0; i < c->n; i++) {
@@ -151,6 +152,7 @@ run_script(struct run *r, const struct script *s)
 		return;
 	f->script = s;
 	f->caller = r->frame;
+	f->arena.room = r->kept.room;
 	f->arena.limit = MEMORY_MATCHED;
 	r->frame = f;
 	r->once[s->index] = true;
@@ -183,6 +185,7 @@ sieve_run(const struct sieve_program *p, const struct sieve_view *v,
 	r->view = v;
 	r->result = result;
 	r->budget.steps = STEPS;
+	r->kept.room = r->scratch.room = p->arena.room;
 	r->kept.limit = MEMORY_KEPT;
 	r->scratch.limit = MEMORY_SCRATCH;
 	r->message.s = v->message;

@@ -27,7 +27,7 @@ struct sieve_error {
  * How include finds a script's text: NULL if there is none of that name.  A
  * name is UTF-8 without `/` and control characters, does not begin with a dot
  * and has less than 256 bytes.  No more than SIEVE_SCRIPTS are asked for and
- * given.  The text must stay until sieve_compile returns.
+ * given.
  */
 struct sieve_library {
 	const char	*(*get)(void *arg, const char *name, size_t *len);
@@ -37,13 +37,26 @@ struct sieve_library {
 struct sieve_program;
 
 /*
+ * Memory that the caller has, aligned as malloc's is: it is used up before
+ * malloc is asked.
+ */
+struct sieve_room {
+	char		*at;
+	size_t		 left;
+};
+
+/*
  * Compiles len bytes of text.  library may be NULL: then include finds
- * nothing.  Returns the program, which sieve_free frees, or NULL and *e.
- * The texts may be freed after it.
+ * nothing.  room may be NULL, and is the program's and its runs' otherwise.
+ * Returns the program, which sieve_free frees, or NULL and *e.  The texts must
+ * stay as long as it.
  */
 struct sieve_program *sieve_compile(const char *text, size_t len,
-	    const struct sieve_library *library, struct sieve_error *e);
+	    const struct sieve_library *library, struct sieve_room *room,
+	    struct sieve_error *e);
 void	 sieve_free(struct sieve_program *p);
+/* Will it ask for dates, and so for the zone? */
+bool	 sieve_wants_zone(const struct sieve_program *p);
 
 /* A message and its envelope, as tests see them. */
 struct sieve_view {
@@ -58,7 +71,7 @@ struct sieve_view {
 	const char	*remote_host;	/* what LHLO said, or NULL */
 	const char	*version;	/* of lmtpd */
 	struct timespec	 now;
-	int		 zone;		/* minutes east of UTC, for "date" */
+	int		 zone;		/* minutes east of UTC, for dates */
 	/* Is there a folder of that name (UTF-8, as the script has it)? */
 	bool		 (*has_folder)(void *arg, const char *name);
 	void		*arg;
@@ -73,14 +86,14 @@ struct sieve_action {
 	unsigned int	 line;		/* of its command */
 	char		 flags[6];	/* of D F R S T, sorted, or "" */
 	char		 folder[SIEVE_FOLDER];	/* of FILEINTO: see below */
-	char		 reason[SIEVE_REASON];	/* of REJECT, UTF-8, LF */
 };
 
 struct sieve_result {
-	struct sieve_action	 actions[SIEVE_ACTIONS];	/* n of them */
-	size_t			 n;	/* 0: discarded by the script */
-	struct sieve_error	 error;	/* if failed */
 	bool			 failed;
+	struct sieve_error	 error;	/* if failed */
+	size_t			 n;	/* 0: discarded by the script */
+	struct sieve_action	 actions[SIEVE_ACTIONS];	/* n of them */
+	char			 reason[SIEVE_REASON];	/* UTF-8, LF */
 };
 
 /*
@@ -92,7 +105,8 @@ struct sieve_result {
  * action beside KEEP.  The same folder, and KEEP, are there once, with the
  * flags of the last time and where that was in the order.  Folders that only
  * the caller can know to be the same (INBOX.a and a, INBOX and KEEP) are his
- * to make one: the flags of the later one hold.  A REJECT is alone.
+ * to make one: the flags of the later one hold.  A REJECT is alone, and
+ * the reason is of it.
  */
 void	 sieve_run(const struct sieve_program *p, const struct sieve_view *v,
 	    struct sieve_result *r);

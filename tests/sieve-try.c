@@ -120,7 +120,7 @@ put_error(const char *what, const struct sieve_error *e)
 }
 
 static void
-put_action(const struct sieve_action *a)
+put_action(const struct sieve_action *a, const char *reason)
 {
 	switch (a->kind) {
 	case SIEVE_KEEP:
@@ -134,7 +134,7 @@ put_action(const struct sieve_action *a)
 		break;
 	case SIEVE_REJECT:
 		printf("reject\t");
-		put_word(a->reason);
+		put_word(reason);
 		break;
 	}
 	putchar('\n');
@@ -162,7 +162,7 @@ put_result(const struct sieve_result *r)
 		return;
 	}
 	for (i = 0; i < r->n; i++)
-		put_action(&r->actions[i]);
+		put_action(&r->actions[i], r->reason);
 	if (r->n == 0)
 		printf("discard\n");
 }
@@ -183,7 +183,7 @@ run(char *script, const char *message, struct sieve_view *v)
 		fprintf(stderr, "sieve-try: a file cannot be read\n");
 		return 1;
 	}
-	if ((p = sieve_compile(text, len, &library, &e)) == NULL) {
+	if ((p = sieve_compile(text, len, &library, NULL, &e)) == NULL) {
 		put_error("compile", &e);
 		return 0;
 	}

@@ -826,14 +826,16 @@ static char big[1 << 22];
 static const char *
 library_get(void *arg, const char *name, size_t *len)
 {
-	static char chain[64];
+	static char chains[32][64];
+	char *chain;
 	long n;
 	size_t i;
 
 	(void)arg;
 	if (strncmp(name, "chain", 5) == 0) {
 		n = strtol(name + 5, NULL, 10);
-		*len = (size_t)snprintf(chain, sizeof(chain), n == 0 ?
+		chain = chains[n];
+		*len = (size_t)snprintf(chain, sizeof(chains[n]), n == 0 ?
 		    "discard;" : "require \"include\"; include \"chain%ld\";",
 		    n - 1);
 		return chain;
@@ -872,7 +874,7 @@ add_error(char out[8192], const char *what, const struct sieve_error *e)
 }
 
 static void
-add_action(char out[8192], const struct sieve_action *a)
+add_action(char out[8192], const struct sieve_action *a, const char *reason)
 {
 	add(out, "%s%s", out[0] == '\0' ? "" : ", ", a->implicit ?
 	    "implicit " : "");
@@ -884,7 +886,7 @@ add_action(char out[8192], const struct sieve_action *a)
 		add(out, "%s%s", a->create ? "create " : "into ", a->folder);
 		break;
 	case SIEVE_REJECT:
-		add(out, "reject %s", a->reason);
+		add(out, "reject %s", reason);
 		break;
 	}
 	if (a->flags[0] != '\0')
@@ -914,7 +916,7 @@ outcome(const char *script, const char *msg)
 
 	out[0] = '\0';
 	script = fence_copy(&fences, script, strlen(script));
-	if ((p = sieve_compile(script, len, &lib, &e)) == NULL) {
+	if ((p = sieve_compile(script, len, &lib, NULL, &e)) == NULL) {
 		add_error(out, "compile", &e);
 	} else {
 		sieve_run(p, &v, &r);
@@ -928,7 +930,7 @@ outcome(const char *script, const char *msg)
 	if (r.failed)
 		add_error(out, "run", &r.error);
 	for (i = 0; i < r.n && !r.failed; i++)
-		add_action(out, &r.actions[i]);
+		add_action(out, &r.actions[i], r.reason);
 	if (r.n == 0 && !r.failed)
 		add(out, "discard");
 	return out;

@@ -4,6 +4,8 @@
  * each row that fails, and a count.
  */
 #include <errno.h>
+#include <stdalign.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -2484,19 +2486,24 @@ is_all(const char *s, char c, size_t n)
 static size_t
 piece_size(size_t i)
 {
-	return i < 290 ? i : 16384 + 16 * i - 16 * 295;
+	return i < 290 ? i : 4096 + 16 * i - 16 * 295;
 }
 
 /* Pieces of all sizes: aligned, zeroed, and none is part of another. */
 static void
 test_arena(void)
 {
+	static alignas(max_align_t) char memory[20000];
+	struct sieve_room room = { memory, sizeof(memory) };
 	struct arena a = { .limit = 1 << 22 };
 	char *p[300], *q;
 	size_t i, n;
 	int round;
 
-	for (round = 0; round < 2; round++) {
+	/* In a room that is too small for all, and which it gives back. */
+	for (round = 0; round < 4; round++) {
+		a.room = round < 2 ? NULL : &room;
+		memset(memory, 'x', sizeof(memory));
 		for (i = 0; i < nitems(p); i++) {
 			n = piece_size(i);
 			if ((p[i] = arena_take(&a, n)) == NULL)
@@ -2508,8 +2515,13 @@ test_arena(void)
 		for (i = 0; i < nitems(p); i++)
 			row(AT, is_all(p[i], (char)(i % 100 + 1),
 			    piece_size(i)), "piece %zu was changed", i);
+		row(AT, round < 2 ? is_all(memory, 'x', sizeof(memory)) :
+		    room.left < 4200, "%zu bytes are left", room.left);
 		arena_free(&a);
+		row(AT, room.at == memory && room.left == sizeof(memory),
+		    "%zu bytes come back", room.left);
 	}
+	a.room = NULL;
 	/* No more than it may have, all in all, and all of that again. */
 	for (round = 0; round < 2; round++) {
 		for (n = 0; (q = arena_take(&a, 1000)) != NULL; n++)
