@@ -52,7 +52,10 @@ fork(void)
 	return pid;
 }
 
-/* The last that it does before its work, when it is sure not to outlive us. */
+/*
+ * The last that it does before its work.  It outlives the trial: root may not
+ * signal who it has become.
+ */
 int
 prctl(int option, ...)
 {
@@ -62,23 +65,27 @@ prctl(int option, ...)
 	va_start(ap, option);
 	arg = va_arg(ap, unsigned long);
 	va_end(ap);
-	while (is("hanging") && option == PR_SET_DUMPABLE)
-		pause();
+	if (is("hanging") && option == PR_SET_DUMPABLE) {
+		sleep(30);
+		die();
+	}
 	return (int)syscall(SYS_prctl, option, arg, 0, 0, 0);
 }
 
 ssize_t
 write(int fd, const void *buf, size_t n)
 {
-	static int written;
-
 	if (is("forbidden"))
 		syscall(SYS_getppid);
-	if (is("nonsense"))
+	/* All of it, or what stands behind its length. */
+	if (is("noise"))
 		memset((void *)buf, 'x', n);
-	/* From its first record's text on. */
-	if (is("cut") && written++ > 0)
+	if (is("nonsense"))
+		memset((char *)buf + sizeof(size_t), 'x', n - sizeof(size_t));
+	if (is("cut")) {
+		syscall(SYS_write, fd, buf, n / 2);
 		die();
+	}
 	while (is("spinning"))
 		continue;
 	return syscall(SYS_write, fd, buf, n);

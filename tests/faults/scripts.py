@@ -17,7 +17,8 @@ keep;
 # By what happens to it: are all copies there, the inbox's, or none?
 ALL, INBOX, NONE = [1, 1, 1], [1, 0, 0], [0, 0, 0]
 FATES = {'well': ALL, 'killed': INBOX, 'forbidden': INBOX, 'hanging': INBOX,
-         'spinning': INBOX, 'nonsense': INBOX, 'cut': INBOX, 'disk': NONE}
+         'spinning': INBOX, 'noise': INBOX, 'nonsense': INBOX, 'cut': INBOX,
+         'disk': NONE}
 
 
 class Scripted(Trial):

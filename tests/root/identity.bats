@@ -342,6 +342,58 @@ in_mail() {
   owned "$D/m/games/.f/maildirfolder" "games:$(id -gn games):600"
 }
 
+# le NUMBER BYTES: in hexadecimal, the lowest byte first.
+le() {
+  local i
+  for ((i = 0; i < $2; i++)); do
+    printf '%02x' $(($1 >> 8 * i & 255))
+  done
+}
+
+# says BYTES KIND FLAGS LENGTH TEXT: a message for games, whose script keeps
+# it, while the child says that so many bytes come, and one record.  The
+# greeting, which is hit too, is not looked at.
+says() {
+  rm -rf "$D/m/games"
+  strace -f -qq -o "$D/calls" -e "inject=write:poke_enter=@arg2=$(
+    le "$1" $word
+    le "$2" 4
+    le 0 4
+    le 1 4
+    printf "%s%0${pad}d" "$3" 0
+    le "$4" $word
+    printf '%s' "$5"
+  ):when=1" "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>"$D/log" 3>&-
+  grep -q '^250 2.1.5' "$D/out" || fail "$(cat "$D/out")"
+  (($(count games) == 1))
+}
+
+@test "a script's child that says nonsense is an error of the script" {
+  local word=8 pad=12 bytes=33 each
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  [[ $(printf '\1\0' | od -An -tu2) -eq 1 ]] || skip 'the lowest byte is not first'
+  [[ $(od -An -tu1 -j4 -N1 "$LMTPD") -eq 2 ]] || word=4 pad=4 bytes=25
+  with -U passwd -d "maildir:$D/m/%n" -S "$D/s/%n"
+  install -d "$D/s"
+  chmod 1777 "$D/m"
+  echo 'keep;' >"$D/s/games"
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<games>' DATA x . QUIT >"$D/in"
+  says $bytes 0 000000000000 1 00
+  logged " sieve=$D/s/games "
+  # Kinds, flags and lengths that are none, and texts without an end.
+  for each in '5 000000000000 1 00' '-1 000000000000 1 00' '0 5a0000000000 1 00' \
+    '0 444652535444 1 00' '0 000000000000 0 00' '0 000000000000 2 00' \
+    '0 000000000000 -1 00' '0 000000000000 2 41' '0 000000000000 1 41' '1 000000000000 1 41'; do
+    # shellcheck disable=SC2086 # its words
+    says $bytes $each
+    logged "sieve=\"$D/s/games: error: its child says nonsense"
+  done
+  for each in 1 $((bytes - 1)) $((bytes + 1)) 100000 -1; do
+    says "$each" 0 000000000000 1 00
+    logged "sieve=\"$D/s/games: error: its child died or took too long"
+  done
+}
+
 # trees: games and man each have a directory of root's that they may write to,
 # with a mailbox in it, and -U dir looks for it there.
 trees() {
