@@ -650,11 +650,12 @@ shut() {
 }
 
 # troubled INJECTION...: a message for a, whose script discards, and for those
-# of OTHERS, while calls of the process or its children fail so.
+# of OTHERS, while calls of the process or its children fail so.  RULES are
+# other rules of a's.
 troubled() {
   local each=("${@/#/--inject=}")
   [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
-  script a 'discard;'
+  script a "${RULES-discard;}"
   {
     printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>'
     # shellcheck disable=SC2086 # a word for each
@@ -687,6 +688,19 @@ troubled() {
   logged "sieve=\"$D/s/a: error: its child died or took too long"
   logged ' delay=[2-9]\.'
   holds new new new
+}
+
+@test "a script that cannot be read is 451 4.3.0, and no error of the script" {
+  local i
+  # The process itself reads less often than that.
+  for i in {1..40}; do
+    script "p$i.sieve" 'stop;'
+    echo "include \"p$i\";"
+  done >"$D/includes"
+  RULES="require \"include\"; $(cat "$D/includes")" troubled read:error=EIO:when=30
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged "reason=\"read $D/s/p29.sieve: (Input/output|I/O) error"
+  nothing
 }
 
 @test "nobody waits for the scripts of many others" {
