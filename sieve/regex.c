@@ -8,7 +8,6 @@
 
 #include "impl.h"
 
-#define PATTERN		1024	/* bytes of a pattern */
 #define DEPTH		64	/* groups in groups */
 #define REPEAT		50	/* in {n,m} */
 #define PROGRAM		4096	/* instructions */
@@ -93,7 +92,7 @@ regex_fail(struct regex_compiler *c, const char *wrong)
 
 /* Makes room for one instruction at the place at, and writes it. */
 static bool
-emit(struct regex_compiler *c, int at, enum op op, int x, int y)
+put(struct regex_compiler *c, int at, enum op op, int x, int y)
 {
 	if (c->n == PROGRAM)
 		return regex_fail(c, "the regular expression is too large");
@@ -104,6 +103,20 @@ emit(struct regex_compiler *c, int at, enum op op, int x, int y)
 	c->code[at].y = y;
 	c->n++;
 	return true;
+}
+
+/* Appends one that has no second operand. */
+static bool
+emit(struct regex_compiler *c, enum op op, int x)
+{
+	return put(c, c->n, op, x, 0);
+}
+
+/* Appends one that has none. */
+static bool
+emit_bare(struct regex_compiler *c, enum op op)
+{
+	return emit(c, op, 0);
 }
 
 /* Appends the len instructions at from once more. */
@@ -144,7 +157,7 @@ emit_set(struct regex_compiler *c, struct set *set, bool negated)
 	for (i = 0; negated && i < sizeof(set->bits); i++)
 		set->bits[i] ^= 0xff;
 	c->sets[c->nsets] = *set;
-	return emit(c, c->n, SET, c->nsets++, 0);
+	return emit(c, SET, c->nsets++);
 }
 
 static bool
@@ -376,17 +389,17 @@ parse_escape(struct regex_compiler *c)
 		set_add_class(&set, class_space);
 		return emit_set(c, &set, e == 'S');
 	case 'b':
-		return emit(c, c->n, WORD_EDGE, 0, 0);
+		return emit_bare(c, WORD_EDGE);
 	case 'B':
-		return emit(c, c->n, WORD_INSIDE, 0, 0);
+		return emit_bare(c, WORD_INSIDE);
 	case '<':
-		return emit(c, c->n, WORD_BEGIN, 0, 0);
+		return emit_bare(c, WORD_BEGIN);
 	case '>':
-		return emit(c, c->n, WORD_END, 0, 0);
+		return emit_bare(c, WORD_END);
 	case '`':
-		return emit(c, c->n, BEGIN, 0, 0);
+		return emit_bare(c, BEGIN);
 	case '\'':
-		return emit(c, c->n, END, 0, 0);
+		return emit_bare(c, END);
 	}
 	if (e >= '1' && e <= '9')
 		return regex_fail(c, "backreferences are not known");
@@ -411,11 +424,11 @@ parse_group(struct regex_compiler *c)
 	if (c->depth == DEPTH)
 		return regex_fail(c, "groups are nested too deeply");
 	c->depth++;
-	if (kept && !emit(c, c->n, SAVE, (int)(2 * group), 0))
+	if (kept && !emit(c, SAVE, (int)(2 * group)))
 		return false;
 	if (!parse_alternatives(c))
 		return false;
-	if (kept && !emit(c, c->n, SAVE, (int)(2 * group + 1), 0))
+	if (kept && !emit(c, SAVE, (int)(2 * group + 1)))
 		return false;
 	c->depth--;
 	if (c->s == c->end)
@@ -438,10 +451,10 @@ parse_atom(struct regex_compiler *c)
 		return parse_escape(c);
 	case '^':
 		c->s++;
-		return emit(c, c->n, BEGIN, 0, 0);
+		return emit_bare(c, BEGIN);
 	case '$':
 		c->s++;
-		return emit(c, c->n, END, 0, 0);
+		return emit_bare(c, END);
 	case '.':
 		c->s++;
 		memset(&set, 0, sizeof(set));
@@ -461,8 +474,8 @@ repeat_star(struct regex_compiler *c, int start)
 {
 	int len = c->n - start;
 
-	return emit(c, start, SPLIT, 1, len + 2) &&
-	    emit(c, c->n, JUMP, -(len + 1), 0);
+	return put(c, start, SPLIT, 1, len + 2) &&
+	    emit(c, JUMP, -(len + 1));
 }
 
 /* The same, min times at least and max at most; max -1 is without end. */
@@ -481,17 +494,17 @@ repeat(struct regex_compiler *c, int start, int min, int max)
 		if (!copy(c, start, len))
 			return false;
 	if (max == -1)
-		return emit(c, c->n, SPLIT, -len, 1);
+		return put(c, c->n, SPLIT, -len, 1);
 	/* Each that may be missing can leave all that follow it out. */
 	rest = max - min;
 	if (min == 0) {
-		if (!emit(c, start, SPLIT, 1, rest * (len + 1)))
+		if (!put(c, start, SPLIT, 1, rest * (len + 1)))
 			return false;
 		rest--;
 		start++;
 	}
 	for (; rest > 0; rest--)
-		if (!emit(c, c->n, SPLIT, 1, rest * (len + 1)) ||
+		if (!put(c, c->n, SPLIT, 1, rest * (len + 1)) ||
 		    !copy(c, start, len))
 			return false;
 	return true;
@@ -582,8 +595,8 @@ parse_alternatives(struct regex_compiler *c)
 			if (!parse_piece(c))
 				return false;
 		if (c->s < c->end && *c->s == '|' &&
-		    (!emit(c, branch, SPLIT, 1, c->n - branch + 2) ||
-		    !emit(c, c->n, JUMP, 1, 0)))
+		    (!put(c, branch, SPLIT, 1, c->n - branch + 2) ||
+		    !emit(c, JUMP, 1)))
 			return false;
 		if (c->s == c->end || *c->s != '|') {
 			if (jump != -1)
@@ -669,25 +682,18 @@ regex_compile(struct arena *a, const struct str *pattern, bool fold,
 {
 	struct instruction code[PROGRAM];
 	struct regex_compiler c;
+	struct regex *r = NULL;
 
 	memset(&c, 0, sizeof(c));
 	c.code = code;
 	c.s = pattern->s;
 	c.end = c.s + pattern->len;
 	c.fold = fold;
-	*wrong = NULL;
-	if (pattern->len > PATTERN) {
-		*wrong = "a regular expression is of more than 1024 bytes";
-		return NULL;
-	}
 	c.sets = arena_take(a, (pattern->len + 1) * sizeof(*c.sets));
-	if (c.sets == NULL)
-		return NULL;
-	if (!parse_alternatives(&c) || !emit(&c, c.n, MATCH, 0, 0)) {
-		*wrong = c.wrong;
-		return NULL;
-	}
-	return regex_make(a, &c);
+	if (c.sets != NULL && parse_alternatives(&c) && emit_bare(&c, MATCH))
+		r = regex_make(a, &c);
+	*wrong = c.wrong;
+	return r;
 }
 
 /* One match: the value, and what is known of it so far. */

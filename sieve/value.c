@@ -329,7 +329,6 @@ value_compile(struct compiler *c, struct value *v, const struct argument *at)
 		    !add_piece(c, &next, &p))
 			return false;
 		start = i + used;
-		i = start - 1;
 	}
 	return (v->pieces == NULL && s.s == v->source.s) ||
 	    add_text(c, &next, s.s + start, s.len - start);

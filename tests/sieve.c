@@ -661,6 +661,12 @@ static const struct {
 	    "set \"x\" \"v\"; fileinto \"${hex:24}{x}${x${hex:7d}\";",
 	    "into vv" },
 	{ AT, "require [\"fileinto\", \"encoded-character\"]; fileinto "
+	    "\"${unicode:d7ff e000 10ffff}\";",
+	    "into \355\237\277\356\200\200\364\217\277\277" },
+	{ AT, "require [\"fileinto\", \"encoded-character\"]; fileinto "
+	    "\"${unicode:dfff}\";",
+	    "compile:1:53: ${unicode:dfff} is no character of Unicode" },
+	{ AT, "require [\"fileinto\", \"encoded-character\"]; fileinto "
 	    "\"${unicode:d800}\";",
 	    "compile:1:53: ${unicode:d800} is no character of Unicode" },
 	{ AT, "require [\"fileinto\", \"encoded-character\"]; fileinto "
@@ -1092,7 +1098,7 @@ test_subjects(void)
 	size_t i, n;
 
 	for (i = 0; i < nitems(subjects); i++) {
-		n = strlen(many("Subject: ", subjects[i].n, "a", "\n\nb\n"));
+		n = strlen(many("Subject:\n ", subjects[i].n, "a", "\n\nb\n"));
 		memcpy(msg, big, n + 1);
 		row(subjects[i].at, subjects[i].script, msg,
 		    subjects[i].want);
@@ -1255,11 +1261,11 @@ main(void)
 	for (i = 0; i < nitems(rows); i++)
 		row(rows[i].at, rows[i].script, message, rows[i].want);
 	test_verbs();
+	test_subjects();
+	test_actions();
 	/* What follows has too many pieces, or is at them too often. */
 	fence_stop();
 	test_limits();
-	test_subjects();
-	test_actions();
 	test_boundaries();
 	test_memory();
 	printf("sieve: %zu passed, %zu failed\n", passed, failed);
