@@ -672,10 +672,9 @@ filter_refusal(struct rcpt *r, const char *text, bool utf8)
 		len = strcspn(text, "\r\n");
 		if (strspn(text, " \t") < len) {
 			text_add(&t, lines++ > 0 ? "\n" : "", NULL);
-			shown = len < REPLY_MAX - 12 ? len : REPLY_MAX - 12;
-			/* A character is not cut in two. */
-			while (shown < len && (text[shown] & 0xc0) == 0x80)
-				shown--;
+			shown = text_cut(text, REPLY_MAX - 12);
+			if (shown > len)
+				shown = len;
 			text_escape(&t, text, shown, TEXT_LINE);
 		}
 		len += strspn(text + len, "\r\n");

@@ -137,6 +137,11 @@ void	 text_number(struct text *t, uint64_t n, unsigned int base,
  */
 size_t	 text_utf8(const char *s, size_t len);
 /*
+ * How many bytes of the text s, at most max, are shown, so that no character
+ * of UTF-8 is cut in two.
+ */
+size_t	 text_cut(const char *s, size_t max);
+/*
  * How many bytes at s, of len that are there (at least one), are a character
  * that is never shown as it is: the controls of ASCII, those of C1 (U+0080
  * to U+009F) and what ends a line or turns writing round (U+2028 to U+202E,

@@ -341,15 +341,8 @@ log_key(struct log_line *l, const char *key)
 void
 log_add(struct log_line *l, const char *key, const char *value)
 {
-	size_t len = strnlen(value, VALUE_MAX), cut, plain;
+	size_t len = text_cut(value, VALUE_MAX), plain;
 
-	/* Not within a character of UTF-8, which has four bytes at most. */
-	if (value[len] != '\0')
-		for (cut = len; cut > 0 && len - cut < 4; cut--)
-			if (((unsigned char)value[cut] & 0xc0) != 0x80) {
-				len = cut;
-				break;
-			}
 	log_key(l, key);
 	plain = text_plain(value, len, TEXT_WORD);
 	if (plain == len && len > 0) {

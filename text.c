@@ -63,6 +63,18 @@ text_number(struct text *t, uint64_t n, unsigned int base, size_t width)
 }
 
 size_t
+text_cut(const char *s, size_t max)
+{
+	size_t len = strnlen(s, max), back;
+
+	/* A character has four bytes at most; the NUL behind s is one too. */
+	for (back = 0; back < 4 && back <= len; back++)
+		if (((unsigned char)s[len - back] & 0xc0) != 0x80)
+			return len - back;
+	return len;
+}
+
+size_t
 text_utf8(const char *s, size_t len)
 {
 	unsigned char c = (unsigned char)s[0], next;

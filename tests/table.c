@@ -2279,6 +2279,43 @@ test_text(void)
 	row(AT, same(buf, ""), "%s", buf);
 }
 
+static void
+test_cut(void)
+{
+	static const struct {
+		int		 at;
+		const char	*text;
+		size_t		 max;
+		size_t		 len;
+	} rows[] = {
+		{ AT, "", 0, 0 },
+		{ AT, "", 4, 0 },
+		{ AT, "abc", 0, 0 },
+		{ AT, "abc", 2, 2 },
+		{ AT, "abc", 3, 3 },
+		{ AT, "abc", 4, 3 },
+		{ AT, "a\303\251", 1, 1 },
+		{ AT, "a\303\251", 2, 1 },
+		{ AT, "a\303\251", 3, 3 },
+		{ AT, "a\303\251b", 3, 3 },
+		{ AT, "a\360\237\230\200", 4, 1 },
+		{ AT, "a\360\237\230\200", 5, 5 },
+		{ AT, "\360\237\230\200", 3, 0 },
+		/* Where there are no characters any byte will do. */
+		{ AT, "\200\200\200\200\200\200\200", 6, 6 },
+		{ AT, "a\200\200\200\200\200", 5, 5 },
+		{ AT, "\200\200\200", 2, 2 },
+	};
+	const char *s;
+	size_t i, len;
+
+	for (i = 0; i < nitems(rows); i++) {
+		s = fenced(rows[i].text, strlen(rows[i].text) + 1);
+		len = text_cut(s, rows[i].max);
+		row(rows[i].at, len == rows[i].len, "%zu", len);
+	}
+}
+
 /* What a terminal, or a reader of the log, could take for more than text. */
 static void
 test_escape(void)
@@ -2574,6 +2611,7 @@ main(void)
 	test_ids();
 	test_errno();
 	test_text();
+	test_cut();
 	test_escape();
 	test_plain();
 	test_log();

@@ -350,9 +350,9 @@ le() {
   done
 }
 
-# says BYTES KIND FLAGS LENGTH TEXT: a message for games, whose script keeps
-# it, while the child says that so many bytes come, and one record.  The
-# greeting, which is hit too, is not looked at.
+# says BYTES KIND FLAGS LENGTH TEXT: a message for games, while the child of its
+# script says that so many bytes come, and one record.  The greeting, which is
+# hit too, is not looked at.
 says() {
   rm -rf "$D/m/games"
   strace -f -qq -o "$D/calls" -e "inject=write:poke_enter=@arg2=$(
@@ -364,6 +364,10 @@ says() {
     le "$4" $word
     printf '%s' "$5"
   ):when=1" "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>"$D/log" 3>&-
+}
+
+# kept: it is in the inbox.
+kept() {
   grep -q '^250 2.1.5' "$D/out" || fail "$(cat "$D/out")"
   (($(count games) == 1))
 }
@@ -379,6 +383,7 @@ says() {
   echo 'keep;' >"$D/s/games"
   printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<games>' DATA x . QUIT >"$D/in"
   says $bytes 0 000000000000 1 00
+  kept
   logged " sieve=$D/s/games "
   # Kinds, flags and lengths that are none, and texts without an end.
   for each in '5 000000000000 1 00' '-1 000000000000 1 00' '0 5a0000000000 1 00' \
@@ -386,12 +391,21 @@ says() {
     '0 000000000000 -1 00' '0 000000000000 2 41' '0 000000000000 1 41' '1 000000000000 1 41'; do
     # shellcheck disable=SC2086 # its words
     says $bytes $each
+    kept
     logged "sieve=\"$D/s/games: error: its child says nonsense"
   done
   for each in 1 $((bytes - 1)) $((bytes + 1)) 100000 -1; do
     says "$each" 0 000000000000 1 00
+    kept
     logged "sieve=\"$D/s/games: error: its child died or took too long"
   done
+  # A refusal too long for a line, without a character to cut it at.
+  each=$(printf '80%.0s' {1..300})00
+  echo "require \"ereject\"; ereject \"${each:0:300}\";" >"$D/s/games"
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<> SMTPUTF8' 'RCPT TO:<games>' DATA x . QUIT >"$D/in"
+  says $((bytes + 300)) 2 000000000000 301 "$each"
+  grep -q '^550 5\.7\.1 \\200\\200.*\\200' "$D/out" || fail "$(cat "$D/out")"
+  (($(count games) == 0))
 }
 
 # trees: games and man each have a directory of root's that they may write to,
