@@ -370,7 +370,8 @@ add_body(struct walk *w, const struct entity *e, const struct str *raw,
 		return -1;
 	if (w->how == BODY_TEXT && leaf && (str_is(&e->type, "text/html") ||
 	    str_is(&e->type, "application/xhtml+xml"))) {
-		if ((out = arena_take(w->arena, text.len)) == NULL)
+		out = arena_take(w->arena, text.len + text.len / 2);
+		if (out == NULL)
 			return -1;
 		text.len = html_text(text.s, text.len, out);
 		text.s = out;

@@ -1,6 +1,7 @@
 /*
  * The text of HTML, for body :text: no browser's reading of it, but what words
- * stand in it.  Tags are blanks; comments, scripts and styles are nothing.
+ * stand in it.  Tags are blanks, and in a quotation lines that begin with "> ",
+ * as Pigeonhole has them; comments are nothing, scripts and styles a blank.
  */
 #include <string.h>
 
@@ -53,6 +54,7 @@ struct html {
 	const char	*s, *end;
 	char		*out;
 	size_t		 len;
+	size_t		 quotes;	/* blockquotes that are open */
 };
 
 /* Does what comes next begin with word?  Case aside. */
@@ -75,19 +77,22 @@ is_tag(const struct html *h, const char *tag)
 }
 
 static void
-put_blank(struct html *h, char blank)
+put(struct html *h, const char *text)
 {
-	if (h->len > 0 && !is_space(h->out[h->len - 1]))
-		h->out[h->len++] = blank;
+	while (*text != '\0')
+		h->out[h->len++] = *text++;
 }
 
-/* Passes over all until word, and over it. */
-static void
+/* Passes over all until word, and over it.  false: it does not come. */
+static bool
 skip_until(struct html *h, const char *word)
 {
 	while (h->s < h->end && !is_next(h, word))
 		h->s++;
-	h->s += h->s < h->end ? strlen(word) : 0;
+	if (h->s == h->end)
+		return false;
+	h->s += strlen(word);
+	return true;
 }
 
 static void
@@ -95,7 +100,7 @@ html_comment(struct html *h)
 {
 	h->s += 4;
 	while (h->s < h->end) {
-		skip_until(h, "--");
+		(void)skip_until(h, "--");
 		while (h->s < h->end && is_space(*h->s))
 			h->s++;
 		if (h->s < h->end && *h->s++ == '>')
@@ -103,8 +108,8 @@ html_comment(struct html *h)
 	}
 }
 
-/* Passes over a tag, in whose quotes ">" may stand. */
-static void
+/* Passes over a tag, in whose quotes ">" may stand.  false: it has no end. */
+static bool
 skip_tag(struct html *h)
 {
 	char quote = '\0';
@@ -112,7 +117,7 @@ skip_tag(struct html *h)
 	for (; h->s < h->end; h->s++) {
 		if (quote == '\0' && *h->s == '>') {
 			h->s++;
-			return;
+			return true;
 		}
 		if (quote == '\0' && (*h->s == '"' || *h->s == '\''))
 			quote = *h->s;
@@ -121,26 +126,50 @@ skip_tag(struct html *h)
 		else if (quote != '\0' && *h->s == '\\' && h->s + 1 < h->end)
 			h->s++;
 	}
+	return false;
+}
+
+static void
+put_blank(struct html *h)
+{
+	if (h->len > 0 && strchr(" \r\n", h->out[h->len - 1]) == NULL)
+		put(h, " ");
+}
+
+static void
+html_tag(struct html *h)
+{
+	bool ends = h->quotes > 0 && is_next(h, "</blockquote>");
+
+	if (is_tag(h, "<blockquote"))
+		h->quotes++;
+	else if (ends)
+		h->quotes--;
+	if (!skip_tag(h))
+		return;
+	if (h->quotes > 0)
+		put(h, "\n> ");
+	else if (ends)
+		put(h, "\n");
+	else
+		put_blank(h);
 }
 
 /* What stands at "<". */
 static void
 read_tag(struct html *h)
 {
-	char blank = is_tag(h, "<blockquote") || is_tag(h, "</blockquote") ?
-	    '\n' : ' ';
-
 	if (is_next(h, "<!--")) {
 		html_comment(h);
-		return;
+	} else if (is_tag(h, "<script")) {
+		if (skip_until(h, "</script>"))
+			put_blank(h);
+	} else if (is_tag(h, "<style")) {
+		if (skip_until(h, "</style>"))
+			put_blank(h);
+	} else {
+		html_tag(h);
 	}
-	if (is_tag(h, "<script"))
-		skip_until(h, "</script>");
-	else if (is_tag(h, "<style"))
-		skip_until(h, "</style>");
-	else
-		skip_tag(h);
-	put_blank(h, blank);
 }
 
 /* A CDATA section: text without tags and entities. */
@@ -150,7 +179,7 @@ read_cdata(struct html *h)
 	h->s += strlen("<![CDATA[");
 	while (h->s < h->end && !is_next(h, "]]>"))
 		h->out[h->len++] = *h->s++;
-	skip_until(h, "]]>");
+	(void)skip_until(h, "]]>");
 }
 
 /* The number of "#65" or "#x41", NOTHING if there is none. */
@@ -220,7 +249,7 @@ html_entity(struct html *h)
 size_t
 html_text(const char *s, size_t len, char *out)
 {
-	struct html h = { s, s + len, out, 0 };
+	struct html h = { s, s + len, out, 0, 0 };
 
 	while (h.s < h.end) {
 		if (is_next(&h, "<![CDATA["))

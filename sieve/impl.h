@@ -257,7 +257,10 @@ const struct charset *mime_charset(const struct str *name);
 size_t	 mime_utf8(const struct charset *cs, const struct str *in, char *out,
 	    size_t len);
 
-/* html.c: the text of HTML, no longer than it; returns the length. */
+/*
+ * html.c: the text of HTML to out, where there must be room for half as much
+ * again: "<>" in a quotation becomes three bytes.  Returns the length.
+ */
 size_t	 html_text(const char *s, size_t len, char *out);
 
 /*
