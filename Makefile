@@ -7,9 +7,10 @@ DOCDIR =	${PREFIX}/share/doc/lmtpd
 PROGRAMS =	lmtpd starttls
 MANUALS =	lmtpd.8 starttls.8
 OBJS =		session.o client.o start.o trace.o filter.o parse.o name.o \
-		template.o data.o message.o user.o account.o passwdfile.o \
-		way.o deliver.o mbox.o dotlock.o maildir.o folder.o quota.o \
-		identity.o failure.o volume.o os.o log.o text.o confine.o
+		template.o data.o message.o user.o account.o nss.o \
+		passwdfile.o way.o deliver.o mbox.o dotlock.o maildir.o \
+		folder.o quota.o identity.o failure.o volume.o os.o log.o \
+		text.o confine.o
 TLS_OBJS =	client.o start.o failure.o parse.o name.o text.o log.o os.o
 # Of libc alone.
 SIEVE_PARTS =	sieve/action.o sieve/address.o sieve/body.o sieve/check.o \

@@ -660,12 +660,6 @@ int	 os_time_beside(int at, const char *path, time_t *now);
  * same process wherever it is the same; "" where that cannot be known.
  */
 void	 os_instance(char *text, size_t size);
-/* Can the module of an NSS service be loaded, if there is one? */
-bool	 os_has_module(const char *service);
-/* May users be asked of an NSS service by itself? */
-bool	 os_can_ask(const char *service);
-/* From here on users are asked of these, as nsswitch.conf(5) lists them. */
-void	 os_ask(const char *services);
 /*
  * Copies len bytes from offset of one file to where the other stands, and
  * adds them to *written.  0, or -1 and errno.
@@ -831,18 +825,19 @@ int	 account_group(const char *name, gid_t *gid);
  */
 int	 account_failed(struct failure *f, const char *call, const char *name);
 /*
- * Is «nobody» the answer of all, for that name?  Where /etc/passwd or
- * nsswitch.conf cannot be read, the module of a service not be loaded, or a
- * service does not answer, glibc asks others, which may know nobody; and an
- * empty /etc/passwd is being written.  0, or -1 and the failure.
- */
-int	 account_has_answered(const char *name, struct failure *f);
-/*
  * Reads -u: a name or number, perhaps a colon and a group.  Sets cfg's uid and
  * gid; *name is the login name, to be freed, or NULL.  1, 0 if nobody has that
  * name, or -1 with errno.
  */
 int	 account_option(const char *s, struct config *cfg, char **name);
+
+/*
+ * nss.c: is «nobody» the answer of all, for that name?  Where /etc/passwd or
+ * nsswitch.conf cannot be read, the module of a service not be loaded, or a
+ * service does not answer, glibc asks others, which may know nobody; and an
+ * empty /etc/passwd is being written.  0, or -1 and the failure.
+ */
+int	 nss_has_answered(const char *name, struct failure *f);
 
 /*
  * passwdfile.c: a passwd-file, read once for all the names that its user may

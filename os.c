@@ -1,6 +1,6 @@
 /*
- * What differs between systems.  Only here and in confine.c does an #ifdef
- * ask for one.
+ * What differs between systems.  Only here, in nss.c and in confine.c does an
+ * #ifdef ask for one.
  */
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -14,13 +14,9 @@
 #include <linux/magic.h>
 #endif
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#if defined(__GLIBC__) && !defined(STATIC)
-#include <nss.h>
-#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -533,103 +529,6 @@ os_time_beside(int at, const char *path, time_t *now)
 		*now = st.st_mtime;
 	return r;
 }
-
-#if defined(__GLIBC__) && !defined(STATIC)
-
-/* Or do users come from a library that was preloaded? */
-static bool
-glibc_knows_users(void)
-{
-	void *users = dlsym(RTLD_DEFAULT, "getpwnam_r");
-	void *glibc = dlsym(RTLD_DEFAULT, "gnu_get_libc_version");
-	Dl_info a, b;
-
-	return users != NULL && glibc != NULL && dladdr(users, &a) != 0 &&
-	    dladdr(glibc, &b) != 0 && a.dli_fbase == b.dli_fbase;
-}
-
-/*
- * What glibc could not load, be it for want of descriptors or memory, it
- * passes over for good, as if the service knew nobody.  What is not there at
- * all is no service: systems name some that need not be installed.
- */
-bool
-os_has_module(const char *service)
-{
-	char name[128];
-	const char *error;
-	struct text t;
-	void *module;
-
-	/* These are glibc's own. */
-	if (strcmp(service, "files") == 0 || strcmp(service, "dns") == 0)
-		return true;
-	text_init(&t, name, sizeof(name));
-	text_add(&t, "libnss_", service, ".so.2", NULL);
-	if ((module = dlopen(name, RTLD_LAZY | RTLD_NOLOAD)) != NULL) {
-		dlclose(module);
-		return true;
-	}
-	/* nscd(8) answers for them. */
-	if (faccessat(AT_FDCWD, "/run/nscd/socket", F_OK, 0) == 0 ||
-	    faccessat(AT_FDCWD, "/var/run/nscd/socket", F_OK, 0) == 0)
-		return true;
-	if ((module = dlopen(name, RTLD_LAZY)) != NULL) {
-		/* It is there by now, but glibc will not try again. */
-		dlclose(module);
-		return !glibc_knows_users();
-	}
-	error = dlerror();
-	return error != NULL && strstr(error, strerror(ENOENT)) != NULL;
-}
-
-bool
-os_can_ask(const char *service)
-{
-	char name[128];
-	struct text t;
-	void *module;
-
-	if (strcmp(service, "files") == 0)
-		return true;
-	text_init(&t, name, sizeof(name));
-	text_add(&t, "libnss_", service, ".so.2", NULL);
-	if ((module = dlopen(name, RTLD_LAZY)) == NULL)
-		return false;
-	dlclose(module);
-	return true;
-}
-
-/* glibc before 2.34 heeds it only in front of the first look-up. */
-void
-os_ask(const char *services)
-{
-	(void)__nss_configure_lookup("passwd", services);
-}
-
-#else
-
-bool
-os_has_module(const char *service)
-{
-	(void)service;
-	return true;
-}
-
-bool
-os_can_ask(const char *service)
-{
-	(void)service;
-	return false;
-}
-
-void
-os_ask(const char *services)
-{
-	(void)services;
-}
-
-#endif
 
 DIR *
 os_open_dir(int at, const char *path)

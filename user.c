@@ -178,7 +178,7 @@ find_passwd(struct lookup *l, struct mailbox *mb, struct failure *f)
 			if (r == 1)
 				l->domain = l->domains[k];
 		}
-	return r == 0 ? account_has_answered(l->names[0], f) : r;
+	return r == 0 ? nss_has_answered(l->names[0], f) : r;
 }
 
 static int
