@@ -1382,7 +1382,7 @@ int	 deliver_check(struct deliverer *dv, struct rcpt *r,
  * Opens those of the descriptors 0 to 2 that are closed, on /dev/null.  Where
  * there is a client it puts standard error there too if that is the client's,
  * as it is with Exim, sendmail, spawn(8) and inetd, and says so in *shielded.
- * 0, or -1 and errno.
+ * 0, or -1 and errno: /dev/null cannot be opened, or a client has none.
  */
 int	 start_descriptors(bool has_client, bool *shielded);
 /* Is standard input a socket that waits for connections? */

@@ -261,3 +261,13 @@ syncs() {
   echo '<none>' >"$D/ext4/other/journal_task"
   (($(syncs "$hide") >= 20)) || fail 'another has none'
 }
+
+@test 'a chroot without /dev, where nothing can be logged: the reply says so' {
+  local file
+  while read -r file; do
+    install -D "$file" "$D/root$file"
+  done < <(echo "$LMTPD"; ldd "$LMTPD" | grep -o '/[^ ]*')
+  message x
+  run --separate-stderr -71 chroot "$D/root" "$LMTPD" -U any -u 12345:12345 -d maildir:/%n <"$D/in"
+  [[ $output == '421 4.3.5 cannot start: open /dev/null: No such file or directory'* ]]
+}
