@@ -51,6 +51,11 @@ struct answer {
 
 #define ANSWER_HEAD	offsetof(struct answer, records)
 
+/* A refusal, an error or a trouble is alone in its answer. */
+_Static_assert(SIEVE_ACTIONS * SIEVE_FOLDER >= SIEVE_REASON &&
+    SIEVE_ACTIONS * SIEVE_FOLDER >= ERROR_BYTES &&
+    SIEVE_ACTIONS * SIEVE_FOLDER >= PATH_MAX, "too long for an answer");
+
 /*
  * The script.
  */
@@ -108,6 +113,7 @@ script_find(struct script *s, const struct delivery *d, const char **wrong)
 	const char *p = d->rcpt->mailbox.scripts;
 	struct text t;
 	size_t len;
+	char first;
 	int r = 0;
 
 	for (; r == 0 && p != NULL; p = p[len] == ':' ? p + len + 1 : NULL) {
@@ -116,7 +122,8 @@ script_find(struct script *s, const struct delivery *d, const char **wrong)
 		text_bytes(&t, p, len);
 		r = script_open(s, d->id.uid, wrong);
 	}
-	return r;
+	/* A disk that sleeps awakes now, and not in the child's two seconds. */
+	return r == 1 && pread(s->fd, &first, 1, 0) == -1 ? -1 : r;
 }
 
 /*

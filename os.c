@@ -27,7 +27,6 @@
 
 #define COPY_BYTES	(8 << 20)	/* at a time */
 #define STACK_BYTES	(512 << 10)	/* that may have been used */
-#define PAGE		4096	/* where it is larger madvise does nothing */
 
 #ifndef XFS_SUPER_MAGIC
 #define XFS_SUPER_MAGIC	0x58465342	/* not in every <linux/magic.h> */
@@ -57,9 +56,11 @@ void
 os_spare(void *p, size_t n)
 {
 #ifdef MADV_DONTFORK
-	char *first = (char *)p + PAGE - 1 - ((uintptr_t)p - 1) % PAGE;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *first = (char *)p + page - 1 - ((uintptr_t)p - 1) % page;
 
-	(void)madvise(first, (n / PAGE - 1) * PAGE, MADV_DONTFORK);
+	if (n >= page)
+		(void)madvise(first, (n / page - 1) * page, MADV_DONTFORK);
 #else
 	(void)p;
 	(void)n;
@@ -71,10 +72,11 @@ __attribute__((__noinline__)) pid_t
 os_fork(void)
 {
 #ifdef MADV_DONTFORK
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	char *here = __builtin_frame_address(0);
 
 	/* A page or two are fork(3)'s.  A sanitizer has other stacks. */
-	here -= (uintptr_t)here % PAGE + PAGE;
+	here -= (uintptr_t)here % page + page;
 	if (!SANITIZED) {
 		(void)madvise(here, STACK_BYTES, MADV_DOFORK);
 		(void)madvise(here - STACK_BYTES, STACK_BYTES, MADV_DONTFORK);

@@ -703,6 +703,21 @@ troubled() {
   nothing
 }
 
+@test "a script's disk is waited for before its child is made" {
+  local last
+  # A dynamic linker has calls of that name before.
+  troubled pread64:delay_enter=1
+  last=$(grep -c 'pread64(.*DELAYED' "$D/calls")
+  troubled "pread64:error=EIO:when=$last"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged "reason=\"open $D/s/a: (Input/output|I/O) error"
+  nothing
+  troubled "pread64:delay_enter=2500000:when=$last"
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  logged ' status=discarded .* delay=[2-9]\.'
+  nothing
+}
+
 @test "nobody waits for the scripts of many others" {
   local ms
   script b 'discard;'
