@@ -1379,7 +1379,8 @@ int	 deliver_check(struct deliverer *dv, struct rcpt *r,
  */
 
 /*
- * Opens those of the descriptors 0 to 2 that are closed, on /dev/null.  Where
+ * Opens those of the descriptors 0 to 2 that are closed, on /dev/null, which
+ * has to be there whether one is or not.  Where
  * there is a client it puts standard error there too if that is the client's,
  * as it is with Exim, sendmail, spawn(8) and inetd, and says so in *shielded.
  * 0, or -1 and errno.

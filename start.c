@@ -25,6 +25,12 @@ start_descriptors(bool has_client, bool *shielded)
 	bool known[3] = { false };
 	int fd, r;
 
+	/*
+	 * A root directory that lacks it is a chroot that nobody has
+	 * furnished: no users, no log, and only the client to be told.
+	 */
+	if (access("/dev/null", R_OK | W_OK) == -1)
+		return -1;
 	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		while (!(known[fd] = fstat(fd, &st[fd]) == 0) &&
 		    errno == EBADF)

@@ -93,6 +93,12 @@ message() {
   codes 220 250 250 250 354 '250 2.1.5' 221
 }
 
+@test 'no /dev/null, as in a bare chroot: the client hears so at once' {
+  message one
+  contained 'mount -t tmpfs tmpfs /dev' || :
+  replied '^421 4\.3\.5 cannot start: open /dev/null: No such file'
+}
+
 @test 'no passwd, a read-only root, no /proc: a number for -u will do' {
   message one
   contained "mkdir $D/empty
