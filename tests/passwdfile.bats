@@ -138,6 +138,16 @@ rcpt() {
   rcpt a '451 4.3.5' b '451 4.3.5'
 }
 
+@test "a pipe in the place of the file holds nobody up" {
+  rm -f "$D/users"
+  mkfifo "$D/users"
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' QUIT >"$D/in"
+  timeout -s KILL 5 "$LMTPD" "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>"$D/log" ||
+    fail 'it waits'
+  hold "$D/out"
+  codes 220 250 250 '451 4.3.5' 221
+}
+
 @test "the file is read anew for each recipient" {
   users "a:x:$ID::$D/m/a::"
   begin
