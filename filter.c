@@ -326,11 +326,10 @@ child_view(struct child *c, const struct sieve_program *p,
 	size_t size = q->trace->len + m->len + FILTER_AHEAD;
 	char *buf = child_take(c, size);
 
-	memset(v, 0, sizeof(*v));
+	v->message = buf;
 	if (buf == NULL)
 		return;
 	v->len = message_view(m, &filter, q->trace, buf, size);
-	v->message = buf;
 	/* Every LF is to be counted as the CRLF that it was. */
 	v->size = q->trace->len + q->trace_lines + m->size - filter.dropped +
 	    filter.quoted + filter.blanks + m->data.bare_lfs -
@@ -344,8 +343,7 @@ child_view(struct child *c, const struct sieve_program *p,
 	v->version = VERSION;
 	v->now = q->now;
 	/* To know it is to read a file. */
-	if (sieve_wants_zone(p))
-		v->zone = zone_minutes(v->now.tv_sec);
+	v->zone = sieve_wants_zone(p) ? zone_minutes(v->now.tv_sec) : 0;
 	v->has_folder = child_has_folder;
 	v->arg = c;
 }

@@ -429,8 +429,6 @@ os_copy(int from, off_t offset, int to, uint64_t len, uint64_t *written)
 	while (len > 0) {
 		n = copy_file_range(from, &offset, to, NULL,
 		    len < COPY_BYTES ? (size_t)len : COPY_BYTES, 0);
-		if (n == -1 && errno == EINTR)
-			continue;
 		/* Another file system, or one that cannot: by hand. */
 		if (n <= 0)
 			return copy_by_hand(from, offset, to, len, written);

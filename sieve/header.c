@@ -35,7 +35,7 @@ field_split(const char *s, size_t len, struct str *name, struct str *value)
 	const char *colon = memchr(s, ':', len);
 	size_t n;
 
-	if (colon == NULL || is_blank(*s))
+	if (colon == NULL || colon == s || is_blank(*s))
 		return false;
 	n = (size_t)(colon - s);
 	value->s = colon + 1;
@@ -43,11 +43,11 @@ field_split(const char *s, size_t len, struct str *name, struct str *value)
 	/* The colon has to be on the first line of a folded field. */
 	if (memchr(s, '\n', n) != NULL)
 		return false;
-	while (n > 0 && is_blank(s[n - 1]))
+	while (is_blank(s[n - 1]))
 		n--;
 	name->s = s;
 	name->len = n;
-	return n > 0;
+	return true;
 }
 
 bool
@@ -115,7 +115,7 @@ header_unfold(struct arena *a, const struct str *raw, struct str *out)
 	size_t i, n, next;
 
 	*out = *raw;
-	if (raw->len > 0 && memchr(raw->s, '\n', raw->len) != NULL) {
+	if (memchr(raw->s, '\n', raw->len) != NULL) {
 		if ((text = arena_take(a, raw->len)) == NULL)
 			return -1;
 		out->s = text;

@@ -108,6 +108,11 @@ static const struct {
 	{ AT, "require [\"reject\", \"encoded-character\"]; reject "
 	    "\"a${hex:01 7f ff 09}b${unicode:e9}\";",
 	    "reject a??? b\303\251" },
+	/* Half a character, and behind the text its other half. */
+	{ AT, "require [\"reject\", \"encoded-character\", \"variables\", "
+	    "\"regex\"]; set \"a\" \"a${unicode:e9}\";"
+	    "if string :comparator \"i;octet\" :regex \"${a}\" "
+	    "\"(a.)\" { reject \"${1}\"; }", "reject a?" },
 	{ AT, "require \"reject\"; discard; reject \"no\"; discard;",
 	    "reject no" },
 	{ AT, "require \"reject\"; reject \"no\"; reject \"yes\";",
@@ -178,7 +183,16 @@ static const struct {
 	    "implicit keep" },
 	{ AT, "if size :over 18446744073709551616 { discard; }",
 	    "compile:1:15: this number is too large" },
-	{ AT, "if size :over 17179869184G { discard; }",
+	{ AT, "if size :over 17179869183G { discard; }", "implicit keep" },
+	{ AT, "if size :over 17179869184g { discard; }",
+	    "compile:1:15: this number is too large" },
+	{ AT, "if size :over 17592186044415M { discard; }",
+	    "implicit keep" },
+	{ AT, "if size :over 17592186044416m { discard; }",
+	    "compile:1:15: this number is too large" },
+	{ AT, "if size :over 18014398509481983K { discard; }",
+	    "implicit keep" },
+	{ AT, "if size :over 18014398509481984k { discard; }",
 	    "compile:1:15: this number is too large" },
 	{ AT, "if size :over 10X { discard; }",
 	    "compile:1:17: a '{', ',' or ')' is missing before \"X\"" },
@@ -204,8 +218,14 @@ static const struct {
 	{ AT, "keep; /* never ends", "compile:1:7: this comment has no end" },
 	{ AT, "require \"fileinto\"; fileinto \"never ends",
 	    "compile:1:30: this string has no end" },
+	{ AT, "keep; /*", "compile:1:7: this comment has no end" },
+	{ AT, "keep; /*/", "compile:1:7: this comment has no end" },
+	{ AT, "keep; /**/", "keep" },
 	{ AT, "text:\nnever ends\n",
 	    "compile:1:1: this text has no line with a dot that ends it" },
+	{ AT, "require \"fileinto\"; fileinto text: \t#\nx\n.\n;",
+	    "run:1:21: the folder \"x??\" cannot be: there is a control "
+	    "character in it" },
 	{ AT, "require \"fileinto\"; fileinto text: x\n.\n;",
 	    "compile:1:30: only a comment may stand behind \"text:\"" },
 	{ AT, "if true, false {}",
@@ -490,6 +510,10 @@ static const struct {
 	    "\"eq\" [\"from\", \"to\"] \"2\" { discard; }", "discard" },
 	{ AT, "require \"envelope\"; if envelope \"foo\" \"x\" {}",
 	    "compile:1:24: the envelope has no part \"foo\"" },
+	{ AT, "require \"envelope\"; if envelope [\"to\", \"foo\"] \"x\" {}",
+	    "compile:1:24: the envelope has no part \"foo\"" },
+	{ AT, "if address [\"to\", \"subject\"] \"x\" {}",
+	    "compile:1:4: \"address\" does not know the field \"subject\"" },
 	{ AT, "if envelope \"to\" \"x\" {}",
 	    "compile:1:4: \"envelope\" wants require \"envelope\"" },
 	/* Size, dates, the body, the environment, folders. */

@@ -88,7 +88,7 @@ test_fields(void)
 {
 	static const struct {
 		int		 at;
-		const char	*msg, *name;
+		const char	*msg, *name;	/* NULL: all of them */
 		const char	*want;	/* each value and a semicolon */
 	} rows[] = {
 		{ AT, "A: 1\nB: 2\nA: 3\n\nA: 4\n", "a", "1;3;" },
@@ -104,18 +104,28 @@ test_fields(void)
 		{ AT, "torn\nA: 1\ntorn", "A", "1;" },
 		{ AT, "A: \t 1 \t\n", "A", "1;" },
 		{ AT, "A: 1\t\t2\n\t\t3\n", "A", "1\t\t2 \t3;" },
+		{ AT, "A\t : 1\nB", "A", "1;" },
+		{ AT, "A: 1\nA", "A", "1;" },
 		{ AT, "A:\n 1\n", "A", "1;" },
 		{ AT, "\nA: 1\n", "A", "" },
 		{ AT, "", "A", "" },
 		{ AT, ": 1\n", "", "" },
+		{ AT, " A: 1\n: 2\nB \t: 3\nC\n 4: 5\n:: 6\nD:7\nE", NULL,
+		    "B=3;D=7;" },
 	};
-	struct str msg, name, raw, value;
+	struct str msg, name, found, raw, value;
 	size_t i, pos;
 
 	for (i = 0; i < nitems(rows); i++) {
 		msg = str(rows[i].msg);
-		name = str(rows[i].name);
-		for (pos = 0; header_next(&msg, &pos, &name, NULL, &raw); ) {
+		if (rows[i].name != NULL)
+			name = str(rows[i].name);
+		for (pos = 0; header_next(&msg, &pos, rows[i].name == NULL ?
+		    NULL : &name, &found, &raw); ) {
+			if (rows[i].name == NULL) {
+				got_text(&found);
+				got_word("=");
+			}
 			got_check(header_unfold(&arena, &raw, &value));
 			got_text(&value);
 			got_word(";");
@@ -164,6 +174,8 @@ test_decode(void)
 		{ AT, "=?utf-8?b?ICA+ICA/?=", "  >  ?" },
 		{ AT, "=?utf-8?b?YWJj\xfdZGVm?=", "abc" },
 		{ AT, "=?utf-8?q?a?= \t =?utf-8?q?b?=", "ab" },
+		{ AT, "=?utf-8?q?a?=\r=?utf-8?q?b?=", "ab" },
+		{ AT, "=?utf-8?q?a?=\n=?utf-8?q?b?=", "ab" },
 		{ AT, "x =?utf-8?q?a?= y", "x a y" },
 		{ AT, "x=?utf-8?q?a?=y", "xay" },
 		{ AT, "=?utf-8*en?q?a?=", "a" },
@@ -209,7 +221,7 @@ test_decode(void)
 		{ AT, "=?utf-8?q?a?b", "=?utf-8?q?a?b" },
 		{ AT, "=?utf-8?q?a=4=zz=?=", "a=4=zz=" },
 		{ AT, "=?utf-8?q?" "?=b", "b" },
-		{ AT, "=?utf-8?q?a=00b?=", "a b" },
+		{ AT, "=?utf-8?q?=00a=00b?=", " a b" },
 		{ AT, "=?utf-8?q?_a_?=", " a" },
 		{ AT, "\xff", "\xef\xbf\xbd" },
 		{ AT, "\xc3\xb6", "\xc3\xb6" },
@@ -608,6 +620,10 @@ test_regex(void)
 		{ AT, "[a-]+", "x-a", "-a|" },
 		{ AT, "[[.-.]b]", "a-", "-|" },
 		{ AT, "[A-C]+", "xabcd", "abc|" },
+		{ AT, "[@-Z]+", "`az{", "az|" },
+		{ AT, "[A-_]+", "`az{|}~\177", "az|" },
+		{ AT, "[`-z]+", "@AZ[", "AZ|" },
+		{ AT, "[a-\177]+", "@AZ[\\]^_", "AZ|" },
 		{ AT, "[^a]", "A", "no" },
 		{ AT, "\\.", "a.b", ".|" },
 		{ AT, "\\bfoo\\b", "a foo.", "foo|" },
@@ -831,6 +847,8 @@ test_date(void)
 		{ AT, "1 Jan 2001 :00", "no" },
 		{ AT, "1 Ja 2001 00:00", "no" },
 		{ AT, "Fri 1 Jan 2001 00:00", "no" },
+		{ AT, "Fri x1 Jan 2001 00:00", "no" },
+		{ AT, "Fri", "no" },
 		{ AT, "Frid, 1 Jan 2001 00:00", "no" },
 		{ AT, "29 Feb 2001 00:00", "no" },
 		{ AT, "0 Jan 2001 00:00", "no" },
@@ -1020,6 +1038,8 @@ test_body(void)
 		    "[A\r\n]" },
 		{ AT, BODY_TEXT, "", MIXED "--b\nx: y\n--b\n\nA\n", "[A\r\n]" },
 		{ AT, BODY_TEXT, "", MIXED "--bx\n\nA\n--b  \n\nB", "[A][B]" },
+		{ AT, BODY_TEXT, "", MIXED "--b\n\nA\n+-b\n-+b\n--",
+		    "[A\r\n+-b\r\n-+b\r\n--]" },
 		{ AT, BODY_TEXT, "",
 		    "Content-Type: multipart/mixed; boundary=a\n\n--a\n"
 		    "Content-Type: multipart/mixed; boundary=ab\n\n--ab\n\n"

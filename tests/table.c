@@ -1011,7 +1011,10 @@ test_name_domain(void)
 	    same(ascii, "xn--b-eha"), "%s", ascii);
 	row(AT, name_domain("b\xc3\xbc", 3, true, ascii, 9) == -1, "%s",
 	    ascii);
-	/* A label too long for xn-- stays as it is. */
+	/* A label has room for 63 bytes; one that is longer stays as it is. */
+	row(AT, name_domain(many("\xc3\xbc", 'a', 55, ""), 57, true, ascii,
+	    sizeof(ascii)) == 0 && strlen(ascii) == 63 &&
+	    strncmp(ascii, "xn--", 4) == 0, "%s", ascii);
 	row(AT, name_domain(many("\xc3\xbc", 'a', 56, ""), 58, true, ascii,
 	    sizeof(ascii)) == 0 && strncmp(ascii, "xn--", 4) != 0, "%s",
 	    ascii);
@@ -2263,6 +2266,7 @@ test_text(void)
 	text_bytes(&t, "defg", 4);
 	row(AT, same(buf, "abcde") && t.len == 5, "%s", buf);
 	text_number(&t, 1, 10, 0);
+	text_char(&t, 'f');
 	row(AT, same(buf, "abcde") && t.len == 5, "%s", buf);
 	text_init(&t, buf, 1);
 	text_add(&t, "a", NULL);
