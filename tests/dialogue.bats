@@ -287,6 +287,11 @@ LIMITS\nPIPELINING\nSIZE\nSMTPUTF8\nXFORWARD\n'
   say "NOOP $(filler 2043)" "NOOP $(filler 2044)" "NOOP $(filler 100000)" \
     NOOP QUIT
   codes 220 250 '500 5.5.2' '500 5.5.2' 250 221
+  # Nor is it one when its end is read by itself, or the end of its end.
+  say "$(filler 262143)NOOP" NOOP QUIT
+  codes 220 '500 5.5.2' 250 221
+  say "$(filler 262143)" NOOP QUIT
+  codes 220 '500 5.5.2' 250 221
 }
 
 @test "a control character in a command is 500 5.5.2" {
@@ -333,6 +338,25 @@ LIMITS\nPIPELINING\nSIZE\nSMTPUTF8\nXFORWARD\n'
   codes 220 250 250 250 '550 5.1.1' 250 250 250 354 \
     '250 2.1.5' '451 4.3.0' '250 2.1.5' '250 2.1.5' 221
   (($(count a) == 2 && $(count b) == 0 && $(count c) == 1))
+}
+
+@test "after a delivery that failed the session goes on" {
+  local format
+  mkdir -m 0 "$D/m/closed"
+  for format in maildir mbox; do
+    with -U any -d "$format:$D/m/%n/box"
+    begin
+    hear 220
+    tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<closed>' DATA x .
+    hear 250 250 250 354 '451 4.3.0'
+    tell 'MAIL FROM:<>' "RCPT TO:<$format>" DATA x .
+    hear 250 250 354 '250 2.1.5'
+    tell QUIT
+    hear 221
+    finish
+    # A line for each message, and one for the session.
+    (($(wc -l <"$D/log") == 3)) || fail 'something else was wrong'
+  done
 }
 
 @test "several transactions, with RSET between or not" {

@@ -258,7 +258,9 @@ for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
   ln -s loop "$D/m/loop"
   ln -s gone "$D/m/dangling"
   mkdir -m 0 "$D/m/closed"
-  mkdir -m 500 "$D/m/fixed"
+  mkdir -p -m 0 "$D/m/fixed/own"
+  chmod 500 "$D/m/fixed"
+  ln -s gone "$D/m/a"
   while IFS='|' read -r path said; do
     with -U any -d "maildir:$D/m/$path"
     send a x
@@ -271,6 +273,8 @@ gone/%n|$D/m/gone is missing
 closed/%n/b|Permission denied.*, no search permission in $D/m/closed
 fixed/%n|Permission denied.*, no write permission in $D/m/fixed
 fixed/%n/b|Permission denied.*, no write permission in $D/m/fixed
+fixed/own|open $D/m/fixed/own: Permission denied [(]euid $(id -u), egid $(id -g)[)]
+%n|open $D/m/a: No such file or directory.*, $D/m/a is a symbolic link
 END
   # The mbox is there, and no place for its lock.
   mkdir "$D/m/locked"
@@ -278,5 +282,14 @@ END
   chmod 500 "$D/m/locked"
   run "$LMTPD" -c -U any -d "mbox:$D/m/locked/%n" a
   [[ $output == *", no write permission in $D/m/locked"* ]]
-  chmod 700 "$D/m/closed" "$D/m/locked"
+  chmod 700 "$D/m/closed" "$D/m/locked" "$D/m/fixed" "$D/m/fixed/own"
+}
+
+@test "-v: the dialogue, line for line" {
+  also -v
+  send a x
+  [[ $(sed -n 's/^lmtpd\[[0-9]*\]: S: //p' "$D/log") == "$(printf '%s\n' "${REPLIES[@]}")" ]] ||
+    fail 'S'
+  [[ $(sed -n 's/^lmtpd\[[0-9]*\]: C: //p' "$D/log") == "$(grep -av '^x' "$D/in" | tr -d '\r' |
+    grep -vx '[.]')" ]] || fail 'C'
 }

@@ -40,6 +40,15 @@ load test_helper
   also -H '[a:b]'
   send a x
   [[ $(only a) == *'.[a\072b],S='* ]]
+  # And no more of it than 100 bytes.
+  rm -r "$D/m/a"
+  also -H ":$(printf '%99s' '' | tr ' ' b)"
+  send a x
+  [[ $(only a) == *".\\072$(printf '%96s' '' | tr ' ' b),S="* ]]
+  rm -r "$D/m/a"
+  also -H "$(printf '%100s' '' | tr ' ' :)"
+  send a x
+  [[ $(only a) == *".$(printf '\\072%.0s' {1..25}),S="* ]]
 }
 
 @test "a name is never used twice" {

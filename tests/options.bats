@@ -103,6 +103,12 @@ right() {
   text home/other
 }
 
+@test "-d: a user of the system has its home directory there" {
+  with -U passwd -d 'maildir:~/Maildir'
+  run "$LMTPD" -c "${OPTIONS[@]}" "$(me)"
+  [[ $output == *"	maildir:$(getent passwd "$(me)" | cut -d : -f 6)/Maildir	"* ]]
+}
+
 @test "-d: a home that the users do not have is refused" {
   wrong -U any -d 'maildir:~/Maildir'
 }

@@ -615,6 +615,18 @@ shut() {
   done
 }
 
+@test "the date is that of the delivery" {
+  local before after
+  script a 'require ["date", "variables", "fileinto", "mailbox"];' \
+    'if currentdate :zone "+0000" :matches "iso8601" "*T*" { set "day" "${1}"; }' \
+    'fileinto :create "${day}";'
+  before=$(date -u +%F)
+  send a x
+  after=$(date -u +%F)
+  stored
+  (($(find "$D/m/a/.$before/new" "$D/m/a/.$after/new" -type f 2>/dev/null | sort -u | wc -l) == 1))
+}
+
 @test "the environment: zone, address and version" {
   script a 'require ["date", "environment", "imap4flags"];' \
     'if currentdate :is "zone" "+0530" { addflag "\\Seen"; }' \

@@ -51,6 +51,40 @@ dialogue() {
   finish
 }
 
+@test "descriptors left open are closed where close_range and /proc are not to be had" {
+  local both from n program=$LMTPD call=(--inject=close_range:error=ENOSYS) status
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  mkfifo "$D/left"
+  # The one that strace starts opens it, so that strace has it not.
+  # shellcheck disable=SC2016 # that shell expands it
+  printf '%s\n' '#!/bin/sh' 'exec "$@" 9>"$LEFT"' >"$D/opens"
+  chmod 755 "$D/opens"
+  export LEFT=$D/left
+  for n in none proc; do
+    exec {both}<>"$D/left"
+    if [[ $n == proc ]]; then
+      n=$(sed -n '/proc.self.fd"/q; s/^openat.*/&/p' "$D/calls" | wc -l)
+      call+=("--inject=openat:error=ENOENT:when=$((n + 1))")
+    fi
+    exec {from}<"$D/left" {both}>&-
+    printf '#!/bin/sh\nexec strace -D -qq -o %s -e trace=openat,close_range %s %s %s "$@"\n' \
+      "$D/calls" "${call[*]}" "$D/opens" "$program" >"$D/traced"
+    chmod 755 "$D/traced"
+    LMTPD=$D/traced
+    begin
+    hear 220
+    status=0
+    IFS= read -r -t 5 <&"$from" || status=$?
+    ((status == 1)) || fail "$n: somebody holds it: $status"
+    exec {from}<&-
+    tell QUIT
+    hear 221
+    finish
+    await grep -q 'close_range.*INJECTED' "$D/calls"
+    [[ $n == none ]] || grep -q 'proc/self/fd".*INJECTED' "$D/calls" || fail "$(cat "$D/calls")"
+  done
+}
+
 @test "SIGTERM and SIGHUP end it, though they were ignored, with 421 4.3.2" {
   local sig
   for sig in TERM HUP; do
@@ -117,13 +151,25 @@ dialogue() {
 
 @test "what keeps it from starting is named, to the client and in the log" {
   [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
-  # shellcheck disable=SC2034 # exits looks at it
-  strace -qq -o /dev/null -e inject=chdir:error=EIO "$LMTPD" -e \
-    "${OPTIONS[@]}" </dev/null >"$D/out" 2>"$D/log" || STATUS=$?
-  exits 71
+  local pair
+  for pair in chdir='chdir /' rt_sigaction=sigaction; do
+    STATUS=0
+    strace -qq -o /dev/null -e "inject=${pair%=*}:error=EIO:when=1" "$LMTPD" -e \
+      "${OPTIONS[@]}" </dev/null >"$D/out" 2>"$D/log" || STATUS=$?
+    exits 71
+    hold "$D/out"
+    replied "^421 4\\.3\\.5 cannot start: ${pair#*=}: (Input/output|I/O) error\$"
+    logged "^lmtpd\\[[0-9]+\\]: cannot start: ${pair#*=}: (Input/output|I/O) error\$"
+  done
+}
+
+@test "a host that cannot be asked for its name is localhost" {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  strace -qq -o "$D/calls" -e inject=uname:error=EIO "$LMTPD" -e "${OPTIONS[@]}" \
+    <<<QUIT >"$D/out" 2>/dev/null
+  grep -q INJECTED "$D/calls"
   hold "$D/out"
-  replied '^421 4\.3\.5 cannot start: chdir /: (Input/output|I/O) error$'
-  logged '^lmtpd\[[0-9]+\]: cannot start: chdir /: (Input/output|I/O) error$'
+  replied '^220 localhost '
 }
 
 @test "an alarm that was set before does not end it" {

@@ -33,6 +33,9 @@ quiet() {
   also -d nonsense
   say QUIT
   lines '^<20>lmtpd\[[0-9]+\]: -d takes'
+  # To the log and on standard error, once each.
+  (($(grep -ac ': -d takes' "$D/lines") == 1))
+  (($(grep -ac ': -d takes' "$D/stderr") == 1))
 }
 
 @test "-e is standard error, whatever daemon there is" {

@@ -191,6 +191,13 @@ lands() {
   refused root@x '451 4.3.0'
 }
 
+@test "dir: a mailbox of another is 451 4.3.0 at RCPT" {
+  with -U dir -d 'mbox:/etc/%n'
+  refused passwd '451 4.3.0'
+  run "$LMTPD" -c "${OPTIONS[@]}" passwd
+  [[ $output == *"passwd has uid 0, and without root all is done as uid $(id -u)"* ]]
+}
+
 @test "a refusal leaves the others alone" {
   mailboxes a b
   say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<nobody>' 'RCPT TO:<a>' \
@@ -249,6 +256,19 @@ lands() {
   lands a+x.@z a
   lands '"a+../a"@z' a
   lands '"a+."@z' a
+}
+
+@test "-f: what is no directory, or whose name no file can have, is no folder" {
+  mkdir -p "$D/m/a/cur"
+  : >"$D/m/a/.file"
+  ln -s .loop "$D/m/a/.loop"
+  ln -s gone "$D/m/a/.gone"
+  also -f
+  lands a+file a
+  lands a+loop a
+  lands a+gone a
+  ln -s "$(printf '%300s' '' | tr ' ' x)" "$D/m/a/.long"
+  lands a+long a
 }
 
 @test "without -f the detail makes no difference" {

@@ -114,10 +114,10 @@ large() {
 }
 
 @test "a large message where a file cannot be copied by the kernel" {
-  local err format
+  local err format n last
   large
   for format in maildir mbox; do
-    for err in EXDEV EINVAL ENOSYS; do
+    for err in EXDEV EINVAL ENOSYS EINTR; do
       with -U any -d "$format:$D/m/%n" -x none
       rm -rf "${D:?}/m/"*
       sed 's/^RCPT.*/&\nRCPT TO:<b>\r/' "$D/large" >"$D/two"
@@ -132,6 +132,19 @@ large() {
       [[ $(find "$D/m" -type f ! -name maildirsize -exec grep -o q {} + | wc -l) == 3000000 ]]
     done
   done
+  # Nor is it a failure that a read was interrupted.
+  with -U any -d "maildir:$D/m/%n" -x none
+  for n in 0 1; do
+    rm -rf "${D:?}/m/"*
+    strace -qq -o "$D/calls" --inject=copy_file_range:error=EXDEV \
+      --inject="pread64:error=EINTR:when=$((n == 0 ? 10000 : last + 1))" \
+      "$LMTPD" -e "${OPTIONS[@]}" <"$D/two" >"$D/out" 2>"$D/log"
+    last=$(sed '/^copy/q' "$D/calls" | grep -c ^pread64) || :
+  done
+  grep -q 'EINTR.*INJECTED' "$D/calls" || fail 'not interrupted'
+  hold "$D/out"
+  codes 220 250 250 250 250 354 250 250 221
+  [[ $(cat "$D/m/"*/new/* | grep -o q | wc -l) == 3000000 ]]
 }
 
 @test "recipients are written together, and then named together" {
@@ -189,6 +202,7 @@ order() {
     # Where the sync of the last fails, it alone is undone.
     [[ $inject == *EIO:when=1 ]] && third='451 4.3.0' || third='250 2.1.5'
     codes 220 250 250 250 250 250 354 '250 2.1.5' '250 2.1.5' "$third" 221
+    [[ -z $(find "$D/m" "$FAR" -type f ! -newermt 2020-01-01) ]] || fail 'of another time'
     got=$(order)
     [[ $got == "$want" ]] || fail "$format $fs $inject $before: $got"
   done <<END
