@@ -399,11 +399,11 @@ child_run(const struct question *q, int fd)
 	    dup2(q->script.fd, STDOUT_FILENO) == -1)
 		_exit(1);
 	os_close_from(STDOUT_FILENO + 1);
+	confine_limits();
 	c->q = q;
 	c->room.at = c->memory;
 	c->room.left = sizeof(c->memory);
 	text = child_read(c, &q->script, STDOUT_FILENO, &len);
-	confine_limits();
 	p = sieve_compile(text, len, &library, &c->room, &e);
 	if (p == NULL)
 		child_fail(c, &e);
