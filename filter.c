@@ -123,7 +123,9 @@ script_find(struct script *s, const struct delivery *d, const char **wrong)
 		r = script_open(s, d->id.uid, wrong);
 	}
 	/* A disk that sleeps awakes now, and not in the child's two seconds. */
-	return r == 1 && pread(s->fd, &first, 1, 0) == -1 ? -1 : r;
+	if (r == 1 && s->size > 0 && pread(s->fd, &first, 1, 0) == -1)
+		return -1;
+	return r;
 }
 
 /*
@@ -156,14 +158,14 @@ struct child {
 static char *
 child_take(struct child *c, size_t size)
 {
+	size_t n = (size + alignof(max_align_t) - 1) &
+	    ~(alignof(max_align_t) - 1);
 	char *p = c->room.at;
 
-	size = (size + alignof(max_align_t) - 1) &
-	    ~(alignof(max_align_t) - 1);
-	if (size > c->room.left)
+	if (n > c->room.left)
 		return malloc(size);
-	c->room.at += size;
-	c->room.left -= size;
+	c->room.at += n;
+	c->room.left -= n;
 	return p;
 }
 
@@ -395,11 +397,12 @@ child_run(const struct question *q, int fd)
 	    dup2(q->script.fd, STDOUT_FILENO) == -1)
 		_exit(1);
 	os_close_from(STDOUT_FILENO + 1);
+	confine_limits();
 	c->q = q;
 	c->room.at = c->memory;
-	c->room.left = sizeof(c->memory);
+	/* A sanitizer sees what goes past the end of what malloc gives. */
+	c->room.left = SANITIZED ? 0 : sizeof(c->memory);
 	text = child_read(c, &q->script, STDOUT_FILENO, &len);
-	confine_limits();
 	p = sieve_compile(text, len, &library, &c->room, &e);
 	if (p == NULL)
 		child_fail(c, &e);

@@ -798,6 +798,8 @@ subprocess.run(sys.argv[4:], stdin=open(sys.argv[1]), stdout=open(sys.argv[2], "
     'PR_SET_PDEATHSIG' 'PR_SET_DUMPABLE'; do
     grep -Eq "$call" "$D/child" || fail "$call" "$(cat "$D/child")"
   done
+  # Whoever it has become may stop it while it reads.
+  sed '/^read/,$d' "$D/child" | grep -q PR_SET_DUMPABLE || fail "$(cat "$D/child")"
   if "$LMTPD" -v "${OPTIONS[@]}" -e <"$D/in" 2>&1 >/dev/null | grep -q seccomp; then
     [[ $(sed '1,/^seccomp(.* = 0$/d; s/[( ].*//' "$D/child" | sort -u |
       grep -vx 'brk\|mmap\|munmap' | paste -sd ' ') == 'exit_group write' ]] ||
