@@ -63,11 +63,11 @@ part_path(const char *folder, const char *part, char path[FOLDER_PATH])
 }
 
 static int
-make_part(const struct maildir *m, const char *part)
+make_part(const struct maildir *m, const char *folder, const char *part)
 {
 	char path[FOLDER_PATH];
 
-	part_path(m->folder, part, path);
+	part_path(folder, part, path);
 	return mkdirat(m->dir, path, DIR_MODE) == -1 && errno != EEXIST ?
 	    -1 : 0;
 }
@@ -77,24 +77,26 @@ make_part(const struct maildir *m, const char *part)
  * made the Maildir was not killed before the rest of it was safe.
  */
 static int
-make_parts(const struct delivery *d)
+make_parts(const struct delivery *d, const char *folder)
 {
 	const struct mailbox *mb = &d->rcpt->mailbox;
 	const struct maildir *m = d->state;
-	bool inbox = m->folder[0] == '\0';
+	bool inbox = folder[0] == '\0';
 
-	if (make_part(m, "cur") == -1 || make_part(m, "new") == -1 ||
+	if (make_part(m, folder, "cur") == -1 ||
+	    make_part(m, folder, "new") == -1 ||
 	    (inbox && volume_sync_parents(mb->path, mb->preset, m->dir,
 	    d->volumes) == -1) || volume_sync_dir(m->dir,
-	    inbox ? "." : m->folder, d->volumes) == -1)
+	    inbox ? "." : folder, d->volumes) == -1)
 		return -1;
-	return make_part(m, "tmp");
+	return make_part(m, folder, "tmp");
 }
 
 /*
- * A folder that is missing, as Maildir++ has them.  Whatever has the mark's
- * name will do for it, and is not opened: of a pipe the user would keep the
- * other end.
+ * A folder that is missing, as Maildir++ has them.  The Maildir may be as new,
+ * and no server takes it for one without its own parts.  Whatever has the
+ * mark's name will do for it, and is not opened: of a pipe the user would keep
+ * the other end.
  */
 static int
 make_folder(const struct delivery *d)
@@ -103,6 +105,8 @@ make_folder(const struct delivery *d)
 	char path[FOLDER_PATH];
 	int fd;
 
+	if (make_parts(d, "") == -1)
+		return -1;
 	part_path(m->folder, "", path);
 	if (mkdirat(m->dir, path, DIR_MODE) == -1 && errno != EEXIST)
 		return -1;
@@ -113,7 +117,7 @@ make_folder(const struct delivery *d)
 		return -1;
 	if (volume_sync_dir(m->dir, ".", d->volumes) == -1)
 		return -1;
-	return make_parts(d);
+	return make_parts(d, m->folder);
 }
 
 /* Opens the Maildir, and makes it if it may be made.  Descriptor or -1. */
@@ -230,7 +234,7 @@ create_tmp(struct delivery *d)
 	d->fd = openat(m->dir, m->tmp, flags, FILE_MODE);
 	if (d->fd == -1 && (errno == ENOENT || errno == ESTALE)) {
 		r = m->folder[0] != '\0' && m->makes_folder ?
-		    make_folder(d) : make_parts(d);
+		    make_folder(d) : make_parts(d, m->folder);
 		if (r == 0)
 			d->fd = openat(m->dir, m->tmp, flags, FILE_MODE);
 	}
@@ -346,7 +350,7 @@ maildir_commit(struct delivery *d, const struct step_args *a)
 	name_new(m, d->size, m->bare_lfs + d->message->data.bare_lfs);
 	d->file = m->new;
 	r = volume_rename(d->volume, m->dir, d->fd, m->tmp, m->new);
-	if (r == -1 && errno == ENOENT && make_parts(d) == 0)
+	if (r == -1 && errno == ENOENT && make_parts(d, m->folder) == 0)
 		r = volume_rename(d->volume, m->dir, d->fd, m->tmp, m->new);
 	if (r == -1)
 		return maildir_fail(d, "rename", m->new);

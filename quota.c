@@ -410,8 +410,13 @@ read_maildirsize(int at, const char *path, struct maildirsize *m,
 	if (n <= 0)
 		return SIZE_BAD;
 	text[n] = '\0';
-	/* What is added to a line that was torn would be part of it. */
-	if (parse_maildirsize(text, m) == -1 || text[n - 1] != '\n' ||
+	/*
+	 * What is added to a line that was torn would be part of it.  With the
+	 * limit alone, as who sets one by hand leaves it, or with the NULs of
+	 * a crash, a mailbox that is full would pass for empty.
+	 */
+	if (parse_maildirsize(text, m) == -1 || m->lines == 0 ||
+	    strlen(text) != (size_t)n || text[n - 1] != '\n' ||
 	    st.st_size >= MAILDIRSIZE_BYTES)
 		return SIZE_BAD;
 	*mtime = st.st_mtime;

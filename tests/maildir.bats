@@ -185,6 +185,16 @@ large() {
     fail "$(ls -A "$D/m/a")"
 }
 
+@test "-F: with its first folder a Maildir that is missing is made whole" {
+  also -F -q 1M
+  send a+new x
+  send a+new x
+  (($(count a/.new) == 2))
+  [[ $(stat -c %a "$D/m/a/"{cur,new,tmp}) == $'700\n700\n700' ]]
+  # Where there is no tmp the sum cannot be kept.
+  [[ $(sed -n 1p "$D/m/a/maildirsize") == 1048576S ]]
+}
+
 @test "-F: what no IMAP server would show is not made" {
   also -F
   # .INBOX would be hidden by the inbox, a ~ at the start means a home.

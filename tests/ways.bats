@@ -226,3 +226,17 @@ mbox 0x6969 utimensat:error=EPERM old wa wb wc ta tb tc fc fb fa 1
 mbox 0x65735546 - old wa wb wc ta tb tc fc fb fa 1
 END
 }
+
+@test "what a new Maildir is in is safe, be its first message for a folder" {
+  unkind UNKIND_FS=0x6969
+  with -U any -F -d "maildir:$D/m/%d/%n"
+  sed 's/^RCPT.*/RCPT TO:<a+f@x>\r/' "$D/in" >"$D/folder"
+  strace -qq -e trace=openat,fsync -o "$D/calls" \
+    "$LMTPD" -e "${OPTIONS[@]}" <"$D/folder" >"$D/out" 2>"$D/log"
+  hold "$D/out"
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  # Two directories by their own paths, all else below the Maildir; no path
+  # can be read there, as the process is not dumpable.
+  (($(grep -A 1 '^openat(AT_FDCWD' "$D/calls" | grep -c '^fsync.* = 0$') == 2)) ||
+    fail "$(cat "$D/calls")"
+}
