@@ -34,7 +34,7 @@ struct record {
 	enum { RECORD_KEEP, RECORD_FILE, RECORD_REFUSE, RECORD_ERROR,
 	    RECORD_TROUBLE } kind;
 	unsigned char	 create;	/* a bool, but for a stranger's byte */
-	unsigned int	 line;
+	unsigned int	 line;		/* of a trouble errno */
 	char		 flags[sizeof(((struct filing *)0)->flags)];
 	size_t		 len;		/* the text's NUL is counted */
 };
@@ -214,7 +214,8 @@ child_fail(struct child *c, const struct sieve_error *e)
 static void
 child_give_up(struct child *c, const char *call, const char *path)
 {
-	struct record r = { .kind = RECORD_TROUBLE };
+	struct record r = { .kind = RECORD_TROUBLE,
+	    .line = (unsigned int)errno };
 	char buf[PATH_MAX];
 	struct text t;
 
@@ -531,8 +532,12 @@ verdict_take(struct delivery *d, struct verdict *v, const struct record *r,
 		d->rcpt->sieve = strdup(text);
 		return 0;
 	}
-	if (r->kind == RECORD_TROUBLE)
-		return failure_set(&d->failure, &reply_trouble, "%s", text);
+	if (r->kind == RECORD_TROUBLE) {
+		failure_set(&d->failure, &reply_trouble, "%s", text);
+		/* Groups that are lacking may help. */
+		d->failure.err = (int)r->line;
+		return -1;
+	}
 	if (r->kind == RECORD_REFUSE) {
 		v->kind = VERDICT_REFUSE;
 		strlcpy(v->text, text, sizeof(v->text));

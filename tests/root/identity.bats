@@ -277,6 +277,18 @@ in_mail() {
   send games x
   logged 'status=discarded'
   [[ $("$LMTPD" -c "${OPTIONS[@]}" games | cut -f 6) == "sieve:$D/s/games" ]]
+  # What its child is denied: a script to include, and the way to folders.
+  chmod 755 "$D/s"
+  install -m 640 -g mail "$D/s/other" "$D/s/other.sieve"
+  echo 'require "include"; include "other";' >"$D/s/games"
+  send games x
+  logged 'status=discarded'
+  [[ $("$LMTPD" -c "${OPTIONS[@]}" games | cut -f 2) == ok ]]
+  chgrp mail "$D/m/games"
+  chmod 750 "$D/m/games"
+  echo 'require "mailbox"; if not mailboxexists "f" { discard; }' >"$D/s/games"
+  send games x
+  logged 'status=discarded'
 }
 
 @test "where a user's group makes no difference the session goes on" {
