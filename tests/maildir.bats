@@ -58,6 +58,10 @@ load test_helper
   done
   say "${lines[@]}" QUIT
   (($(count a) == 40))
+  send a x
+  # Nor can it be guessed: each session has a number of its own.
+  [[ $(find "$D/m/a/new" -type f | sed -E 's/.*Q[0-9]+R([0-9a-f]{16})\..*/\1/' | sort | uniq -c |
+    sed -E 's/^ *([0-9]+) [0-9a-f]{16}$/\1/' | sort -n | tr '\n' ' ') == '1 40 ' ]]
 }
 
 @test "a file in place of the Maildir is 451 4.2.0" {

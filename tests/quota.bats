@@ -461,3 +461,17 @@ tedious() {
   finish
   [[ $(tail -n 1 "$D/m/a/maildirsize") =~ ^[1-9][0-9]*\ 1$ ]]
 }
+
+@test "messages are counted once, directories are looked at twice" {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  mkdir -p "$D/m/a/"{cur,new,tmp}
+  : >"$D/m/a/cur/1,S=1:2,"
+  with -U any -d "maildir:$D/m/%n" -q 1M
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x . QUIT >"$D/in"
+  strace -qq -e trace=getdents64 -o "$D/calls" "$LMTPD" -e "${OPTIONS[@]}" \
+    <"$D/in" >"$D/out" 2>"$D/log"
+  hold "$D/out"
+  codes 220 250 250 250 354 250 221
+  # To the end of cur, of new, and twice of what they are in.
+  (($(grep -c '^getdents64.* = 0$' "$D/calls") == 4)) || fail "$(cat "$D/calls")"
+}

@@ -229,6 +229,15 @@ test_decode(void)
 		{ AT, "\xed\xa0\x80", "\xef\xbf\xbd" },
 		{ AT, "\xc0\xaf", "\xef\xbf\xbd" },
 		{ AT, "\xf4\x90\x80\x80", "\xef\xbf\xbd" },
+		{ AT, "\xe0\x9f\xbf", "\xef\xbf\xbd" },
+		{ AT, "\xf0\x8f\xbf\xbf", "\xef\xbf\xbd" },
+		{ AT, "\xe0\xa0\x80\xff", "\xe0\xa0\x80\xef\xbf\xbd" },
+		{ AT, "\xed\x9f\xbf\xff", "\xed\x9f\xbf\xef\xbf\xbd" },
+		{ AT, "\xee\x80\x80\xff", "\xee\x80\x80\xef\xbf\xbd" },
+		{ AT, "\xf0\x90\x80\x80\xff",
+		    "\xf0\x90\x80\x80\xef\xbf\xbd" },
+		{ AT, "\xf4\x8f\xbf\xbf\xff",
+		    "\xf4\x8f\xbf\xbf\xef\xbf\xbd" },
 		{ AT, "=?utf-8?q?=c3?= =?utf-8?q?=b6?=", "\xef\xbf\xbd" },
 	};
 	struct str in, out;
@@ -715,6 +724,8 @@ test_hostile(void)
 		{ AT, "(a|aa)+b", 30000 }, { AT, "(a?){50}a{50}b", 800000 },
 		{ AT, "(.*)(.*)(.*)(.*)(.*)(.*)b", 90000 },
 		{ AT, "((a{50}){50})b", MUCH },
+		/* Nothing that can begin: what is passed over is quick. */
+		{ AT, "b", 300 }, { AT, "b+|(bc)", 300 },
 	};
 	struct budget b = { MUCH };
 	struct captures cap;

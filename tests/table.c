@@ -2579,6 +2579,25 @@ test_arena(void)
 	arena_free(&a);
 }
 
+/* What is known of a file system is kept; there may be more of them. */
+static void
+test_volumes(void)
+{
+	static struct volumes vs;
+	struct volume *v[VOLUMES + 2];
+	size_t i;
+
+	for (i = 0; i < nitems(v); i++) {
+		v[i] = volume_find(&vs, 0, (dev_t)(i + 1));
+		row(AT, v[i] == &vs.v[i < VOLUMES ? i : VOLUMES - 1] &&
+		    vs.n == (i < VOLUMES ? i + 1 : VOLUMES) &&
+		    (i < VOLUMES || v[i]->policy == SYNC_AGAIN), "%zu", i);
+	}
+	for (i = 0; i < VOLUMES; i++)
+		row(AT, volume_find(&vs, 0, (dev_t)(i + 1)) == v[i],
+		    "%zu", i);
+}
+
 int
 main(void)
 {
@@ -2613,6 +2632,7 @@ main(void)
 	test_filter();
 	test_header();
 	test_ids();
+	test_volumes();
 	test_errno();
 	test_text();
 	test_cut();

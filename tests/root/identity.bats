@@ -44,6 +44,13 @@ owned() {
   codes 220 250 250 250 354 '250 2.1.5' 221
   owned "$D/m/games" "games:$(id -gn games):600"
   (($(grep -c '^From ' "$D/m/games") == 2))
+  # One that cannot be given away is no mailbox.
+  strace -qq -o "$D/calls" -e inject=fchown:error=EIO "$LMTPD" -e "${OPTIONS[@]}" \
+    <<<$'LHLO c\nMAIL FROM:<>\nRCPT TO:<man>\nDATA\nx\n.\nQUIT' >"$D/out" 2>"$D/log"
+  hold "$D/out"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged "chown $D/m/man: Input/output error"
+  [[ ! -e $D/m/man ]]
 }
 
 @test "links of root's own lead to a directory of mail, others' do not" {
@@ -270,6 +277,23 @@ in_mail() {
   send games x
   logged 'status=discarded'
   [[ $("$LMTPD" -c "${OPTIONS[@]}" games | cut -f 6) == "sieve:$D/s/games" ]]
+}
+
+@test "where a user's group makes no difference the session goes on" {
+  with -U passwd -d "maildir:$D/m/%n"
+  in_mail
+  install -d -o games "$D/m/games"
+  begin
+  hear 220
+  tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<games>'
+  hear 250 250 250
+  chmod 0 "$D/m/games"
+  tell DATA x .
+  hear 354 '451 4.3.0'
+  tell QUIT
+  hear 221
+  finish
+  (($(wc -l <"$D/log") == 2)) || fail 'something else was wrong'
 }
 
 @test "a user's group counts for quotas at RCPT, folders and -o too" {
@@ -571,7 +595,16 @@ astray() {
 }
 
 @test "what is left over of whoever started it goes, or it does not start" {
-  local call options
+  local call options alone=$LMTPD
+  printf '#!/bin/sh\nexec setpriv --rgid man --groups mail,news %s "$@"\n' "$alone" >"$D/sendmail"
+  chmod 755 "$D/sendmail"
+  LMTPD=$D/sendmail
+  begin
+  hear 220
+  grep -Eq '^Gid:(	0){4}$' "/proc/$SESSION/status" || fail "$(cat "/proc/$SESSION/status")"
+  grep -Eq '^Groups:	 *$' "/proc/$SESSION/status" || fail "$(cat "/proc/$SESSION/status")"
+  finish
+  LMTPD=$alone
   for options in '-u games' '-U passwd'; do
     # shellcheck disable=SC2086 # there are two words
     with -U any $options -d "maildir:$D/m/%n"
