@@ -2562,6 +2562,14 @@ test_arena(void)
 		row(AT, room.at == memory && room.left == sizeof(memory),
 		    "%zu bytes come back", room.left);
 	}
+	/* All of a block, and the byte more that is none of the room's. */
+	for (n = 4096; n <= 4097; n++) {
+		memset(memory, 'x', sizeof(memory));
+		row(AT, (p[0] = arena_take(&a, n)) != NULL &&
+		    is_all(p[0], '\0', n) && (room.at > memory) == (n == 4096),
+		    "%zu bytes", n);
+		arena_free(&a);
+	}
 	a.room = NULL;
 	/* No more than it may have, all in all, and all of that again. */
 	for (round = 0; round < 2; round++) {
