@@ -2255,7 +2255,7 @@ test_text(void)
 
 	for (i = 0; i < nitems(rows); i++) {
 		text_init(&t, buf, sizeof(buf));
-		text_number(&t, rows[i].n, rows[i].base, rows[i].width);
+		text_digits(&t, rows[i].n, rows[i].base, rows[i].width);
 		row(rows[i].at, same(buf, rows[i].text) &&
 		    t.len == strlen(buf), "%s", buf);
 	}
@@ -2265,7 +2265,7 @@ test_text(void)
 	row(AT, same(buf, "abc") && t.len == 3, "%s", buf);
 	text_bytes(&t, "defg", 4);
 	row(AT, same(buf, "abcde") && t.len == 5, "%s", buf);
-	text_number(&t, 1, 10, 0);
+	text_number(&t, 1);
 	text_char(&t, 'f');
 	row(AT, same(buf, "abcde") && t.len == 5, "%s", buf);
 	text_init(&t, buf, 1);
