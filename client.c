@@ -272,7 +272,7 @@ client_reply(struct client *c, const struct reply *r, const char *id)
 	struct text t;
 
 	text_init(&t, code, sizeof(code));
-	text_number(&t, (uint64_t)r->code, 10, 3);
+	text_digits(&t, (uint64_t)r->code, 10, 3);
 	text_char(&t, '-');
 	/* Most have one line, which is the last at once. */
 	for (; (lf = strchr(text, '\n')) != NULL; text = lf + 1) {

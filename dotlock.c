@@ -71,7 +71,7 @@ aside_path(const struct delivery *d, char path[PATH_MAX])
 static void
 lock_text(const struct config *cfg, struct text *t)
 {
-	text_number(t, (uint64_t)cfg->pid, 10, 0);
+	text_number(t, (uint64_t)cfg->pid);
 	text_add(t, "\n", cfg->node, "\n", NULL);
 	if (cfg->instance[0] != '\0')
 		text_add(t, cfg->instance, "\n", NULL);

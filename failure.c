@@ -174,9 +174,9 @@ failure_errno(struct failure *f, const char *call, const char *pathfmt, ...)
 	text_add(&t, call, " ", NULL);
 	text_bytes(&t, path, strnlen(path, PATH_BYTES));
 	text_add(&t, ": ", strerror(err), " (euid ", NULL);
-	text_number(&t, uid, 10, 0);
+	text_number(&t, uid);
 	text_add(&t, ", egid ", NULL);
-	text_number(&t, gid, 10, 0);
+	text_number(&t, gid);
 	text_add(&t, ")", NULL);
 	if (path[0] == '/' && err == EACCES)
 		add_denial(&t, path);

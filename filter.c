@@ -201,10 +201,10 @@ child_fail(struct child *c, const struct sieve_error *e)
 	else
 		text_add(&t, c->q->script.path, NULL);
 	text_add(&t, ":", NULL);
-	text_number(&t, e->line, 10, 0);
+	text_number(&t, e->line);
 	if (e->column > 0) {
 		text_add(&t, ":", NULL);
-		text_number(&t, e->column, 10, 0);
+		text_number(&t, e->column);
 	}
 	text_add(&t, ": error: ", e->text, NULL);
 	child_say(c, &r, buf);
@@ -475,7 +475,7 @@ verdict_error(const struct delivery *d, struct verdict *v, unsigned int line,
 	text_add(&t, d->rcpt->sieve, NULL);
 	if (line > 0) {
 		text_add(&t, ":", NULL);
-		text_number(&t, line, 10, 0);
+		text_number(&t, line);
 	}
 	text_add(&t, ": error: ", what, name, NULL);
 	free(d->rcpt->sieve);

@@ -465,7 +465,7 @@ check(struct deliverer *dv, const char *address)
 	if (!good) {
 		reply = failure_reply(&f, cfg);
 		text_init(&t, outcome, sizeof(outcome));
-		text_number(&t, (uint64_t)reply->code, 10, 3);
+		text_digits(&t, (uint64_t)reply->code, 10, 3);
 		text_add(&t, " ", reply->esc, " ", reply->text, NULL);
 		log_warn(cfg, "%s: %s", address, f.reason);
 	}

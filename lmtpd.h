@@ -128,8 +128,10 @@ void	 text_bytes(struct text *t, const char *s, size_t len);
 void	 text_char(struct text *t, char c);
 /* Adds the strings that follow, up to a NULL. */
 void	 text_add(struct text *t, ...) __attribute__((__sentinel__));
+/* Adds a number, in decimal. */
+void	 text_number(struct text *t, uint64_t n);
 /* Adds a number, with zeros before it up to width digits (at most 64). */
-void	 text_number(struct text *t, uint64_t n, unsigned int base,
+void	 text_digits(struct text *t, uint64_t n, unsigned int base,
 	    size_t width);
 /*
  * How many bytes at s, of len that are there (at least one), are a character

@@ -93,7 +93,7 @@ log_open(struct log *log, struct config *cfg, bool stderr_is_ours)
 	memset(log, 0, sizeof(*log));
 	text_init(&t, log->who, sizeof(log->who));
 	text_add(&t, cfg->program, "[", NULL);
-	text_number(&t, (uint64_t)cfg->pid, 10, 0);
+	text_number(&t, (uint64_t)cfg->pid);
 	text_add(&t, "]: ", NULL);
 	log->fd = -1;
 	log->left = PATIENCE_MS;
@@ -217,7 +217,7 @@ log_head(const struct config *cfg, int priority, struct text *t)
 		text_char(t, '\n');
 	if (cfg->log->syslog) {
 		text_char(t, '<');
-		text_number(t, (unsigned int)(LOG_MAIL | priority), 10, 0);
+		text_number(t, (unsigned int)(LOG_MAIL | priority));
 		text_char(t, '>');
 	}
 	text_add(t, cfg->log->who, NULL);
@@ -245,7 +245,7 @@ log_dropped(const struct config *cfg)
 		return true;
 	text_init(&t, out, sizeof(out) - 1);
 	log_head(cfg, LOG_WARNING, &t);
-	text_number(&t, log->dropped, 10, 0);
+	text_number(&t, log->dropped);
 	text_add(&t, log->dropped == 1 ? " line was" : " lines were",
 	    " dropped here, as the log did not take them", NULL);
 	if (!log_tail(cfg, &t))
@@ -366,7 +366,7 @@ void
 log_number(struct log_line *l, const char *key, uint64_t n)
 {
 	log_key(l, key);
-	text_number(&l->text, n, 10, 0);
+	text_number(&l->text, n);
 }
 
 void

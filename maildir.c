@@ -213,9 +213,9 @@ name_new(struct maildir *m, uint64_t size, uint64_t lines)
 	text_init(&t, m->new, sizeof(m->new));
 	text_add(&t, m->folder, final_part(m), "/", m->tmp +
 	    strlen(m->folder) + strlen("tmp/"), ",S=", NULL);
-	text_number(&t, size, 10, 0);
+	text_number(&t, size);
 	text_add(&t, ",W=", NULL);
-	text_number(&t, size + lines, 10, 0);
+	text_number(&t, size + lines);
 	if (m->flags[0] != '\0')
 		text_add(&t, ":2,", m->flags, NULL);
 }

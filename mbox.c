@@ -117,9 +117,9 @@ examine(struct delivery *d, const struct stat *st)
 		return 0;
 	text_init(&t, owner, sizeof(owner));
 	text_add(&t, "belongs to uid ", NULL);
-	text_number(&t, st->st_uid, 10, 0);
+	text_number(&t, st->st_uid);
 	text_add(&t, ", not to ", NULL);
-	text_number(&t, d->id.uid, 10, 0);
+	text_number(&t, d->id.uid);
 	return mbox_wrong(d, owner);
 }
 

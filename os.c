@@ -290,9 +290,9 @@ ext4_has_journal(dev_t dev)
 
 	text_init(&t, link, sizeof(link));
 	text_add(&t, "/sys/dev/block/", NULL);
-	text_number(&t, major(dev), 10, 0);
+	text_number(&t, major(dev));
 	text_add(&t, ":", NULL);
-	text_number(&t, minor(dev), 10, 0);
+	text_number(&t, minor(dev));
 	if ((n = readlink(link, target, sizeof(target) - 1)) <= 0)
 		return have_all_journals();
 	target[n] = '\0';
@@ -406,7 +406,7 @@ os_instance(char *text, size_t size)
 	boot[n] = '\0';
 	boot[strcspn(boot, "\n")] = '\0';
 	text_add(&t, boot, " ", NULL);
-	text_number(&t, st.st_ino, 10, 0);
+	text_number(&t, st.st_ino);
 }
 
 int

@@ -25,18 +25,18 @@
 void
 usage_text(struct text *t, const struct usage *u)
 {
-	text_number(t, u->used.bytes, 10, 0);
+	text_number(t, u->used.bytes);
 	text_add(t, "/", NULL);
 	if (u->limit.bytes > 0)
-		text_number(t, u->limit.bytes, 10, 0);
+		text_number(t, u->limit.bytes);
 	else
 		text_add(t, "-", NULL);
 	if (u->limit.messages == 0)
 		return;
 	text_add(t, ",", NULL);
-	text_number(t, u->used.messages, 10, 0);
+	text_number(t, u->used.messages);
 	text_add(t, "/", NULL);
-	text_number(t, u->limit.messages, 10, 0);
+	text_number(t, u->limit.messages);
 }
 
 static bool
@@ -285,17 +285,17 @@ write_maildirsize(int dir, const struct usage *u, const char *tmp)
 
 	text_init(&t, buf, sizeof(buf));
 	if (u->limit.bytes > 0) {
-		text_number(&t, u->limit.bytes, 10, 0);
+		text_number(&t, u->limit.bytes);
 		text_add(&t, u->limit.messages > 0 ? "S," : "S", NULL);
 	}
 	if (u->limit.messages > 0) {
-		text_number(&t, u->limit.messages, 10, 0);
+		text_number(&t, u->limit.messages);
 		text_add(&t, "C", NULL);
 	}
 	text_add(&t, "\n", NULL);
-	text_number(&t, u->used.bytes, 10, 0);
+	text_number(&t, u->used.bytes);
 	text_add(&t, " ", NULL);
-	text_number(&t, u->used.messages, 10, 0);
+	text_number(&t, u->used.messages);
 	text_add(&t, "\n", NULL);
 	fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
 	    FILE_MODE);
@@ -317,9 +317,9 @@ add_tmp(struct text *t)
 	if (getentropy(&random, sizeof(random)) == -1)
 		return -1;
 	text_add(t, "tmp/maildirsize.", NULL);
-	text_number(t, (uint64_t)getpid(), 10, 0);
+	text_number(t, (uint64_t)getpid());
 	text_add(t, ".", NULL);
-	text_number(t, random, 16, 16);
+	text_digits(t, random, 16, 16);
 	return 0;
 }
 
@@ -496,7 +496,7 @@ quota_add(int dir, uint64_t bytes, bool less)
 		return errno == ENOENT ? 0 : -1;
 	text_init(&t, buf, sizeof(buf));
 	text_add(&t, less ? "-" : "", NULL);
-	text_number(&t, bytes, 10, 0);
+	text_number(&t, bytes);
 	text_add(&t, less ? " -1\n" : " 1\n", NULL);
 	r = os_write(fd, t.buf, t.len, NULL);
 	return close(fd) == -1 ? -1 : r;

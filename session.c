@@ -287,10 +287,10 @@ cmd_lhlo(struct session *s, char *args)
 	strlcpy(s->env.lhlo, args, sizeof(s->env.lhlo));
 	text_init(&t, limits, sizeof(limits));
 	text_add(&t, "LIMITS RCPTMAX=", NULL);
-	text_number(&t, s->cfg->maxrcpt, 10, 0);
+	text_number(&t, s->cfg->maxrcpt);
 	text_init(&t, size, sizeof(size));
 	text_add(&t, "SIZE ", NULL);
-	text_number(&t, s->cfg->maxsize, 10, 0);
+	text_number(&t, s->cfg->maxsize);
 	len = strlen("250 \r\n") + strlen(size);
 	for (i = 0; i < nitems(offers); i++) {
 		len += strlen("250-\r\n") + strlen(offers[i]);

@@ -50,7 +50,13 @@ text_add(struct text *t, ...)
 }
 
 void
-text_number(struct text *t, uint64_t n, unsigned int base, size_t width)
+text_number(struct text *t, uint64_t n)
+{
+	text_digits(t, n, 10, 1);
+}
+
+void
+text_digits(struct text *t, uint64_t n, unsigned int base, size_t width)
 {
 	char digits[64];
 	size_t i = sizeof(digits);
@@ -199,7 +205,7 @@ text_escape(struct text *t, const char *s, size_t len, enum text_place place)
 		next = s + text_control(s, (size_t)(end - s));
 		do {
 			text_add(t, "\\", NULL);
-			text_number(t, (unsigned char)*s++, 8, 3);
+			text_digits(t, (unsigned char)*s++, 8, 3);
 		} while (s < next);
 	}
 }
@@ -250,9 +256,9 @@ text_date(struct text *t, uint64_t now)
 	n -= (153 * month + 2) / 5;
 	year += 400 * era + (month >= 10 ? 1 : 0);
 	text_add(t, days[day % 7], ", ", NULL);
-	text_number(t, n + 1, 10, 2);
+	text_digits(t, n + 1, 10, 2);
 	text_add(t, " ", months[month], " ", NULL);
-	text_number(t, year, 10, 4);
+	text_digits(t, year, 10, 4);
 	text_char(t, ' ');
 	now %= 86400;
 	add_clock(t, (unsigned int)now / 3600, (unsigned int)now / 60 % 60,
@@ -266,10 +272,10 @@ text_from_date(struct text *t, const struct tm *tm)
 	text_add(t, days[(tm->tm_wday + 3) % 7], " ",
 	    months[(tm->tm_mon + 10) % 12], tm->tm_mday < 10 ? "  " : " ",
 	    NULL);
-	text_number(t, (uint64_t)tm->tm_mday, 10, 0);
+	text_number(t, (uint64_t)tm->tm_mday);
 	text_char(t, ' ');
 	add_clock(t, (unsigned int)tm->tm_hour, (unsigned int)tm->tm_min,
 	    (unsigned int)tm->tm_sec);
 	text_char(t, ' ');
-	text_number(t, (uint64_t)tm->tm_year + 1900, 10, 4);
+	text_digits(t, (uint64_t)tm->tm_year + 1900, 10, 4);
 }

@@ -25,7 +25,7 @@ trace_init(struct tracer *tr)
 		return -1;
 	text_init(&t, tr->rest, sizeof(tr->rest));
 	text_char(&t, 'R');
-	text_number(&t, tr->random, 16, 16);
+	text_digits(&t, tr->random, 16, 16);
 	return 0;
 }
 
@@ -76,16 +76,16 @@ trace_begin(struct tracer *tr, const struct config *cfg,
 	sec = (uint64_t)now.tv_sec;
 	usec = (uint64_t)now.tv_nsec / 1000;
 	text_init(&t, tr->id, sizeof(tr->id));
-	text_number(&t, sec, 16, 8);
-	text_number(&t, usec, 16, 5);
-	text_number(&t, tr->random & 0xffffffff, 16, 8);
+	text_digits(&t, sec, 16, 8);
+	text_digits(&t, usec, 16, 5);
+	text_digits(&t, tr->random & 0xffffffff, 16, 8);
 	text_char(&t, '.');
 	text_init(&t, tr->name, sizeof(tr->name));
-	text_number(&t, sec, 10, 0);
+	text_number(&t, sec);
 	text_add(&t, ".M", NULL);
-	text_number(&t, usec, 10, 6);
+	text_digits(&t, usec, 10, 6);
 	text_char(&t, 'P');
-	text_number(&t, (uint64_t)cfg->pid, 10, 0);
+	text_number(&t, (uint64_t)cfg->pid);
 	text_char(&t, 'Q');
 	text_init(&t, tr->received, sizeof(tr->received));
 	add_received(&t, cfg, env);
@@ -100,7 +100,7 @@ trace_names(struct tracer *tr, char *id, struct text *unique)
 	struct text t;
 
 	text_init(&t, digits, sizeof(digits));
-	text_number(&t, ++tr->count, 10, 0);
+	text_number(&t, ++tr->count);
 	text_add(unique, tr->name, digits, tr->rest, NULL);
 	if (id == NULL)
 		return;
@@ -179,9 +179,9 @@ log_delay(struct log_line *l, const struct timespec *begun)
 	uint64_t ms = (uint64_t)os_ms_since(begun);
 
 	text_init(&t, value, sizeof(value));
-	text_number(&t, ms / 1000, 10, 0);
+	text_number(&t, ms / 1000);
 	text_char(&t, '.');
-	text_number(&t, ms % 1000, 10, 3);
+	text_digits(&t, ms % 1000, 10, 3);
 	log_word(l, "delay", value);
 }
 

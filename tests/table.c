@@ -2255,7 +2255,7 @@ test_text(void)
 
 	for (i = 0; i < nitems(rows); i++) {
 		text_init(&t, buf, sizeof(buf));
-		text_number(&t, rows[i].n, rows[i].base, rows[i].width);
+		text_digits(&t, rows[i].n, rows[i].base, rows[i].width);
 		row(rows[i].at, same(buf, rows[i].text) &&
 		    t.len == strlen(buf), "%s", buf);
 	}
@@ -2265,7 +2265,7 @@ test_text(void)
 	row(AT, same(buf, "abc") && t.len == 3, "%s", buf);
 	text_bytes(&t, "defg", 4);
 	row(AT, same(buf, "abcde") && t.len == 5, "%s", buf);
-	text_number(&t, 1, 10, 0);
+	text_number(&t, 1);
 	text_char(&t, 'f');
 	row(AT, same(buf, "abcde") && t.len == 5, "%s", buf);
 	text_init(&t, buf, 1);
@@ -2561,6 +2561,14 @@ test_arena(void)
 		arena_free(&a);
 		row(AT, room.at == memory && room.left == sizeof(memory),
 		    "%zu bytes come back", room.left);
+	}
+	/* All of a block, and the byte more that is none of the room's. */
+	for (n = 4096; n <= 4097; n++) {
+		memset(memory, 'x', sizeof(memory));
+		row(AT, (p[0] = arena_take(&a, n)) != NULL &&
+		    is_all(p[0], '\0', n) && (room.at > memory) == (n == 4096),
+		    "%zu bytes", n);
+		arena_free(&a);
 	}
 	a.room = NULL;
 	/* No more than it may have, all in all, and all of that again. */
