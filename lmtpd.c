@@ -346,16 +346,16 @@ static bool
 find_identity(struct options *o, struct config *cfg)
 {
 	uid_t ruid, suid;
-	gid_t rgid, sgid;
+	gid_t rgid = 0, sgid = 0;
 
-	if (getresuid(&ruid, &cfg->uid, &suid) == -1 ||
-	    getresgid(&rgid, &cfg->gid, &sgid) == -1) {
+	/* Root's do not count: sendmail leaves us a group of its own. */
+	if (getresuid(&ruid, &cfg->uid, &suid) == -1 || (cfg->uid != 0 &&
+	    getresgid(&rgid, &cfg->gid, &sgid) == -1)) {
 		cannot_start(o, "getresuid and getresgid");
 		return false;
 	}
-	/* sendmail, as root, leaves us a group of its own. */
-	if (ruid == cfg->uid && suid == cfg->uid &&
-	    (cfg->uid == 0 || (rgid == cfg->gid && sgid == cfg->gid)))
+	if (ruid == cfg->uid && suid == cfg->uid && rgid == cfg->gid &&
+	    sgid == cfg->gid)
 		return true;
 	options_wrong(o, "lmtpd must not be set-user-ID or set-group-ID");
 	return false;
