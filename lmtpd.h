@@ -854,6 +854,7 @@ struct passwd_scan {
 	off_t			 at;	/* where it begins, or the torn one */
 	const char		*wrong;	/* with its form, or NULL */
 	bool			 is_empty;	/* the file */
+	bool			 has_nul;	/* so it is no text, or torn */
 	bool			 torn;	/* the user may be in the last line */
 };
 

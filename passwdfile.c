@@ -84,6 +84,8 @@ passwd_scan(struct passwd_scan *s)
 			continue;
 		if (n == -1)
 			return -1;
+		s->has_nul = s->has_nul ||
+		    memchr(buf + have, '\0', (size_t)n) != NULL;
 		have += (size_t)n;
 		i = first ? byte_order_mark(buf, have) : 0;
 		if (first)

@@ -441,6 +441,10 @@ find_file(struct lookup *l, struct mailbox *mb, struct failure *f)
 		r = failure_set(f, &reply_wrong_setup, "%s is empty", path);
 	else if (s.line != NULL)
 		r = use_line(l, &s, mb, f);
+	else if (s.has_nul)
+		/* A crash, or a copy that is not done, where lines will be. */
+		r = failure_set(f, &reply_wrong_setup, "%s has NUL bytes, as "
+		    "if it were being written", path);
 	else
 		r = !s.torn ? 0 : wrong_line(&s, PASSWD_NO_NEWLINE, f);
 	l->text = s.line;

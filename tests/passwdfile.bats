@@ -285,6 +285,20 @@ limit() {
   rcpt a '550 5.1.1'
 }
 
+@test "where a file has NUL bytes nobody is unknown" {
+  # As a crash leaves blocks that were not written, or an editor UTF-16.
+  head -c 5000 /dev/zero >"$D/users"
+  printf '\na:x:%s::%s::\n' "$ID" "$D/m/a" >>"$D/users"
+  rcpt a 250 b '451 4.3.5'
+  logged "$D/users has NUL bytes"
+  printf 'a:x:%s::%s::\n' "$ID" "$D/m/a" >"$D/users"
+  head -c 100000 /dev/zero >>"$D/users"
+  printf '\n' >>"$D/users"
+  rcpt a 250 b '451 4.3.5'
+  printf '\xff\xfeb\0:\0x\0\n\0' >"$D/users"
+  rcpt b '451 4.3.5'
+}
+
 @test "whoever stands in a last line without its newline is 451 4.3.5" {
   printf 'a:x:%s::%s::\nb:x:%s::%s::' "$ID" "$D/m/a" "$ID" "$D/m/b" >"$D/users"
   rcpt a 250 b '451 4.3.5' c '550 5.1.1'
