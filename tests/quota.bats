@@ -134,6 +134,22 @@ maildir() {
   codes 220 250 250 '452 4.2.2' '503 5.5.1' 500 500 221
 }
 
+@test "a maildirsize with a limit alone, or NULs in it, is counted anew" {
+  local rest
+  maildir a
+  head -c 95 /dev/zero >"$D/m/a/cur/one"
+  for rest in '' '\0\0\0\0\n' '95 1\n\0\0\0\n'; do
+    printf "100S\n$rest" >"$D/m/a/maildirsize"
+    send a 123456789
+    codes 220 250 250 250 354 '452 4.2.2' 221
+    printf "200S\n$rest" >"$D/m/a/maildirsize"
+    send a 123456789
+    codes 220 250 250 250 354 250 221
+    same "$D/m/a/maildirsize" '200S\n95 1\n10 1\n'
+    rm "$D/m/a/new/"*
+  done
+}
+
 @test "mbox: the file's size" {
   with -U any -d "mbox:$D/m/%n" -x none -q 1K
   head -c 1000 /dev/zero | tr '\0' '\n' >"$D/m/a"
