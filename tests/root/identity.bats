@@ -45,6 +45,7 @@ owned() {
   owned "$D/m/games" "games:$(id -gn games):600"
   (($(grep -c '^From ' "$D/m/games") == 2))
   # One that cannot be given away is no mailbox.
+  # shellcheck disable=SC2153 # with sets it
   strace -qq -o "$D/calls" -e inject=fchown:error=EIO "$LMTPD" -e "${OPTIONS[@]}" \
     <<<$'LHLO c\nMAIL FROM:<>\nRCPT TO:<man>\nDATA\nx\n.\nQUIT' >"$D/out" 2>"$D/log"
   hold "$D/out"
