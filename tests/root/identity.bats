@@ -309,23 +309,6 @@ in_mail() {
   (($(wc -l <"$D/log") == 2)) || fail 'something else was wrong'
 }
 
-@test "where a user's group makes no difference the session goes on" {
-  with -U passwd -d "maildir:$D/m/%n"
-  in_mail
-  install -d -o games "$D/m/games"
-  begin
-  hear 220
-  tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<games>'
-  hear 250 250 250
-  chmod 0 "$D/m/games"
-  tell DATA x .
-  hear 354 '451 4.3.0'
-  tell QUIT
-  hear 221
-  finish
-  (($(wc -l <"$D/log") == 2)) || fail 'something else was wrong'
-}
-
 @test "a user's group counts for quotas at RCPT, folders and -o too" {
   with -U passwd -d "maildir:$D/closed/%n" -f -o
   in_mail
