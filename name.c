@@ -93,12 +93,12 @@ put_utf8(struct output *o, uint32_t c)
 	output_put(o, 0x80 | (c & 0x3f));
 }
 
-/* Takes a character off the UTF-8 of *len bytes at *s.  0, or -1 for none. */
+/* Takes a character off the UTF-8 at *s, of *len > 0.  0, or -1 for none. */
 static int
 next_utf8(const char **s, size_t *len, uint32_t *c)
 {
 	const unsigned char *u = (const unsigned char *)*s;
-	size_t i, n = *len > 0 ? text_utf8(*s, *len) : 0;
+	size_t i, n = text_utf8(*s, *len);
 
 	if (n == 0)
 		return -1;

@@ -258,7 +258,8 @@ for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
   ln -s loop "$D/m/loop"
   ln -s gone "$D/m/dangling"
   mkdir -m 0 "$D/m/closed"
-  mkdir -p -m 0 "$D/m/fixed/own"
+  mkdir "$D/m/fixed"
+  mkdir -m 0 "$D/m/fixed/own"
   chmod 500 "$D/m/fixed"
   ln -s gone "$D/m/a"
   while IFS='|' read -r path said; do

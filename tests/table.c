@@ -1991,6 +1991,8 @@ test_filter(void)
 		{ AT, RP, LEN("From a\r\nReturn-Path: b\r\n>From c\r\nA: d"),
 		    "A: d", 0 },
 		{ AT, RP | MB, LEN("From \n>From a"), "", 1 },
+		{ AT, 0, LEN("From "), "", 0 },
+		{ AT, 0, LEN(">From "), "", 0 },
 		{ AT, 0, LEN("From a\n\nb\n"), "\nb\n", 1 },
 		{ AT, 0, many("From ", 'a', 300, "\nA: b\n"), 311, "A: b\n",
 		    1 },
