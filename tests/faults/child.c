@@ -53,8 +53,8 @@ fork(void)
 }
 
 /*
- * The last that it does before its work.  It outlives the trial: root may not
- * signal who it has become.
+ * The last that it does before its work.  It outlives the trial, as root may
+ * not signal who it has become, and must not keep the disk with its script.
  */
 int
 prctl(int option, ...)
@@ -66,6 +66,7 @@ prctl(int option, ...)
 	arg = va_arg(ap, unsigned long);
 	va_end(ap);
 	if (is("hanging") && option == PR_SET_DUMPABLE) {
+		close(STDOUT_FILENO);
 		sleep(30);
 		die();
 	}
