@@ -139,10 +139,10 @@ maildir() {
   maildir a
   head -c 95 /dev/zero >"$D/m/a/cur/one"
   for rest in '' '\0\0\0\0\n' '95 1\n\0\0\0\n'; do
-    printf "100S\n$rest" >"$D/m/a/maildirsize"
+    printf "100S\n%b" "$rest" >"$D/m/a/maildirsize"
     send a 123456789
     codes 220 250 250 250 354 '452 4.2.2' 221
-    printf "200S\n$rest" >"$D/m/a/maildirsize"
+    printf "200S\n%b" "$rest" >"$D/m/a/maildirsize"
     send a 123456789
     codes 220 250 250 250 354 250 221
     same "$D/m/a/maildirsize" '200S\n95 1\n10 1\n'
