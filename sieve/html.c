@@ -132,7 +132,7 @@ skip_tag(struct html *h)
 static void
 put_blank(struct html *h)
 {
-	if (h->len > 0 && strchr(" \r\n", h->out[h->len - 1]) == NULL)
+	if (h->len > 0 && !is_one_of(h->out[h->len - 1], " \r\n"))
 		put(h, " ");
 }
 

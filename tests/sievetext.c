@@ -1196,6 +1196,7 @@ test_html(void)
 		{ AT, "&euro;&trade;",
 		    "\342\202\254\342\204\242" },
 		{ AT, "a&#;&#x;&#0;b", "a\xfd" "b" },
+		{ AT, "a&#0;<b>b", "a\xfd b" },
 		{ AT, "a<b", "a" },
 	};
 	struct str in, text;
