@@ -479,9 +479,11 @@ struct log_line {
 /*
  * Opens *log as cfg->log: standard error with cfg->log_stderr, else syslog.
  * Where there is no syslog it is standard error too if that is ours, and
- * cfg->log_stderr says so.  Nothing fails: without either, lines are dropped.
+ * cfg->log_stderr says so; without either, lines are dropped.  0, or -1 and
+ * errno: there is no syslog, nor /dev/null, as in a chroot without /dev, where
+ * a reply may be all that can tell what is wrong.
  */
-void	 log_open(struct log *log, struct config *cfg, bool stderr_is_ours);
+int	 log_open(struct log *log, struct config *cfg, bool stderr_is_ours);
 /* One line on standard error, wherever the log is, and as patiently. */
 void	 log_stderr(const struct config *cfg, const char *line);
 void	 log_info(const struct config *cfg, const char *fmt, ...)
@@ -1385,7 +1387,7 @@ int	 deliver_check(struct deliverer *dv, struct rcpt *r,
  * Opens those of the descriptors 0 to 2 that are closed, on /dev/null.  Where
  * there is a client it puts standard error there too if that is the client's,
  * as it is with Exim, sendmail, spawn(8) and inetd, and says so in *shielded.
- * 0, or -1 and errno: /dev/null cannot be opened, or a client has none.
+ * 0, or -1 and errno: /dev/null cannot be opened.
  */
 int	 start_descriptors(bool has_client, bool *shielded);
 /* Is standard input a socket that waits for connections? */

@@ -85,7 +85,7 @@ log_use_stderr(struct log *log)
 		log->may_block = true;
 }
 
-void
+int
 log_open(struct log *log, struct config *cfg, bool stderr_is_ours)
 {
 	struct text t;
@@ -105,6 +105,8 @@ log_open(struct log *log, struct config *cfg, bool stderr_is_ours)
 		log_use_stderr(log);
 	else
 		log->syslog = log->socket = true;
+	return log->syslog && log->fd != -1 ? 0 :
+	    faccessat(AT_FDCWD, "/dev/null", R_OK | W_OK, 0);
 }
 
 /*
@@ -286,7 +288,7 @@ log_stderr(const struct config *cfg, const char *line)
 	struct log log;
 
 	other.log_stderr = true;
-	log_open(&log, &other, true);
+	(void)log_open(&log, &other, true);
 	log_text(&other, LOG_WARNING, line, strlen(line), false);
 	if (log.fd != STDERR_FILENO)
 		close(log.fd);

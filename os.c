@@ -186,10 +186,10 @@ os_close_from(int first)
 static bool
 is_in_group(gid_t gid)
 {
-	gid_t *groups;
+	gid_t rgid, egid, sgid, *groups;
 	int i, n;
 
-	if (gid == getegid())
+	if (getresgid(&rgid, &egid, &sgid) == 0 && gid == egid)
 		return true;
 	if ((n = getgroups(0, NULL)) <= 0 ||
 	    (groups = reallocarray(NULL, (size_t)n, sizeof(*groups))) == NULL)
@@ -210,15 +210,16 @@ static int
 access_by_mode(int at, const char *path, int mode)
 {
 	unsigned int granted;
+	uid_t ruid, euid, suid;
 	struct stat st;
 
 	/* libc has the newer one for it too. */
 	if (syscall(SYS_faccessat, at, path, mode) == -1 || fstatat(at,
-	    path, &st, 0) == -1)
+	    path, &st, 0) == -1 || getresuid(&ruid, &euid, &suid) == -1)
 		return -1;
-	if (geteuid() == getuid())
+	if (euid == ruid)
 		return 0;
-	granted = st.st_mode >> (st.st_uid == geteuid() ? 6 :
+	granted = st.st_mode >> (st.st_uid == euid ? 6 :
 	    is_in_group(st.st_gid) ? 3 : 0);
 	if (((unsigned int)mode & ~granted) == 0)
 		return 0;

@@ -199,7 +199,8 @@ main(int argc, char *argv[])
 		return EX_OSERR;
 	wrong = starttls_options(&cfg, argc, argv);
 	cfg.pid = getpid();
-	log_open(&log, &cfg, !shielded);
+	if (log_open(&log, &cfg, !shielded) == -1)
+		return EX_OSERR;
 	os_host(node, sizeof(node));
 	if (cfg.host == NULL)
 		cfg.host = node;

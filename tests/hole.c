@@ -710,7 +710,7 @@ main(int argc, char *argv[])
 	outside = argv[5];
 	snprintf(template, sizeof(template), "%s/%%n", mail);
 	cfg.pid = getpid();
-	log_open(&log, &cfg, true);
+	(void)log_open(&log, &cfg, true);
 	/* Whether there is a daemon or not. */
 	cfg.log_stderr = strcmp(argv[2], "syslog") != 0;
 	cfg.uid = geteuid();
