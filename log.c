@@ -106,7 +106,7 @@ log_open(struct log *log, struct config *cfg, bool stderr_is_ours)
 	else
 		log->syslog = log->socket = true;
 	return log->syslog && log->fd != -1 ? 0 :
-	    faccessat(AT_FDCWD, "/dev/null", R_OK | W_OK, 0);
+	    os_access(AT_FDCWD, "/dev/null", R_OK | W_OK);
 }
 
 /*
