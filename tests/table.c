@@ -845,9 +845,15 @@ test_name_folder(void)
 		    "~peter/mail/&U,BTFw-/&ZeVnLIqe-" },
 		{ AT, "Отправленные", 64,
 		    "&BB4EQgQ,BEAEMAQyBDsENQQ9BD0ESwQ1-" },
+		/* Each digit of base64, by another's encoder of UTF-7. */
+		{ AT, "䙍돀䐇谟屾븀畎뺝胢줷鯇渚뵖괋酏䢃곗졪徲奚堌퉣瞸ꋨ", 80,
+		    "&Rk2zwEQHjB9cfr4AdU6+nYDiyTebx,pGvVatC5FPSIOs18hqX"
+		    "7JZWlgM0mN3uKLo-" },
 		/* Beyond the first 65536, by two surrogates. */
 		{ AT, "\xf0\x9f\x98\x80", 64, "&2D3eAA-" },
 		{ AT, "\xf4\x8f\xbf\xbf", 64, "&2,,f,w-" },
+		{ AT, "\xf0\x90\x80\x80\xf0\x90\x90\x80", 64,
+		    "&2ADcANgB3AA-" },
 		{ AT, "\xef\xbf\xbf", 64, "&,,8-" },
 		{ AT, "\xc2\x80", 64, "&AIA-" },
 		/* To the byte. */
@@ -858,6 +864,7 @@ test_name_folder(void)
 		{ AT, "&", 3, "&-" },
 		{ AT, "&", 2, NULL },
 		{ AT, "", 1, "" },
+		{ AT, "", 0, NULL },
 		/* Control characters, and what is no UTF-8. */
 		{ AT, "a\tb", 64, NULL },
 		{ AT, "a\x7f", 64, NULL },
@@ -880,6 +887,7 @@ test_name_folder(void)
 	for (i = 0; i < nitems(rows); i++) {
 		in = fenced_text(rows[i].utf8);
 		out = fence_take(&fences, rows[i].size);
+		memset(out, 'x', rows[i].size);
 		r = name_folder(in, out, rows[i].size);
 		row(rows[i].at, r == (rows[i].folder == NULL ? -1 : 0) &&
 		    (r == -1 || same(out, rows[i].folder)), "%d: %s", r,
@@ -960,6 +968,8 @@ test_name_domain(void)
 		{ AT, "ΑΒΓ.ПРИ"
 		    "МЕР.ŽĆŸ", "αβγ.пример.žćÿ",
 		    "xn--mxacd.xn--e1afmkfd.xn--wdap07a" },
+		/* Of a rare capital no other form is known. */
+		{ AT, "Ƞ", "Ƞ", "xn--5la" },
 		/* No Punycode, or one of ASCII alone: it is what it is. */
 		{ AT, "xn--", "xn--", "xn--" },
 		{ AT, "xn--abc-", "xn--abc-", "xn--abc-" },
@@ -1090,7 +1100,7 @@ test_utf8_domain(void)
 		{ AT, "\xc3", false }, { AT, "\xe2\x82", false },
 		{ AT, "\xbf", false }, { AT, "\xc3" "a", false },
 	};
-	char out[64];
+	char out[64], again[64];
 	size_t i, len;
 
 	for (i = 0; i < nitems(rows); i++) {
@@ -1098,6 +1108,10 @@ test_utf8_domain(void)
 		row(rows[i].at, name_domain(fenced(rows[i].in, len), len, true,
 		    out, sizeof(out)) == 0 && (strncmp(out, "xn--", 4) == 0) ==
 		    rows[i].good, "%s", out);
+		/* And back. */
+		row(rows[i].at, name_domain(out, strlen(out), false, again,
+		    sizeof(again)) == 0 && same(again, rows[i].in), "%s",
+		    again);
 	}
 }
 
@@ -1112,16 +1126,16 @@ test_small(void)
 		int		 at;
 		uint32_t	 first, last, sum;
 	} rows[] = {
-		{ AT, 0x41, 0x5a, 0xb0bc0c82 },
+		{ AT, 0x41, 0x5b, 0x1108399b },
 		{ AT, 0xc0, 0xff, 0x763c6945 },
 		{ AT, 0x100, 0x17e, 0x064cf47e },
-		{ AT, 0x1cd, 0x1dc, 0x40210125 },
+		{ AT, 0x1cd, 0x1dd, 0x2d32d141 },
 		{ AT, 0x1f8, 0x21f, 0x43d542a5 },
-		{ AT, 0x1e00, 0x1e95, 0x3bba46b5 },
-		{ AT, 0x1ea0, 0x1eff, 0x59a13045 },
+		{ AT, 0x1e00, 0x1e96, 0xb4edd96c },
+		{ AT, 0x1ea0, 0x1f00, 0xbb8af390 },
 		{ AT, 0x386, 0x3ce, 0xf9fd94a9 },
 		{ AT, 0x400, 0x482, 0xc646e961 },
-		{ AT, 0x48a, 0x52f, 0x15ab3e85 },
+		{ AT, 0x48a, 0x530, 0xb190ab49 },
 		{ AT, 0x531, 0x586, 0xb27fb6c8 },
 	};
 	char in[8], out[64];
