@@ -1115,6 +1115,29 @@ test_utf8_domain(void)
 	}
 }
 
+/* Appends a character to the text, which has room for 4 bytes and a NUL. */
+static void
+put_character(char *text, uint32_t c)
+{
+	char *s = text + strlen(text);
+
+	if (c < 0x80)
+		*s++ = (char)c;
+	else if (c < 0x800)
+		*s++ = (char)(0xc0 | c >> 6);
+	else if (c < 0x10000)
+		*s++ = (char)(0xe0 | c >> 12);
+	else
+		*s++ = (char)(0xf0 | c >> 18);
+	if (c >= 0x10000)
+		*s++ = (char)(0x80 | (c >> 12 & 0x3f));
+	if (c >= 0x800)
+		*s++ = (char)(0x80 | (c >> 6 & 0x3f));
+	if (c >= 0x80)
+		*s++ = (char)(0x80 | (c & 0x3f));
+	*s = '\0';
+}
+
 /*
  * The small letters of whole alphabets, as a sum: FNV-1a of their UTF-8, by
  * what Python's str.lower says of each where it is one letter.
@@ -1146,15 +1169,9 @@ test_small(void)
 		sum = 2166136261;
 		for (c = rows[i].first; c <= rows[i].last; c++) {
 			/* Behind another that is not of ASCII. */
-			n = 0;
-			in[n++] = '\xc3';
-			in[n++] = '\xbc';
-			if (c >= 0x800) {
-				in[n++] = (char)(0xe0 | c >> 12);
-				in[n++] = (char)(0x80 | (c >> 6 & 0x3f));
-			} else if (c >= 0x80)
-				in[n++] = (char)(0xc0 | c >> 6);
-			in[n++] = (char)(c < 0x80 ? c : 0x80 | (c & 0x3f));
+			strlcpy(in, "\xc3\xbc", sizeof(in));
+			put_character(in, c);
+			n = strlen(in);
 			if (name_domain(in, n, false, out, sizeof(out)) == -1)
 				out[0] = '\0';
 			for (k = 2; k < strlen(out); k++)
@@ -1162,6 +1179,56 @@ test_small(void)
 		}
 		row(rows[i].at, sum == rows[i].sum, "0x%08x", sum);
 	}
+}
+
+/* One of n numbers, by a generator that always goes the same way. */
+static uint32_t
+random_of(uint32_t n)
+{
+	static uint32_t x = 1;
+
+	x = x * 1103515245 + 12345;
+	return (x >> 8) % n;
+}
+
+/*
+ * Many labels in Punycode, as a sum: FNV-1a of what Python's codec makes of
+ * them and a dot, or of their UTF-8 where that has no room in a label.
+ */
+static void
+test_punycode(void)
+{
+	static const struct {
+		uint32_t	 first, n;
+	} ranges[] = {
+		{ 'a', 26 }, { 0xe0, 23 }, { 0x80, 64 }, { 0x4e00, 20000 },
+		{ 0x1f300, 512 }, { 0x10ff00, 256 },
+	};
+	char utf8[256], ascii[256], again[256];
+	uint32_t sum = 2166136261, kinds, kind, len;
+	size_t i, k;
+
+	for (i = 0; i < 4000; i++) {
+		utf8[0] = '\0';
+		len = 1 + random_of(30);
+		kinds = 1 + random_of(nitems(ranges));
+		for (k = 0; k < len; k++) {
+			kind = random_of(kinds);
+			put_character(utf8, ranges[kind].first +
+			    random_of(ranges[kind].n));
+		}
+		if (name_domain(utf8, strlen(utf8), true, ascii,
+		    sizeof(ascii)) == -1 || name_domain(ascii, strlen(ascii),
+		    false, again, sizeof(again)) == -1 ||
+		    strcmp(again, utf8) != 0) {
+			row(AT, false, "%s", utf8);
+			break;
+		}
+		for (k = 0; k < strlen(ascii); k++)
+			sum = (sum ^ (unsigned char)ascii[k]) * 16777619;
+		sum = (sum ^ '.') * 16777619;
+	}
+	row(AT, sum == 0xd8511a49, "0x%08x", sum);
 }
 
 /* -U's argument. */
@@ -2642,6 +2709,7 @@ main(void)
 	test_name_folder();
 	test_name_domain();
 	test_small();
+	test_punycode();
 	test_utf8_domain();
 	test_foreign();
 	test_source();
