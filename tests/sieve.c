@@ -453,7 +453,8 @@ static const struct {
 	    "\"12\" { discard; }", "discard" },
 	{ AT, "require \"relational\"; if allof(header :value \"ge\" "
 	    "\"x-level\" \"12\", not header :value \"ge\" \"x-level\" \"13\", "
-	    "header :value \"lt\" \"x-level\" \"13\") { discard; }", "discard" },
+	    "header :value \"lt\" \"x-level\" \"13\") { discard; }",
+	    "discard" },
 	{ AT, "require \"relational\"; if header :value \"ne\" \"x-level\" "
 	    "\"12\" { discard; }", "implicit keep" },
 	{ AT, "require \"relational\"; if header :count \"eq\" \"x-a\" \"3\" "

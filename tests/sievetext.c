@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "../sieve/impl.h"
 
@@ -888,6 +889,50 @@ test_date(void)
 	}
 }
 
+/* Days around those that not every year has: as libc has them, both ways. */
+static void
+test_calendar(void)
+{
+	static const struct {
+		int		 at;
+		int64_t		 day, n;	/* since 1970 */
+	} rows[] = {
+		{ AT, -25567, 1525 },
+		{ AT, -7, 71 },
+		{ AT, 10926, 461 },
+		{ AT, 46052, 2955 },
+		{ AT, 156739, 745 },
+		{ AT, 2932866, 31 },
+	};
+	struct sieve_date d = { .zone = 0 }, again;
+	struct str in;
+	struct tm tm;
+	char text[64];
+	time_t now;
+	int64_t k;
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		for (k = rows[i].day; k < rows[i].day + rows[i].n; k++) {
+			d.seconds = now = k * 86400 + k * k % 86400;
+			strftime(text, sizeof(text),
+			    "%a, %d %b %Y %H:%M:%S +0000",
+			    gmtime_r(&now, &tm));
+			in = str(text);
+			got_date(&d, "std11");
+			if (strcmp(got, text) != 0 ||
+			    !date_parse(&in, &again) ||
+			    again.seconds != d.seconds) {
+				got_word(" it is not");
+				break;
+			}
+			got_nothing();
+			arena_free(&arena);
+		}
+		row(rows[i].at, "");
+	}
+}
+
 static void
 test_date_parts(void)
 {
@@ -1258,6 +1303,7 @@ main(void)
 	test_hostile();
 	test_classes();
 	test_date();
+	test_calendar();
 	test_date_parts();
 	test_zone();
 	test_body();
