@@ -116,18 +116,16 @@ skip_colon(const char **s, const char *end)
 	return true;
 }
 
-static bool
-parse_month(const struct str *word, int *month)
+/* 13 if it is none: then there is no such day. */
+static int
+month_number(const struct str *word)
 {
-	struct str start = { word->s, 3 }, name = { months, 3 };
-	size_t i;
+	struct str start = { word->s, word->len < 3 ? word->len : 3 };
+	struct str name = { months, 3 };
 
-	if (word->len < 3)
-		return false;
-	for (i = 0; i < 12 && !str_same(&start, &name); i++)
+	while (*name.s != '\0' && !str_same(&start, &name))
 		name.s += 3;
-	*month = (int)i + 1;
-	return i < 12;
+	return (int)(name.s - months) / 3 + 1;
 }
 
 static bool
@@ -157,9 +155,10 @@ parse_day(const char **s, const char *end, struct calendar *c)
 		if (!date_word(s, end, &word))
 			return false;
 	}
-	return date_number(&word, 1, 2, &c->mday) && date_word(s, end, &word) &&
-	    parse_month(&word, &c->month) && date_word(s, end, &word) &&
-	    parse_year(&word, &c->year);
+	if (!date_number(&word, 1, 2, &c->mday) || !date_word(s, end, &word))
+		return false;
+	c->month = month_number(&word);
+	return date_word(s, end, &word) && parse_year(&word, &c->year);
 }
 
 static bool

@@ -748,6 +748,11 @@ static const struct {
 	{ AT, "require [\"imap4flags\", \"variables\", \"fileinto\"]; setflag "
 	    "\"x\" [\"\\\\Foo\", \"a(b\", \"c\"]; fileinto \"${x}\";",
 	    "into c" },
+	{ AT, "require [\"imap4flags\", \"variables\", \"reject\", "
+	    "\"encoded-character\"]; setflag \"x\" [\"a(\", \"a)\", \"a{\", "
+	    "\"a%\", \"a*\", \"a\\\"\", \"a\\\\\", \"a]\", \"a${hex:7f}\", "
+	    "\"a${hex:1f}\", \"a${hex:80}\", \"!~\"]; reject \"${x}\";",
+	    "reject !~" },
 	{ AT, "require [\"imap4flags\", \"variables\", \"reject\"]; set \"x\" "
 	    "\"a(b  c d\"; removeflag \"x\" \"c\"; reject \"${x}\";",
 	    "reject a(b d" },
@@ -1074,6 +1079,10 @@ static const struct {
 	    "set \"a\" \"${a}${a}\";", "",
 	    "run:1:243: a variable has more than 4000 bytes" },
 	{ AT, "require \"imap4flags\"; addflag \"", 2001, "f# ", "\";",
+	    "run:1:23: the flags have more than 4000 bytes" },
+	{ AT, "require \"imap4flags\"; addflag \"", 3997, "x",
+	    " ab\"; if hasflag \"ab\" { discard; }", "discard" },
+	{ AT, "require \"imap4flags\"; addflag \"", 3998, "x", " ab\";",
 	    "run:1:23: the flags have more than 4000 bytes" },
 	{ AT, "if exists [\"to\"", 4095, ",\"to\"", "] { discard; }",
 	    "discard" },

@@ -265,6 +265,20 @@ got_address(const struct addr *ad)
 	got_word(";");
 }
 
+/* What RFC 5322 has in an atom, and all that is no ASCII. */
+static void
+test_atext(void)
+{
+	static const char marks[] = "!#$%&'*+-/=?^_`{|}~";
+	int c;
+
+	for (c = 0; c < 0x100; c++)
+		if (address_is_atext((char)c) != (c >= 0x80 || isalnum(c) ||
+		    (c != '\0' && strchr(marks, c) != NULL)))
+			got_word("another");
+	row(AT, "");
+}
+
 static void
 test_addresses(void)
 {
@@ -292,6 +306,7 @@ test_addresses(void)
 		{ AT, "\"\\\"\"@x", "\"\\\"\"@x|\"|x;" },
 		{ AT, "\"\001b\"@x", "\"\001b\"@x;" },
 		{ AT, "\"b\177\"@x", "\"b\177\"@x;" },
+		{ AT, "\" ~\"@x", "\" ~\"@x| ~|x;" },
 		{ AT, "g: a@b, c@d;, e@f", "a@b|a|b;c@d|c|d;e@f|e|f;" },
 		{ AT, "g:;", "g:;;" },
 		{ AT, "g:;, a@b", "a@b|a|b;" },
@@ -873,6 +888,7 @@ test_date(void)
 		{ AT, "1 Foo 2001 00:00", "no" },
 		{ AT, "1 Jan 2001", "no" },
 		{ AT, "1 Jan 2001 00:00 (c", "no" },
+		{ AT, "1 Jan 2001 00:00 @", "no" },
 		{ AT, "", "no" },
 	};
 	struct sieve_date d;
@@ -1293,6 +1309,7 @@ main(void)
 	test_fields();
 	test_header_end();
 	test_decode();
+	test_atext();
 	test_addresses();
 	test_envelope();
 	test_address_fields();
