@@ -104,28 +104,28 @@ date_number(const struct str *word, size_t min, size_t max, int *n)
 	return true;
 }
 
-/* Passes over what is between hours, minutes and seconds. */
+/* Passes over one of these marks, and what may stand behind it. */
 static bool
-skip_colon(const char **s, const char *end)
+skip_mark(const char **s, const char *end, const char *marks)
 {
 	bool ended;
 
-	if (*s == end || (**s != ':' && **s != '.'))
+	if (*s == end || !is_one_of(**s, marks))
 		return false;
 	*s = header_skip(*s + 1, end, &ended);
 	return true;
 }
 
-/* 13 if it is none: then there is no such day. */
-static int
-month_number(const struct str *word)
+static bool
+parse_month(const struct str *word, int *month)
 {
 	struct str start = { word->s, word->len < 3 ? word->len : 3 };
 	struct str name = { months, 3 };
 
 	while (*name.s != '\0' && !str_same(&start, &name))
 		name.s += 3;
-	return (int)(name.s - months) / 3 + 1;
+	*month = (int)(name.s - months) / 3 + 1;
+	return *name.s != '\0';
 }
 
 static bool
@@ -144,21 +144,12 @@ static bool
 parse_day(const char **s, const char *end, struct calendar *c)
 {
 	struct str word;
-	bool ended;
 
-	if (!date_word(s, end, &word))
-		return false;
-	if (word.len == 3) {
-		if (*s == end || **s != ',')
-			return false;
-		*s = header_skip(*s + 1, end, &ended);
-		if (!date_word(s, end, &word))
-			return false;
-	}
-	if (!date_number(&word, 1, 2, &c->mday) || !date_word(s, end, &word))
-		return false;
-	c->month = month_number(&word);
-	return date_word(s, end, &word) && parse_year(&word, &c->year);
+	return date_word(s, end, &word) && (word.len != 3 ||
+	    (skip_mark(s, end, ",") && date_word(s, end, &word))) &&
+	    date_number(&word, 1, 2, &c->mday) && date_word(s, end, &word) &&
+	    parse_month(&word, &c->month) && date_word(s, end, &word) &&
+	    parse_year(&word, &c->year);
 }
 
 static bool
@@ -167,11 +158,10 @@ parse_time(const char **s, const char *end, struct calendar *c)
 	struct str word;
 
 	if (!date_word(s, end, &word) || !date_number(&word, 1, 2, &c->hour) ||
-	    !skip_colon(s, end) || !date_word(s, end, &word) ||
+	    !skip_mark(s, end, ":.") || !date_word(s, end, &word) ||
 	    !date_number(&word, 2, 2, &c->minute))
 		return false;
-	c->second = 0;
-	if (!skip_colon(s, end))
+	if (!skip_mark(s, end, ":."))
 		return true;
 	return date_word(s, end, &word) && date_number(&word, 2, 2, &c->second);
 }
@@ -180,15 +170,14 @@ parse_time(const char **s, const char *end, struct calendar *c)
 static int
 military_zone(char letter)
 {
-	char c = letter >= 'a' && letter <= 'z' ? (char)(letter - 'a' + 'A') :
-	    letter;
+	const char c = to_lower(letter);
 
-	if (c >= 'A' && c <= 'I')
-		return (c - 'A' + 1) * 60;
-	if (c >= 'K' && c <= 'M')
-		return (c - 'A') * 60;
-	if (c >= 'N' && c <= 'Y')
-		return ('M' - c) * 60;
+	if (c >= 'a' && c <= 'i')
+		return (c - 'a' + 1) * 60;
+	if (c >= 'k' && c <= 'm')
+		return (c - 'a') * 60;
+	if (c >= 'n' && c <= 'y')
+		return ('m' - c) * 60;
 	return 0;
 }
 
@@ -205,14 +194,14 @@ named_zone(const struct str *word)
 	if (word->len != 3 || word->s[2] != 'T')
 		return 0;
 	for (p = first; *p != '\0'; p++)
-		if ((word->s[0] | 0x20) == *p)
+		if (to_lower(word->s[0]) == *p)
 			break;
 	if (*p == '\0')
 		return 0;
 	zone = -300 - 60 * (int)(p - first);
-	if ((word->s[1] | 0x20) == 'd')
+	if (to_lower(word->s[1]) == 'd')
 		return zone + 60;
-	return (word->s[1] | 0x20) == 's' ? zone : 0;
+	return to_lower(word->s[1]) == 's' ? zone : 0;
 }
 
 bool
@@ -234,7 +223,7 @@ bool
 date_parse(const struct str *field, struct sieve_date *d)
 {
 	const char *s = field->s, *end = s + field->len, *p;
-	struct calendar c;
+	struct calendar c = { .second = 0 };	/* it may have none */
 	struct str word;
 	bool ended;
 
