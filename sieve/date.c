@@ -250,6 +250,13 @@ date_parse(const struct str *field, struct sieve_date *d)
 	return true;
 }
 
+static void
+put_text(char *out, size_t *len, const char *s, size_t n)
+{
+	memcpy(out + *len, s, n);
+	*len += n;
+}
+
 /* Appends n with at least that many digits. */
 void
 number_put(char *out, size_t *len, int64_t n, size_t width)
@@ -261,8 +268,7 @@ number_put(char *out, size_t *len, int64_t n, size_t width)
 		digits[--i] = (char)('0' + n % 10);
 		n /= 10;
 	} while (n > 0 || sizeof(digits) - i < width);
-	memcpy(out + *len, digits + i, sizeof(digits) - i);
-	*len += sizeof(digits) - i;
+	put_text(out, len, digits + i, sizeof(digits) - i);
 }
 
 static void
@@ -307,15 +313,13 @@ put_field(char *out, size_t *len, const struct calendar *c, int zone,
 		number_put(out, len, c->second, 2);
 		break;
 	case 'w':
-		number_put(out, len, weekday, 1);
+		out[(*len)++] = (char)('0' + weekday);
 		break;
 	case 'W':
-		memcpy(out + *len, weekdays + 3 * weekday, 3);
-		*len += 3;
+		put_text(out, len, weekdays + 3 * weekday, 3);
 		break;
 	case 'N':
-		memcpy(out + *len, months + 3 * (c->month - 1), 3);
-		*len += 3;
+		put_text(out, len, months + 3 * (c->month - 1), 3);
 		break;
 	case 'z':
 		put_zone(out, len, zone, "");
@@ -374,8 +378,7 @@ date_part(struct arena *a, const struct sieve_date *d, const struct str *part,
 	struct calendar c;
 	char *text;
 
-	out->s = "";
-	out->len = 0;
+	*out = (struct str){ "", 0 };
 	if (p == NULL)
 		return 0;
 	/* No letter stands for more than 20 bytes, as put_number has them. */

@@ -331,6 +331,7 @@ test_addresses(void)
 		{ AT, "\xc3\xb6@b", "\xc3\xb6@b;" },
 		{ AT, "\xc3\xb6@b, a@\xc3\xb6", "a@\xc3\xb6|a|\xc3\xb6;" },
 		{ AT, "\"a", "\"a;" },
+		{ AT, "\"a\\", "\"a\\;" },
 		{ AT, "a@b (c", "a@b (c;" },
 		{ AT, ".(c),a@b", "a@b|a|b;" },
 		{ AT, "x(c) y,a@b", "x(c) y,a@b;" },
@@ -815,7 +816,7 @@ test_classes(void)
 static void
 got_date(const struct sieve_date *d, const char *part)
 {
-	struct str name = str(part), text;
+	struct str name = str(part), text = name;
 
 	got_check(date_part(&arena, d, &name, &text));
 	got_text(&text);
@@ -1016,6 +1017,110 @@ test_zone(void)
 		zone = 0;
 		got_word(date_zone(&in, &zone) == rows[i].good &&
 		    zone == rows[i].zone ? "right" : rows[i].in);
+		row(rows[i].at, "right");
+	}
+}
+
+/* What is there already stays before it. */
+static void
+test_number(void)
+{
+	static const struct {
+		int		 at;
+		int64_t		 n;
+		size_t		 width;
+		const char	*want;
+	} rows[] = {
+		{ AT, 0, 1, "x0" }, { AT, 0, 3, "x000" }, { AT, 9, 1, "x9" },
+		{ AT, 10, 1, "x10" }, { AT, 10, 2, "x10" },
+		{ AT, 10, 3, "x010" }, { AT, 123, 2, "x123" },
+		{ AT, INT64_MAX, 1, "x9223372036854775807" },
+	};
+	struct str text;
+	char out[32] = "x";
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		text.s = out;
+		text.len = 1;
+		number_put(out, &text.len, rows[i].n, rows[i].width);
+		got_text(&text);
+		row(rows[i].at, rows[i].want);
+	}
+}
+
+static int
+take_addresses(struct arena *a, const struct str *in)
+{
+	struct addr *ad;
+
+	return address_parse(a, in, &ad);
+}
+
+static int
+take_envelope(struct arena *a, const struct str *in)
+{
+	struct addr *ad;
+
+	return address_envelope(a, in->s, &ad);
+}
+
+static int
+take_unfolded(struct arena *a, const struct str *in)
+{
+	struct str out;
+
+	return header_unfold(a, in, &out);
+}
+
+static int
+take_decoded(struct arena *a, const struct str *in)
+{
+	struct str out;
+
+	return header_decode(a, in, &out);
+}
+
+static int
+take_date(struct arena *a, const struct str *in)
+{
+	const struct sieve_date d = { 0, 0 };
+	struct str out;
+
+	return date_part(a, &d, in, &out);
+}
+
+/* With any memory less than what is wanted, they say so, and do no harm. */
+static void
+test_no_memory(void)
+{
+	static const struct {
+		int		 at;
+		int		(*take)(struct arena *, const struct str *);
+		const char	*in;
+	} rows[] = {
+		{ AT, take_addresses, "" }, { AT, take_addresses, "x" },
+		{ AT, take_addresses, "a@b, c <d@e>" },
+		{ AT, take_envelope, "" }, { AT, take_envelope, "a@b" },
+		{ AT, take_unfolded, "a\n b" },
+		{ AT, take_decoded, "=?utf-8?q?a?=" },
+		{ AT, take_date, "year" },
+	};
+	struct arena small = { .limit = 0 };
+	struct str in;
+	size_t i;
+	int outcome;
+
+	for (i = 0; i < nitems(rows); i++) {
+		in.s = rows[i].in;
+		in.len = strlen(in.s);
+		for (small.limit = 0; small.limit < 1000; small.limit++) {
+			outcome = rows[i].take(&small, &in);
+			arena_free(&small);
+			if (outcome != -1)
+				break;
+		}
+		got_word(outcome == 0 && small.limit > 0 ? "right" : "wrong");
 		row(rows[i].at, "right");
 	}
 }
@@ -1326,6 +1431,8 @@ main(void)
 	test_calendar();
 	test_date_parts();
 	test_zone();
+	test_number();
+	test_no_memory();
 	test_body();
 	test_html();
 	test_utf8();
