@@ -256,6 +256,8 @@ static void
 got_address(const struct addr *ad)
 {
 	got_text(&ad->all);
+	if (ad->localpart.s == NULL || ad->domain.s == NULL)
+		got_word("NULL");
 	if (ad->has_parts) {
 		got_word("|");
 		got_text(&ad->localpart);
@@ -299,6 +301,13 @@ test_addresses(void)
 		{ AT, "\"a\\b\"@x", "ab@x|ab|x;" },
 		{ AT, "a..b@c", "\"a..b\"@c|a..b|c;" },
 		{ AT, ".a@c", "\".a\"@c|.a|c;" },
+		{ AT, "a.b@c", "a.b@c|a.b|c;" },
+		{ AT, "a.@b, c@d", "\"a.\"@b|a.|b;c@d|c|d;" },
+		{ AT, ".@b", "\".\"@b|.|b;" },
+		{ AT, "a.", "a.;" },
+		{ AT, "x \"y\" <a@b>", "a@b|a|b;" },
+		{ AT, "x .y <a@b>", "a@b|a|b;" },
+		{ AT, "<a@[1.2.3.4]>", "a@[1.2.3.4]|a|[1.2.3.4];" },
 		{ AT, "a@[1.2.3.4]", "a@[1.2.3.4]|a|[1.2.3.4];" },
 		{ AT, "a@[b\\]c]", "a@[b\\]c]|a|[b\\]c];" },
 		{ AT, "a@[b\\", "a@[b\\;" },
@@ -311,7 +320,16 @@ test_addresses(void)
 		{ AT, "g:;", "g:;;" },
 		{ AT, "g:;, a@b", "a@b|a|b;" },
 		{ AT, "g: a@b", "a@b|a|b;" },
+		{ AT, "g: a@b; , c@d", "a@b|a|b;c@d|c|d;" },
+		{ AT, "g:", "g:;" },
+		{ AT, "g: ", "g: ;" },
+		{ AT, ".g: a@b", ".g: a@b;" },
+		{ AT, ".x <a@b>", ".x <a@b>;" },
 		{ AT, "<@r,@s:a@b>", "a@b|a|b;" },
+		{ AT, "<@r, @s: a@b>", "a@b|a|b;" },
+		{ AT, "<@r:@b>, c@d", "<@r:@b>, c@d;" },
+		{ AT, "<\"\"@b>", ";" },
+		{ AT, "<a@b c>", "<a@b c>;" },
 		{ AT, "foo", "foo;" },
 		{ AT, "<foo>", "<foo>;" },
 		{ AT, "foo, a@b", "a@b|a|b;" },
@@ -341,12 +359,13 @@ test_addresses(void)
 		{ AT, "(c", "" },
 		{ AT, "", "||;" },
 	};
-	struct addr *ad = NULL;
+	struct addr other = { .has_parts = true }, *ad;
 	struct str in;
 	size_t i;
 
 	for (i = 0; i < nitems(rows); i++) {
 		in = str(rows[i].in);
+		ad = &other;
 		got_check(address_parse(&arena, &in, &ad));
 		for (; ad != NULL; ad = ad->next)
 			got_address(ad);
@@ -371,6 +390,7 @@ test_envelope(void)
 		{ AT, "\"a b+c\"@d", "\"a b+c\"@d|a b+c|d;a b;c" },
 		{ AT, "\"a\\\"+b\"@d", "\"a\\\"+b\"@d|a\"+b|d;a\";b" },
 		{ AT, "\"bob\"@d", "bob@d|bob|d;bob;none" },
+		{ AT, "\"\"@d", "\"\"@d||d;;none" },
 		{ AT, "\"a@b\"@d", "\"a@b\"@d|a@b|d;a@b;none" },
 		{ AT, "@r:a@b", "a@b|a|b;a;none" },
 		{ AT, "a", "a|a|;a;none" },
