@@ -289,12 +289,6 @@ puny_number(const char **s, size_t *len, uint32_t bias, uint32_t *n)
 	return -1;
 }
 
-static bool
-is_character(uint32_t c)
-{
-	return c < 0xd800 || (c >= 0xe000 && c <= 0x10ffff);
-}
-
 /*
  * What stands behind xn--.  Returns how many characters, or 0 if it is no
  * Punycode, or only that of ASCII.
@@ -303,10 +297,9 @@ static size_t
 puny_decode(const char *s, size_t len, uint32_t chars[LABEL_BYTES])
 {
 	uint32_t c = 0x80, at = 0, bias = 72, delta;
-	size_t i, n = 0;
+	const char *dash = memrchr(s, '-', len);
+	size_t i = dash == NULL ? 0 : (size_t)(dash - s) + 1, n = 0;
 
-	for (i = len; i > 0 && s[i - 1] != '-'; i--)
-		continue;
 	if (len > LABEL_BYTES - 4 || i == len || i == 1)
 		return 0;
 	for (; n + 1 < i; n++) {
@@ -326,7 +319,7 @@ puny_decode(const char *s, size_t len, uint32_t chars[LABEL_BYTES])
 			return 0;
 		c += at / (uint32_t)(n + 1);
 		at %= (uint32_t)(n + 1);
-		if (!is_character(c))
+		if (c >= 0xd800 && c < 0xe000)
 			return 0;
 		memmove(chars + at + 1, chars + at,
 		    (n - at) * sizeof(chars[0]));

@@ -108,6 +108,8 @@ test_fields(void)
 		{ AT, "A\t : 1\nB", "A", "1;" },
 		{ AT, "A: 1\nA", "A", "1;" },
 		{ AT, "A:\n 1\n", "A", "1;" },
+		{ AT, "A:1\n 2", "A", "1 2;" },
+		{ AT, "A:", "A", ";" },
 		{ AT, "\nA: 1\n", "A", "" },
 		{ AT, "", "A", "" },
 		{ AT, ": 1\n", "", "" },
@@ -135,6 +137,19 @@ test_fields(void)
 	}
 }
 
+/* A value that is nothing but blanks, which begins behind another. */
+static void
+test_blanks(void)
+{
+	struct str value = str("  "), out;
+
+	value.s++;
+	value.len--;
+	got_check(header_unfold(&arena, &value, &out));
+	got_text(&out);
+	row(AT, "");
+}
+
 static void
 test_header_end(void)
 {
@@ -145,6 +160,7 @@ test_header_end(void)
 		{ AT, "A: 1\n\nb\n", "b\n" },
 		{ AT, "A: 1\r\n\r\nb", "b" },
 		{ AT, "A: 1\n", "" },
+		{ AT, "A: 1\nB: 2", "" },
 		{ AT, "\n\n", "\n" },
 		{ AT, "", "" },
 	};
@@ -180,6 +196,12 @@ test_decode(void)
 		{ AT, "x =?utf-8?q?a?= y", "x a y" },
 		{ AT, "x=?utf-8?q?a?=y", "xay" },
 		{ AT, "=?utf-8*en?q?a?=", "a" },
+		{ AT, "=?*en?q?a?=", "a" },
+		{ AT, "=?a?b", "=?a?b" },
+		{ AT, "ab =?a?b", "ab =?a?b" },
+		{ AT, "x?utf-8?q?a?=", "x?utf-8?q?a?=" },
+		{ AT, "=?=?utf-8?q?a?=", "=?a" },
+		{ AT, "=?utf-8?q?_?=", "" },
 		{ AT, "=?iso-8859-1?q?=f6=80?=", "\xc3\xb6\xc2\x80" },
 		{ AT, "=?latin1?q?=f6?=", "\xc3\xb6" },
 		{ AT, "=?iso-8859-15?q?=a4=f6?=", "\xe2\x82\xac\xc3\xb6" },
@@ -294,6 +316,7 @@ test_addresses(void)
 		{ AT, "x <a@b>, \"y, z\" <c@d>", "a@b|a|b;c@d|c|d;" },
 		{ AT, "a@b (c), (d (e) \\) f) g@h", "a@b|a|b;g@h|g|h;" },
 		{ AT, "a (c) @ (d) b", "a@b|a|b;" },
+		{ AT, "a\r@\nb", "a@b|a|b;" },
 		{ AT, "a@b . c", "a@b.c|a|b.c;" },
 		{ AT, "\"bob\"@x", "bob@x|bob|x;" },
 		{ AT, "\"a b\"@x", "\"a b\"@x|a b|x;" },
@@ -1435,6 +1458,7 @@ int
 main(void)
 {
 	test_fields();
+	test_blanks();
 	test_header_end();
 	test_decode();
 	test_atext();
