@@ -174,7 +174,7 @@ name_folder(const char *utf8, char *out, size_t size)
 		if (c >= 0x10000) {
 			base64_put(&b, &o, 0xd800 + ((c - 0x10000) >> 10));
 			base64_put(&b, &o, 0xdc00 + ((c - 0x10000) & 0x3ff));
-		} else if (c > 0x7f)
+		} else if (c >= 0x80)
 			base64_put(&b, &o, c);
 		else {
 			base64_end(&b, &o);
@@ -192,41 +192,44 @@ name_folder(const char *utf8, char *out, size_t size)
  * with xn-- in Punycode, RFC 3492.
  */
 
-/* The small form of a letter.  A row has every step-th one from first on. */
+/* The small form of a letter.  A row has n: first, and each step-th from it. */
 static uint32_t
 small(uint32_t c)
 {
 	static const struct {
 		uint32_t	 first;
-		uint32_t	 last;
+		uint32_t	 n;
 		uint32_t	 step;
 		int32_t		 add;
 	} rows[] = {
-		{ 'A', 'Z', 1, 32 },
+		{ 'A', 26, 1, 32 },
 		/* Latin: 1, Extended A and B, Extended Additional. */
-		{ 0xc0, 0xd6, 1, 32 }, { 0xd8, 0xde, 1, 32 },
-		{ 0x100, 0x12e, 2, 1 }, { 0x132, 0x136, 2, 1 },
-		{ 0x139, 0x147, 2, 1 }, { 0x14a, 0x176, 2, 1 },
-		{ 0x178, 0x178, 1, -121 }, { 0x179, 0x17d, 2, 1 },
-		{ 0x1cd, 0x1db, 2, 1 }, { 0x1f8, 0x21e, 2, 1 },
-		{ 0x1e00, 0x1e94, 2, 1 }, { 0x1ea0, 0x1efe, 2, 1 },
+		{ 0xc0, 23, 1, 32 }, { 0xd8, 7, 1, 32 },
+		{ 0x100, 24, 2, 1 }, { 0x132, 3, 2, 1 },
+		{ 0x139, 8, 2, 1 }, { 0x14a, 23, 2, 1 },
+		{ 0x178, 1, 1, -121 }, { 0x179, 3, 2, 1 },
+		{ 0x1cd, 8, 2, 1 }, { 0x1f8, 20, 2, 1 },
+		{ 0x1e00, 75, 2, 1 }, { 0x1ea0, 48, 2, 1 },
 		/* Greek. */
-		{ 0x386, 0x386, 1, 38 }, { 0x388, 0x38a, 1, 37 },
-		{ 0x38c, 0x38c, 1, 64 }, { 0x38e, 0x38f, 1, 63 },
-		{ 0x391, 0x3a1, 1, 32 }, { 0x3a3, 0x3ab, 1, 32 },
+		{ 0x386, 1, 1, 38 }, { 0x388, 3, 1, 37 },
+		{ 0x38c, 1, 1, 64 }, { 0x38e, 2, 1, 63 },
+		{ 0x391, 17, 1, 32 }, { 0x3a3, 9, 1, 32 },
 		/* Cyrillic, Armenian. */
-		{ 0x400, 0x40f, 1, 80 }, { 0x410, 0x42f, 1, 32 },
-		{ 0x460, 0x480, 2, 1 }, { 0x48a, 0x4be, 2, 1 },
-		{ 0x4c0, 0x4c0, 1, 15 }, { 0x4c1, 0x4cd, 2, 1 },
-		{ 0x4d0, 0x52e, 2, 1 },
-		{ 0x531, 0x556, 1, 48 },
+		{ 0x400, 16, 1, 80 }, { 0x410, 32, 1, 32 },
+		{ 0x460, 17, 2, 1 }, { 0x48a, 27, 2, 1 },
+		{ 0x4c0, 1, 1, 15 }, { 0x4c1, 7, 2, 1 },
+		{ 0x4d0, 48, 2, 1 },
+		{ 0x531, 38, 1, 48 },
 	};
+	uint32_t from;
 	size_t i;
 
-	for (i = 0; i < nitems(rows); i++)
-		if (c >= rows[i].first && c <= rows[i].last &&
-		    (c - rows[i].first) % rows[i].step == 0)
+	for (i = 0; i < nitems(rows); i++) {
+		/* Of what is before the first it is more than any row has. */
+		from = c - rows[i].first;
+		if (from % rows[i].step == 0 && from / rows[i].step < rows[i].n)
 			return (uint32_t)((int32_t)c + rows[i].add);
+	}
 	return c;
 }
 
@@ -286,12 +289,6 @@ puny_number(const char **s, size_t *len, uint32_t bias, uint32_t *n)
 	return -1;
 }
 
-static bool
-is_character(uint32_t c)
-{
-	return c < 0xd800 || (c >= 0xe000 && c <= 0x10ffff);
-}
-
 /*
  * What stands behind xn--.  Returns how many characters, or 0 if it is no
  * Punycode, or only that of ASCII.
@@ -300,10 +297,9 @@ static size_t
 puny_decode(const char *s, size_t len, uint32_t chars[LABEL_BYTES])
 {
 	uint32_t c = 0x80, at = 0, bias = 72, delta;
-	size_t i, n = 0;
+	const char *dash = memrchr(s, '-', len);
+	size_t i = dash == NULL ? 0 : (size_t)(dash - s) + 1, n = 0;
 
-	for (i = len; i > 0 && s[i - 1] != '-'; i--)
-		continue;
 	if (len > LABEL_BYTES - 4 || i == len || i == 1)
 		return 0;
 	for (; n + 1 < i; n++) {
@@ -323,7 +319,7 @@ puny_decode(const char *s, size_t len, uint32_t chars[LABEL_BYTES])
 			return 0;
 		c += at / (uint32_t)(n + 1);
 		at %= (uint32_t)(n + 1);
-		if (!is_character(c))
+		if (c >= 0xd800 && c < 0xe000)
 			return 0;
 		memmove(chars + at + 1, chars + at,
 		    (n - at) * sizeof(chars[0]));

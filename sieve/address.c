@@ -253,7 +253,6 @@ static void
 reader_route(struct reader *r)
 {
 	struct str ignored = { "", 0 };
-	char *text = r->text;
 
 	while (is_at(r, '@') && read_domain(r, &ignored) == GOES_ON)
 		while (is_at(r, ',')) {
@@ -264,7 +263,6 @@ reader_route(struct reader *r)
 		r->s++;
 		(void)reader_skip(r);
 	}
-	r->text = text;
 }
 
 /* Reads an address in "<" and ">". */
@@ -291,8 +289,8 @@ read_angle(struct reader *r)
 		reader_add(r, &localpart, &domain, is_quoted);
 }
 
-/* Reads an address without brackets; false if there is no "@". */
-static bool
+/* Reads an address without brackets. */
+static void
 read_spec(struct reader *r)
 {
 	struct str localpart = { "", 0 }, domain = { "", 0 };
@@ -300,11 +298,9 @@ read_spec(struct reader *r)
 	enum piece p;
 
 	p = read_localpart(r, &localpart);
-	if (p == ENDS || !is_at(r, '@'))
-		return false;
-	if (read_domain(r, &domain) != WRONG && p != WRONG)
+	if (p != ENDS && is_at(r, '@') &&
+	    read_domain(r, &domain) != WRONG && p != WRONG)
 		reader_add(r, &localpart, &domain, is_quoted);
-	return true;
 }
 
 static void
@@ -321,7 +317,8 @@ read_mailbox(struct reader *r)
 	r->s = start;
 	/* A name that nothing follows is passed over whole: Dovecot's way. */
 	r->commented = false;
-	if (!read_spec(r) && !r->commented && !is_at(r, '.'))
+	read_spec(r);
+	if (!r->commented && !is_at(r, '.'))
 		r->s = r->s < behind ? behind : r->s;
 }
 
@@ -340,7 +337,7 @@ static void
 read_group(struct reader *r)
 {
 	r->s++;
-	if (reader_skip(r) == GOES_ON && *r->s != ';')
+	if (reader_skip(r) == GOES_ON)
 		do
 			read_mailbox(r);
 		while (next_of_list(r));
@@ -411,22 +408,19 @@ address_parse(struct arena *a, const struct str *field, struct addr **list)
 static void
 path_split(struct reader *r, struct addr *ad)
 {
-	const char *at = r->end;
+	const char *at = memrchr(r->s, '@', (size_t)(r->end - r->s));
 
-	while (at > r->s && at[-1] != '@')
-		at--;
-	at = at > r->s ? at - 1 : r->end;
 	ad->localpart.s = ad->domain.s = "";
-	if (at < r->end) {
+	if (at != NULL) {
 		ad->domain.s = at + 1;
 		ad->domain.len = (size_t)(r->end - at) - 1;
-	}
+	} else
+		at = r->end;
 	if (*r->s != '"') {
 		ad->localpart.s = r->s;
 		ad->localpart.len = (size_t)(at - r->s);
 		return;
 	}
-	r->end = at;
 	(void)read_quoted(r, &ad->localpart);
 }
 
@@ -434,14 +428,12 @@ int
 address_envelope(struct arena *a, const char *path, struct addr **out)
 {
 	struct str text = { path, strlen(path) };
-	struct reader r;
+	struct reader r = { .s = path };
 	const char *colon;
 
 	if (text.len == 0)
 		return (*out = addr_raw(a, &text)) == NULL ? -1 : 0;
-	memset(&r, 0, sizeof(r));
 	/* A source route has been obsolete since RFC 1123, and is ignored. */
-	r.s = path;
 	if (*path == '@' && (colon = strchr(path, ':')) != NULL)
 		r.s = colon + 1;
 	r.end = path + text.len;

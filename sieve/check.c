@@ -37,7 +37,8 @@ static const struct {
 	{ "variables",		EXT_VARIABLES },
 };
 
-enum parameter { NOTHING, NUMBER, STRING, STRINGS };
+/* A tag's parameter, as a verb's arguments have letters. */
+enum parameter { NOTHING, NUMBER = 'n', STRING = 's', STRINGS = 'l' };
 
 /* By name: a tag, the one of TAG_ that it is, and what it means there. */
 static const struct tag {
@@ -204,7 +205,7 @@ set_meaning(struct compiler *c, struct node *n, const struct tag *t,
 		return a == NULL || set_relation(c, n, a);
 	case TAG_PART:
 		n->part = (enum part)t->meaning;
-		break;
+		return true;
 	case TAG_TRANSFORM:
 		n->transform = (enum body_transform)t->meaning;
 		return a == NULL || compile_list(c, a, &n->types);
@@ -217,38 +218,36 @@ set_meaning(struct compiler *c, struct node *n, const struct tag *t,
 		return n->number > 0 || FAIL(a, "\":index\" counts from 1");
 	case TAG_CASE:
 		n->upper = t->meaning;
-		break;
+		return true;
 	case TAG_FIRST:
 		n->upper_first = t->meaning;
-		break;
+		return true;
 	case TAG_LIMIT:
 		n->over = t->meaning;
-		break;
+		return true;
 	case TAG_LOCATION:
 		n->global = t->meaning;
-		break;
+		return true;
 	default:
-		break;
+		return true;
 	}
-	return true;
 }
 
+/* The first that has one of these bits: each bit is an extension's. */
 static const char *
 extension_name(unsigned int bits)
 {
-	size_t i;
+	size_t i = 0;
 
-	for (i = 0; i < nitems(extensions); i++)
-		if ((extensions[i].bit & bits) != 0)
-			return extensions[i].name;
-	return "";
+	while ((extensions[i].bit & bits) == 0)
+		i++;
+	return extensions[i].name;
 }
 
 /* The tag *a with its parameter, behind which *a goes. */
 static bool
 check_tag(struct compiler *c, struct node *n, struct argument **a)
 {
-	static const char letters[] = { '\0', 'n', 's', 'l' };
 	const struct argument *name = *a;
 	const struct tag *t;
 
@@ -269,10 +268,10 @@ check_tag(struct compiler *c, struct node *n, struct argument **a)
 		return set_meaning(c, n, t, NULL);
 	if (*a == NULL)
 		return FAIL(name, "\":%s\" wants %s", t->name,
-		    letter_name(letters[t->parameter]));
-	if (!is_kind(*a, letters[t->parameter]))
+		    letter_name((char)t->parameter));
+	if (!is_kind(*a, (char)t->parameter))
 		return FAIL(*a, "\":%s\" wants %s, not %s", t->name,
-		    letter_name(letters[t->parameter]), kind_name(*a));
+		    letter_name((char)t->parameter), kind_name(*a));
 	name = *a;
 	*a = name->next;
 	return set_meaning(c, n, t, name);
@@ -343,11 +342,11 @@ check_flags(struct compiler *c, struct node *n, struct argument *a)
 static bool
 check_match(struct compiler *c, struct node *n)
 {
-	size_t last = strlen(n->verb->arguments) - 1, i;
-	const struct list *keys = &n->list[last];
+	const struct list *keys;
 	bool pattern = n->match == MATCH_MATCHES || n->match == MATCH_REGEX;
 	const char *wrong;
 	struct str s;
+	size_t i;
 
 	if (n->comparator == COMPARE_NUMERIC &&
 	    (pattern || n->match == MATCH_CONTAINS))
@@ -355,6 +354,7 @@ check_match(struct compiler *c, struct node *n)
 		    "numbers, not parts of a string");
 	if (!pattern)
 		return true;
+	keys = &n->list[strlen(n->verb->arguments) - 1];
 	if (n->match == MATCH_REGEX && (n->regexes = compiler_take(c,
 	    keys->n * sizeof(struct regex *))) == NULL)
 		return false;
@@ -390,7 +390,7 @@ check_arguments(struct compiler *c, struct node *n)
 		return false;
 	if ((n->tags & TAG_LAST) != 0 && (n->tags & TAG_INDEX) == 0)
 		return FAIL(n, "\":last\" wants \":index\"");
-	return (n->verb->tags & TAG_MATCH) == 0 || check_match(c, n);
+	return check_match(c, n);
 }
 
 /*

@@ -104,13 +104,13 @@ date_number(const struct str *word, size_t min, size_t max, int *n)
 	return true;
 }
 
-/* Passes over what is between hours, minutes and seconds. */
+/* Passes over one of these marks, and what may stand behind it. */
 static bool
-skip_colon(const char **s, const char *end)
+skip_mark(const char **s, const char *end, const char *marks)
 {
 	bool ended;
 
-	if (*s == end || (**s != ':' && **s != '.'))
+	if (*s == end || !is_one_of(**s, marks))
 		return false;
 	*s = header_skip(*s + 1, end, &ended);
 	return true;
@@ -119,15 +119,13 @@ skip_colon(const char **s, const char *end)
 static bool
 parse_month(const struct str *word, int *month)
 {
-	struct str start = { word->s, 3 }, name = { months, 3 };
-	size_t i;
+	struct str start = { word->s, word->len < 3 ? word->len : 3 };
+	struct str name = { months, 3 };
 
-	if (word->len < 3)
-		return false;
-	for (i = 0; i < 12 && !str_same(&start, &name); i++)
+	while (*name.s != '\0' && !str_same(&start, &name))
 		name.s += 3;
-	*month = (int)i + 1;
-	return i < 12;
+	*month = (int)(name.s - months) / 3 + 1;
+	return *name.s != '\0';
 }
 
 static bool
@@ -146,18 +144,10 @@ static bool
 parse_day(const char **s, const char *end, struct calendar *c)
 {
 	struct str word;
-	bool ended;
 
-	if (!date_word(s, end, &word))
-		return false;
-	if (word.len == 3) {
-		if (*s == end || **s != ',')
-			return false;
-		*s = header_skip(*s + 1, end, &ended);
-		if (!date_word(s, end, &word))
-			return false;
-	}
-	return date_number(&word, 1, 2, &c->mday) && date_word(s, end, &word) &&
+	return date_word(s, end, &word) && (word.len != 3 ||
+	    (skip_mark(s, end, ",") && date_word(s, end, &word))) &&
+	    date_number(&word, 1, 2, &c->mday) && date_word(s, end, &word) &&
 	    parse_month(&word, &c->month) && date_word(s, end, &word) &&
 	    parse_year(&word, &c->year);
 }
@@ -168,11 +158,10 @@ parse_time(const char **s, const char *end, struct calendar *c)
 	struct str word;
 
 	if (!date_word(s, end, &word) || !date_number(&word, 1, 2, &c->hour) ||
-	    !skip_colon(s, end) || !date_word(s, end, &word) ||
+	    !skip_mark(s, end, ":.") || !date_word(s, end, &word) ||
 	    !date_number(&word, 2, 2, &c->minute))
 		return false;
-	c->second = 0;
-	if (!skip_colon(s, end))
+	if (!skip_mark(s, end, ":."))
 		return true;
 	return date_word(s, end, &word) && date_number(&word, 2, 2, &c->second);
 }
@@ -181,15 +170,14 @@ parse_time(const char **s, const char *end, struct calendar *c)
 static int
 military_zone(char letter)
 {
-	char c = letter >= 'a' && letter <= 'z' ? (char)(letter - 'a' + 'A') :
-	    letter;
+	const char c = to_lower(letter);
 
-	if (c >= 'A' && c <= 'I')
-		return (c - 'A' + 1) * 60;
-	if (c >= 'K' && c <= 'M')
-		return (c - 'A') * 60;
-	if (c >= 'N' && c <= 'Y')
-		return ('M' - c) * 60;
+	if (c >= 'a' && c <= 'i')
+		return (c - 'a' + 1) * 60;
+	if (c >= 'k' && c <= 'm')
+		return (c - 'a') * 60;
+	if (c >= 'n' && c <= 'y')
+		return ('m' - c) * 60;
 	return 0;
 }
 
@@ -206,14 +194,14 @@ named_zone(const struct str *word)
 	if (word->len != 3 || word->s[2] != 'T')
 		return 0;
 	for (p = first; *p != '\0'; p++)
-		if ((word->s[0] | 0x20) == *p)
+		if (to_lower(word->s[0]) == *p)
 			break;
 	if (*p == '\0')
 		return 0;
 	zone = -300 - 60 * (int)(p - first);
-	if ((word->s[1] | 0x20) == 'd')
+	if (to_lower(word->s[1]) == 'd')
 		return zone + 60;
-	return (word->s[1] | 0x20) == 's' ? zone : 0;
+	return to_lower(word->s[1]) == 's' ? zone : 0;
 }
 
 bool
@@ -235,7 +223,7 @@ bool
 date_parse(const struct str *field, struct sieve_date *d)
 {
 	const char *s = field->s, *end = s + field->len, *p;
-	struct calendar c;
+	struct calendar c = { .second = 0 };	/* it may have none */
 	struct str word;
 	bool ended;
 
@@ -262,6 +250,13 @@ date_parse(const struct str *field, struct sieve_date *d)
 	return true;
 }
 
+static void
+put_text(char *out, size_t *len, const char *s, size_t n)
+{
+	memcpy(out + *len, s, n);
+	*len += n;
+}
+
 /* Appends n with at least that many digits. */
 void
 number_put(char *out, size_t *len, int64_t n, size_t width)
@@ -273,8 +268,7 @@ number_put(char *out, size_t *len, int64_t n, size_t width)
 		digits[--i] = (char)('0' + n % 10);
 		n /= 10;
 	} while (n > 0 || sizeof(digits) - i < width);
-	memcpy(out + *len, digits + i, sizeof(digits) - i);
-	*len += sizeof(digits) - i;
+	put_text(out, len, digits + i, sizeof(digits) - i);
 }
 
 static void
@@ -319,15 +313,13 @@ put_field(char *out, size_t *len, const struct calendar *c, int zone,
 		number_put(out, len, c->second, 2);
 		break;
 	case 'w':
-		number_put(out, len, weekday, 1);
+		out[(*len)++] = (char)('0' + weekday);
 		break;
 	case 'W':
-		memcpy(out + *len, weekdays + 3 * weekday, 3);
-		*len += 3;
+		put_text(out, len, weekdays + 3 * weekday, 3);
 		break;
 	case 'N':
-		memcpy(out + *len, months + 3 * (c->month - 1), 3);
-		*len += 3;
+		put_text(out, len, months + 3 * (c->month - 1), 3);
 		break;
 	case 'z':
 		put_zone(out, len, zone, "");
@@ -386,8 +378,7 @@ date_part(struct arena *a, const struct sieve_date *d, const struct str *part,
 	struct calendar c;
 	char *text;
 
-	out->s = "";
-	out->len = 0;
+	*out = (struct str){ "", 0 };
 	if (p == NULL)
 		return 0;
 	/* No letter stands for more than 20 bytes, as put_number has them. */

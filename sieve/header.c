@@ -16,7 +16,7 @@ is_blank(char c)
 static size_t
 line_length(const char *s, size_t len, size_t *next)
 {
-	const char *end = len == 0 ? NULL : memchr(s, '\n', len);
+	const char *end = memchr(s, '\n', len);
 	size_t n;
 
 	if (end == NULL) {
@@ -148,6 +148,7 @@ struct word {
 static bool
 word_parse(const char *s, size_t len, struct word *w)
 {
+	const char *star;
 	struct str name;
 	size_t i, n = 0, mark[4];
 
@@ -159,9 +160,8 @@ word_parse(const char *s, size_t len, struct word *w)
 	name.s = s + mark[0] + 1;
 	name.len = mark[1] - mark[0] - 1;
 	/* RFC 2231: a language may stand behind the charset. */
-	for (i = 0; i < name.len; i++)
-		if (name.s[i] == '*')
-			name.len = i;
+	if ((star = memchr(name.s, '*', name.len)) != NULL)
+		name.len = (size_t)(star - name.s);
 	w->encoding = s[mark[1] + 1];
 	w->text.s = s + mark[2] + 1;
 	w->text.len = mark[3] - mark[2] - 1;
@@ -267,7 +267,7 @@ header_comment(const char *s, const char *end)
 		else if (*s == ')' && --depth == 0)
 			return s + 1;
 		else if (*s == '\\' && ++s == end)
-			break;
+			return NULL;
 	}
 	return NULL;
 }

@@ -258,6 +258,7 @@ static const struct {
 	{ AT, "require [\"fileinto\", \"notify\"]; keep;",
 	    "compile:1:9: require \"notify\" is not supported" },
 	{ AT, "require \"comparator-i;octet\"; keep;", "keep" },
+	{ AT, "require \"comparator-i;ascii-casemap\"; keep;", "keep" },
 	{ AT, "require \"Fileinto\"; keep;",
 	    "compile:1:9: require \"Fileinto\" is not supported" },
 	{ AT, "require \"fileinto\"; require \"copy\"; keep;", "keep" },
@@ -345,6 +346,8 @@ static const struct {
 	    "compile:1:70: \"fileinto\" wants require \"fileinto\"" },
 	{ AT, "require \"ihave\"; if ihave [\"fileinto\", \"copy\"] { "
 	    "fileinto :copy \"a\"; } fileinto \"b\";", "into a, into b" },
+	{ AT, "require \"ihave\"; if ihave \"fileinto\" { fileinto :copy "
+	    "\"a\"; }", "compile:1:49: \":copy\" wants require \"copy\"" },
 	{ AT, "require \"ihave\"; if ihave \"variables\" { discard; }",
 	    "implicit keep" },
 	{ AT, "require \"ihave\"; if ihave \"encoded-character\" { discard; }",
@@ -391,6 +394,8 @@ static const struct {
 	{ AT, "if header \"x-flag\" \"yes\" { discard; }", "discard" },
 	{ AT, "if header :comparator \"i;octet\" \"x-flag\" \"yes\" { "
 	    "discard; }", "implicit keep" },
+	{ AT, "if header :comparator \"i;ascii-casemap\" \"x-flag\" \"yes\" { "
+	    "discard; }", "discard" },
 	{ AT, "if header \"subject\" [\"none\", \"hello [LIST] world\"] { "
 	    "discard; }", "discard" },
 	{ AT, "if header :contains [\"x-none\", \"subject\"] \"[list]\" { "
@@ -413,6 +418,8 @@ static const struct {
 	{ AT, "if header :comparator [\"i;octet\"] \"a\" \"b\" {}",
 	    "compile:1:23: \":comparator\" wants a string, not a list of "
 	    "strings" },
+	{ AT, "if header :comparator :is \"a\" \"b\" {}",
+	    "compile:1:23: \":comparator\" wants a string, not a tag" },
 	{ AT, "if header :comparator {}",
 	    "compile:1:11: \":comparator\" wants a string" },
 	{ AT, "require \"comparator-i;ascii-numeric\"; if header :contains "
@@ -444,6 +451,10 @@ static const struct {
 	    "\"9\" { discard; }", "implicit keep" },
 	{ AT, "require \"relational\"; if header :value \"le\" \"x-level\" "
 	    "\"12\" { discard; }", "discard" },
+	{ AT, "require \"relational\"; if allof(header :value \"ge\" "
+	    "\"x-level\" \"12\", not header :value \"ge\" \"x-level\" \"13\", "
+	    "header :value \"lt\" \"x-level\" \"13\") { discard; }",
+	    "discard" },
 	{ AT, "require \"relational\"; if header :value \"ne\" \"x-level\" "
 	    "\"12\" { discard; }", "implicit keep" },
 	{ AT, "require \"relational\"; if header :count \"eq\" \"x-a\" \"3\" "
@@ -516,6 +527,8 @@ static const struct {
 	    "\"eq\" [\"from\", \"to\"] \"2\" { discard; }", "discard" },
 	{ AT, "require \"envelope\"; if envelope \"foo\" \"x\" {}",
 	    "compile:1:24: the envelope has no part \"foo\"" },
+	{ AT, "require \"envelope\"; if envelope :contains \"auth\" \"\" { "
+	    "discard; }", "implicit keep" },
 	{ AT, "require \"envelope\"; if envelope [\"to\", \"foo\"] \"x\" {}",
 	    "compile:1:24: the envelope has no part \"foo\"" },
 	{ AT, "if address [\"to\", \"subject\"] \"x\" {}",
@@ -570,6 +583,8 @@ static const struct {
 	    "}", "discard" },
 	{ AT, "require \"body\"; if body :content [\"text\", \"image/png\"] "
 	    ":contains \"here\" { discard; }", "discard" },
+	{ AT, "require \"body\"; if body :content \"image/png\" :contains "
+	    "\"here\" { discard; }", "implicit keep" },
 	{ AT, "require \"body\"; if body :raw :text \"x\" {}",
 	    "compile:1:30: \":text\" comes behind another tag of its kind" },
 	{ AT, "require [\"environment\", \"variables\", \"fileinto\"]; if "
@@ -612,6 +627,8 @@ static const struct {
 	{ AT, "require [\"variables\", \"fileinto\"]; set :upperfirst :lower "
 	    "\"a\" \"xYZ\"; fileinto \"${a}\";", "into Xyz" },
 	{ AT, "require [\"variables\", \"fileinto\"]; set :upper :lowerfirst "
+	    "\"a\" \"xyz\"; fileinto \"${a}\";", "into xYZ" },
+	{ AT, "require [\"variables\", \"fileinto\"]; set :lowerfirst :upper "
 	    "\"a\" \"xyz\"; fileinto \"${a}\";", "into xYZ" },
 	{ AT, "require [\"variables\", \"fileinto\"]; set :length \"a\" "
 	    "\"\303\244\303\266x\"; set :length \"b\" \"\"; fileinto "
@@ -731,6 +748,11 @@ static const struct {
 	{ AT, "require [\"imap4flags\", \"variables\", \"fileinto\"]; setflag "
 	    "\"x\" [\"\\\\Foo\", \"a(b\", \"c\"]; fileinto \"${x}\";",
 	    "into c" },
+	{ AT, "require [\"imap4flags\", \"variables\", \"reject\", "
+	    "\"encoded-character\"]; setflag \"x\" [\"a(\", \"a)\", \"a{\", "
+	    "\"a%\", \"a*\", \"a\\\"\", \"a\\\\\", \"a]\", \"a${hex:7f}\", "
+	    "\"a${hex:1f}\", \"a${hex:80}\", \"!~\"]; reject \"${x}\";",
+	    "reject !~" },
 	{ AT, "require [\"imap4flags\", \"variables\", \"reject\"]; set \"x\" "
 	    "\"a(b  c d\"; removeflag \"x\" \"c\"; reject \"${x}\";",
 	    "reject a(b d" },
@@ -783,6 +805,8 @@ static const struct {
 	    "other" },
 	/* Scripts in scripts. */
 	{ AT, "require \"include\"; include \"into\";", "into included" },
+	{ AT, "require \"include\"; include :personal \"into\";",
+	    "into included" },
 	{ AT, "require \"include\"; include :personal :once :optional "
 	    "\"into\"; include \"into\";", "into included" },
 	{ AT, "require \"include\"; include \"none\";",
@@ -1055,6 +1079,10 @@ static const struct {
 	    "set \"a\" \"${a}${a}\";", "",
 	    "run:1:243: a variable has more than 4000 bytes" },
 	{ AT, "require \"imap4flags\"; addflag \"", 2001, "f# ", "\";",
+	    "run:1:23: the flags have more than 4000 bytes" },
+	{ AT, "require \"imap4flags\"; addflag \"", 3997, "x",
+	    " ab\"; if hasflag \"ab\" { discard; }", "discard" },
+	{ AT, "require \"imap4flags\"; addflag \"", 3998, "x", " ab\";",
 	    "run:1:23: the flags have more than 4000 bytes" },
 	{ AT, "if exists [\"to\"", 4095, ",\"to\"", "] { discard; }",
 	    "discard" },

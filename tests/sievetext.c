@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "../sieve/impl.h"
 
@@ -107,6 +108,8 @@ test_fields(void)
 		{ AT, "A\t : 1\nB", "A", "1;" },
 		{ AT, "A: 1\nA", "A", "1;" },
 		{ AT, "A:\n 1\n", "A", "1;" },
+		{ AT, "A:1\n 2", "A", "1 2;" },
+		{ AT, "A:", "A", ";" },
 		{ AT, "\nA: 1\n", "A", "" },
 		{ AT, "", "A", "" },
 		{ AT, ": 1\n", "", "" },
@@ -134,6 +137,19 @@ test_fields(void)
 	}
 }
 
+/* A value that is nothing but blanks, which begins behind another. */
+static void
+test_blanks(void)
+{
+	struct str value = str("  "), out;
+
+	value.s++;
+	value.len--;
+	got_check(header_unfold(&arena, &value, &out));
+	got_text(&out);
+	row(AT, "");
+}
+
 static void
 test_header_end(void)
 {
@@ -144,6 +160,7 @@ test_header_end(void)
 		{ AT, "A: 1\n\nb\n", "b\n" },
 		{ AT, "A: 1\r\n\r\nb", "b" },
 		{ AT, "A: 1\n", "" },
+		{ AT, "A: 1\nB: 2", "" },
 		{ AT, "\n\n", "\n" },
 		{ AT, "", "" },
 	};
@@ -179,6 +196,12 @@ test_decode(void)
 		{ AT, "x =?utf-8?q?a?= y", "x a y" },
 		{ AT, "x=?utf-8?q?a?=y", "xay" },
 		{ AT, "=?utf-8*en?q?a?=", "a" },
+		{ AT, "=?*en?q?a?=", "a" },
+		{ AT, "=?a?b", "=?a?b" },
+		{ AT, "ab =?a?b", "ab =?a?b" },
+		{ AT, "x?utf-8?q?a?=", "x?utf-8?q?a?=" },
+		{ AT, "=?=?utf-8?q?a?=", "=?a" },
+		{ AT, "=?utf-8?q?_?=", "" },
 		{ AT, "=?iso-8859-1?q?=f6=80?=", "\xc3\xb6\xc2\x80" },
 		{ AT, "=?latin1?q?=f6?=", "\xc3\xb6" },
 		{ AT, "=?iso-8859-15?q?=a4=f6?=", "\xe2\x82\xac\xc3\xb6" },
@@ -255,6 +278,8 @@ static void
 got_address(const struct addr *ad)
 {
 	got_text(&ad->all);
+	if (ad->localpart.s == NULL || ad->domain.s == NULL)
+		got_word("NULL");
 	if (ad->has_parts) {
 		got_word("|");
 		got_text(&ad->localpart);
@@ -262,6 +287,20 @@ got_address(const struct addr *ad)
 		got_text(&ad->domain);
 	}
 	got_word(";");
+}
+
+/* What RFC 5322 has in an atom, and all that is no ASCII. */
+static void
+test_atext(void)
+{
+	static const char marks[] = "!#$%&'*+-/=?^_`{|}~";
+	int c;
+
+	for (c = 0; c < 0x100; c++)
+		if (address_is_atext((char)c) != (c >= 0x80 || isalnum(c) ||
+		    (c != '\0' && strchr(marks, c) != NULL)))
+			got_word("another");
+	row(AT, "");
 }
 
 static void
@@ -277,6 +316,7 @@ test_addresses(void)
 		{ AT, "x <a@b>, \"y, z\" <c@d>", "a@b|a|b;c@d|c|d;" },
 		{ AT, "a@b (c), (d (e) \\) f) g@h", "a@b|a|b;g@h|g|h;" },
 		{ AT, "a (c) @ (d) b", "a@b|a|b;" },
+		{ AT, "a\r@\nb", "a@b|a|b;" },
 		{ AT, "a@b . c", "a@b.c|a|b.c;" },
 		{ AT, "\"bob\"@x", "bob@x|bob|x;" },
 		{ AT, "\"a b\"@x", "\"a b\"@x|a b|x;" },
@@ -284,6 +324,13 @@ test_addresses(void)
 		{ AT, "\"a\\b\"@x", "ab@x|ab|x;" },
 		{ AT, "a..b@c", "\"a..b\"@c|a..b|c;" },
 		{ AT, ".a@c", "\".a\"@c|.a|c;" },
+		{ AT, "a.b@c", "a.b@c|a.b|c;" },
+		{ AT, "a.@b, c@d", "\"a.\"@b|a.|b;c@d|c|d;" },
+		{ AT, ".@b", "\".\"@b|.|b;" },
+		{ AT, "a.", "a.;" },
+		{ AT, "x \"y\" <a@b>", "a@b|a|b;" },
+		{ AT, "x .y <a@b>", "a@b|a|b;" },
+		{ AT, "<a@[1.2.3.4]>", "a@[1.2.3.4]|a|[1.2.3.4];" },
 		{ AT, "a@[1.2.3.4]", "a@[1.2.3.4]|a|[1.2.3.4];" },
 		{ AT, "a@[b\\]c]", "a@[b\\]c]|a|[b\\]c];" },
 		{ AT, "a@[b\\", "a@[b\\;" },
@@ -291,11 +338,21 @@ test_addresses(void)
 		{ AT, "\"\\\"\"@x", "\"\\\"\"@x|\"|x;" },
 		{ AT, "\"\001b\"@x", "\"\001b\"@x;" },
 		{ AT, "\"b\177\"@x", "\"b\177\"@x;" },
+		{ AT, "\" ~\"@x", "\" ~\"@x| ~|x;" },
 		{ AT, "g: a@b, c@d;, e@f", "a@b|a|b;c@d|c|d;e@f|e|f;" },
 		{ AT, "g:;", "g:;;" },
 		{ AT, "g:;, a@b", "a@b|a|b;" },
 		{ AT, "g: a@b", "a@b|a|b;" },
+		{ AT, "g: a@b; , c@d", "a@b|a|b;c@d|c|d;" },
+		{ AT, "g:", "g:;" },
+		{ AT, "g: ", "g: ;" },
+		{ AT, ".g: a@b", ".g: a@b;" },
+		{ AT, ".x <a@b>", ".x <a@b>;" },
 		{ AT, "<@r,@s:a@b>", "a@b|a|b;" },
+		{ AT, "<@r, @s: a@b>", "a@b|a|b;" },
+		{ AT, "<@r:@b>, c@d", "<@r:@b>, c@d;" },
+		{ AT, "<\"\"@b>", ";" },
+		{ AT, "<a@b c>", "<a@b c>;" },
 		{ AT, "foo", "foo;" },
 		{ AT, "<foo>", "<foo>;" },
 		{ AT, "foo, a@b", "a@b|a|b;" },
@@ -315,6 +372,7 @@ test_addresses(void)
 		{ AT, "\xc3\xb6@b", "\xc3\xb6@b;" },
 		{ AT, "\xc3\xb6@b, a@\xc3\xb6", "a@\xc3\xb6|a|\xc3\xb6;" },
 		{ AT, "\"a", "\"a;" },
+		{ AT, "\"a\\", "\"a\\;" },
 		{ AT, "a@b (c", "a@b (c;" },
 		{ AT, ".(c),a@b", "a@b|a|b;" },
 		{ AT, "x(c) y,a@b", "x(c) y,a@b;" },
@@ -324,12 +382,13 @@ test_addresses(void)
 		{ AT, "(c", "" },
 		{ AT, "", "||;" },
 	};
-	struct addr *ad = NULL;
+	struct addr other = { .has_parts = true }, *ad;
 	struct str in;
 	size_t i;
 
 	for (i = 0; i < nitems(rows); i++) {
 		in = str(rows[i].in);
+		ad = &other;
 		got_check(address_parse(&arena, &in, &ad));
 		for (; ad != NULL; ad = ad->next)
 			got_address(ad);
@@ -354,6 +413,7 @@ test_envelope(void)
 		{ AT, "\"a b+c\"@d", "\"a b+c\"@d|a b+c|d;a b;c" },
 		{ AT, "\"a\\\"+b\"@d", "\"a\\\"+b\"@d|a\"+b|d;a\";b" },
 		{ AT, "\"bob\"@d", "bob@d|bob|d;bob;none" },
+		{ AT, "\"\"@d", "\"\"@d||d;;none" },
 		{ AT, "\"a@b\"@d", "\"a@b\"@d|a@b|d;a@b;none" },
 		{ AT, "@r:a@b", "a@b|a|b;a;none" },
 		{ AT, "a", "a|a|;a;none" },
@@ -799,7 +859,7 @@ test_classes(void)
 static void
 got_date(const struct sieve_date *d, const char *part)
 {
-	struct str name = str(part), text;
+	struct str name = str(part), text = name;
 
 	got_check(date_part(&arena, d, &name, &text));
 	got_text(&text);
@@ -821,6 +881,7 @@ test_date(void)
 		{ AT, "21 November 1997 09.55 PDT",
 		    "1997-11-21T09:55:00-07:00" },
 		{ AT, "21 Nov 1997 09:55 A", "1997-11-21T09:55:00+01:00" },
+		{ AT, "21 Nov 1997 09:55 a", "1997-11-21T09:55:00+01:00" },
 		{ AT, "21 Nov 1997 09:55 i", "1997-11-21T09:55:00+09:00" },
 		{ AT, "21 Nov 1997 09:55 J", "1997-11-21T09:55:00Z" },
 		{ AT, "21 Nov 1997 09:55 K", "1997-11-21T09:55:00+10:00" },
@@ -833,6 +894,7 @@ test_date(void)
 		{ AT, "21 Nov 1997 09:55 CET", "1997-11-21T09:55:00Z" },
 		{ AT, "21 Nov 1997 09:55 XST", "1997-11-21T09:55:00Z" },
 		{ AT, "21 Nov 1997 09:55 EST5", "1997-11-21T09:55:00Z" },
+		{ AT, "21 Nov 1997 09:55 EET", "1997-11-21T09:55:00Z" },
 		{ AT, "21 Nov 1997 09:55 cdT", "1997-11-21T09:55:00-05:00" },
 		{ AT, "21 Nov 1997 09:55 MsT", "1997-11-21T09:55:00-07:00" },
 		{ AT, "21 Nov 1997 09:55 PST", "1997-11-21T09:55:00-08:00" },
@@ -847,6 +909,7 @@ test_date(void)
 		{ AT, "1 Jan 70 0:00", "1970-01-01T00:00:00Z" },
 		{ AT, "1 Jan 99 23:59:01", "1999-01-01T23:59:01Z" },
 		{ AT, "001 Jan 2001 00:00", "no" },
+		{ AT, "Fri, 001 Jan 2001 00:00", "no" },
 		{ AT, "1 Jan 1 00:00", "no" },
 		{ AT, "1 Jan 20001 00:00", "no" },
 		{ AT, "1 Jan 2001 000:00", "no" },
@@ -872,6 +935,7 @@ test_date(void)
 		{ AT, "1 Foo 2001 00:00", "no" },
 		{ AT, "1 Jan 2001", "no" },
 		{ AT, "1 Jan 2001 00:00 (c", "no" },
+		{ AT, "1 Jan 2001 00:00 @", "no" },
 		{ AT, "", "no" },
 	};
 	struct sieve_date d;
@@ -885,6 +949,50 @@ test_date(void)
 		else
 			got_word("no");
 		row(rows[i].at, rows[i].want);
+	}
+}
+
+/* Days around those that not every year has: as libc has them, both ways. */
+static void
+test_calendar(void)
+{
+	static const struct {
+		int		 at;
+		int64_t		 day, n;	/* since 1970 */
+	} rows[] = {
+		{ AT, -25567, 1525 },
+		{ AT, -7, 71 },
+		{ AT, 10926, 461 },
+		{ AT, 46052, 2955 },
+		{ AT, 156739, 745 },
+		{ AT, 2932866, 31 },
+	};
+	struct sieve_date d = { .zone = 0 }, again;
+	struct str in;
+	struct tm tm;
+	char text[64];
+	time_t now;
+	int64_t k;
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		for (k = rows[i].day; k < rows[i].day + rows[i].n; k++) {
+			d.seconds = now = k * 86400 + k * k % 86400;
+			strftime(text, sizeof(text),
+			    "%a, %d %b %Y %H:%M:%S +0000",
+			    gmtime_r(&now, &tm));
+			in = str(text);
+			got_date(&d, "std11");
+			if (strcmp(got, text) != 0 ||
+			    !date_parse(&in, &again) ||
+			    again.seconds != d.seconds) {
+				got_word(" it is not");
+				break;
+			}
+			got_nothing();
+			arena_free(&arena);
+		}
+		row(rows[i].at, "");
 	}
 }
 
@@ -952,6 +1060,110 @@ test_zone(void)
 		zone = 0;
 		got_word(date_zone(&in, &zone) == rows[i].good &&
 		    zone == rows[i].zone ? "right" : rows[i].in);
+		row(rows[i].at, "right");
+	}
+}
+
+/* What is there already stays before it. */
+static void
+test_number(void)
+{
+	static const struct {
+		int		 at;
+		int64_t		 n;
+		size_t		 width;
+		const char	*want;
+	} rows[] = {
+		{ AT, 0, 1, "x0" }, { AT, 0, 3, "x000" }, { AT, 9, 1, "x9" },
+		{ AT, 10, 1, "x10" }, { AT, 10, 2, "x10" },
+		{ AT, 10, 3, "x010" }, { AT, 123, 2, "x123" },
+		{ AT, INT64_MAX, 1, "x9223372036854775807" },
+	};
+	struct str text;
+	char out[32] = "x";
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		text.s = out;
+		text.len = 1;
+		number_put(out, &text.len, rows[i].n, rows[i].width);
+		got_text(&text);
+		row(rows[i].at, rows[i].want);
+	}
+}
+
+static int
+take_addresses(struct arena *a, const struct str *in)
+{
+	struct addr *ad;
+
+	return address_parse(a, in, &ad);
+}
+
+static int
+take_envelope(struct arena *a, const struct str *in)
+{
+	struct addr *ad;
+
+	return address_envelope(a, in->s, &ad);
+}
+
+static int
+take_unfolded(struct arena *a, const struct str *in)
+{
+	struct str out;
+
+	return header_unfold(a, in, &out);
+}
+
+static int
+take_decoded(struct arena *a, const struct str *in)
+{
+	struct str out;
+
+	return header_decode(a, in, &out);
+}
+
+static int
+take_date(struct arena *a, const struct str *in)
+{
+	const struct sieve_date d = { 0, 0 };
+	struct str out;
+
+	return date_part(a, &d, in, &out);
+}
+
+/* With any memory less than what is wanted, they say so, and do no harm. */
+static void
+test_no_memory(void)
+{
+	static const struct {
+		int		 at;
+		int		(*take)(struct arena *, const struct str *);
+		const char	*in;
+	} rows[] = {
+		{ AT, take_addresses, "" }, { AT, take_addresses, "x" },
+		{ AT, take_addresses, "a@b, c <d@e>" },
+		{ AT, take_envelope, "" }, { AT, take_envelope, "a@b" },
+		{ AT, take_unfolded, "a\n b" },
+		{ AT, take_decoded, "=?utf-8?q?a?=" },
+		{ AT, take_date, "year" },
+	};
+	struct arena small = { .limit = 0 };
+	struct str in;
+	size_t i;
+	int outcome;
+
+	for (i = 0; i < nitems(rows); i++) {
+		in.s = rows[i].in;
+		in.len = strlen(in.s);
+		for (small.limit = 0; small.limit < 1000; small.limit++) {
+			outcome = rows[i].take(&small, &in);
+			arena_free(&small);
+			if (outcome != -1)
+				break;
+		}
+		got_word(outcome == 0 && small.limit > 0 ? "right" : "wrong");
 		row(rows[i].at, "right");
 	}
 }
@@ -1246,8 +1458,10 @@ int
 main(void)
 {
 	test_fields();
+	test_blanks();
 	test_header_end();
 	test_decode();
+	test_atext();
 	test_addresses();
 	test_envelope();
 	test_address_fields();
@@ -1258,8 +1472,11 @@ main(void)
 	test_hostile();
 	test_classes();
 	test_date();
+	test_calendar();
 	test_date_parts();
 	test_zone();
+	test_number();
+	test_no_memory();
 	test_body();
 	test_html();
 	test_utf8();

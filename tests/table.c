@@ -845,9 +845,15 @@ test_name_folder(void)
 		    "~peter/mail/&U,BTFw-/&ZeVnLIqe-" },
 		{ AT, "Отправленные", 64,
 		    "&BB4EQgQ,BEAEMAQyBDsENQQ9BD0ESwQ1-" },
+		/* Each digit of base64, by another's encoder of UTF-7. */
+		{ AT, "䙍돀䐇谟屾븀畎뺝胢줷鯇渚뵖괋酏䢃곗졪徲奚堌퉣瞸ꋨ", 80,
+		    "&Rk2zwEQHjB9cfr4AdU6+nYDiyTebx,pGvVatC5FPSIOs18hqX"
+		    "7JZWlgM0mN3uKLo-" },
 		/* Beyond the first 65536, by two surrogates. */
 		{ AT, "\xf0\x9f\x98\x80", 64, "&2D3eAA-" },
 		{ AT, "\xf4\x8f\xbf\xbf", 64, "&2,,f,w-" },
+		{ AT, "\xf0\x90\x80\x80\xf0\x90\x90\x80", 64,
+		    "&2ADcANgB3AA-" },
 		{ AT, "\xef\xbf\xbf", 64, "&,,8-" },
 		{ AT, "\xc2\x80", 64, "&AIA-" },
 		/* To the byte. */
@@ -858,6 +864,7 @@ test_name_folder(void)
 		{ AT, "&", 3, "&-" },
 		{ AT, "&", 2, NULL },
 		{ AT, "", 1, "" },
+		{ AT, "", 0, NULL },
 		/* Control characters, and what is no UTF-8. */
 		{ AT, "a\tb", 64, NULL },
 		{ AT, "a\x7f", 64, NULL },
@@ -880,6 +887,7 @@ test_name_folder(void)
 	for (i = 0; i < nitems(rows); i++) {
 		in = fenced_text(rows[i].utf8);
 		out = fence_take(&fences, rows[i].size);
+		memset(out, 'x', rows[i].size);
 		r = name_folder(in, out, rows[i].size);
 		row(rows[i].at, r == (rows[i].folder == NULL ? -1 : 0) &&
 		    (r == -1 || same(out, rows[i].folder)), "%d: %s", r,
@@ -960,6 +968,8 @@ test_name_domain(void)
 		{ AT, "ΑΒΓ.ПРИ"
 		    "МЕР.ŽĆŸ", "αβγ.пример.žćÿ",
 		    "xn--mxacd.xn--e1afmkfd.xn--wdap07a" },
+		/* Of a rare capital no other form is known. */
+		{ AT, "Ƞ", "Ƞ", "xn--5la" },
 		/* No Punycode, or one of ASCII alone: it is what it is. */
 		{ AT, "xn--", "xn--", "xn--" },
 		{ AT, "xn--abc-", "xn--abc-", "xn--abc-" },
@@ -969,6 +979,9 @@ test_name_domain(void)
 		{ AT, "xn--b9", "xn--b9", "xn--b9" },
 		{ AT, "xn--dn32g", "\xf4\x8f\xbf\xbf", "xn--dn32g" },
 		{ AT, "xn--a", "\xc2\x80", "xn--a" },
+		/* Behind the last character that there is. */
+		{ AT, "xn--en32g", "xn--en32g", "xn--en32g" },
+		{ AT, "xn--\x80-eha", "xn--\x80-eha", NULL },
 		/* Numbers that would come round: to a slash, to others. */
 		{ AT, "xn--9x902716a", "xn--9x902716a", "xn--9x902716a" },
 		{ AT, "xn--g3902716a", "xn--g3902716a", "xn--g3902716a" },
@@ -1018,6 +1031,9 @@ test_name_domain(void)
 	row(AT, name_domain(many("\xc3\xbc", 'a', 56, ""), 58, true, ascii,
 	    sizeof(ascii)) == 0 && strncmp(ascii, "xn--", 4) != 0, "%s",
 	    ascii);
+	strlcpy(ascii, many("xn--", 'a', 56, "-70f"), sizeof(ascii));
+	row(AT, name_domain(ascii, strlen(ascii), false, utf8,
+	    sizeof(utf8)) == 0 && strncmp(utf8, "xn--", 4) == 0, "%s", utf8);
 	row(AT, !name_has_forms("a.example", 9) &&
 	    !name_has_forms("xn-.x-xn--y", 11) &&
 	    name_has_forms("a.XN--y", 7) && name_has_forms("a.\xff", 3),
@@ -1090,7 +1106,7 @@ test_utf8_domain(void)
 		{ AT, "\xc3", false }, { AT, "\xe2\x82", false },
 		{ AT, "\xbf", false }, { AT, "\xc3" "a", false },
 	};
-	char out[64];
+	char out[64], again[64];
 	size_t i, len;
 
 	for (i = 0; i < nitems(rows); i++) {
@@ -1098,7 +1114,34 @@ test_utf8_domain(void)
 		row(rows[i].at, name_domain(fenced(rows[i].in, len), len, true,
 		    out, sizeof(out)) == 0 && (strncmp(out, "xn--", 4) == 0) ==
 		    rows[i].good, "%s", out);
+		/* And back. */
+		row(rows[i].at, name_domain(out, strlen(out), false, again,
+		    sizeof(again)) == 0 && same(again, rows[i].in), "%s",
+		    again);
 	}
+}
+
+/* Appends a character to the text, which has room for 4 bytes and a NUL. */
+static void
+put_character(char *text, uint32_t c)
+{
+	char *s = text + strlen(text);
+
+	if (c < 0x80)
+		*s++ = (char)c;
+	else if (c < 0x800)
+		*s++ = (char)(0xc0 | c >> 6);
+	else if (c < 0x10000)
+		*s++ = (char)(0xe0 | c >> 12);
+	else
+		*s++ = (char)(0xf0 | c >> 18);
+	if (c >= 0x10000)
+		*s++ = (char)(0x80 | (c >> 12 & 0x3f));
+	if (c >= 0x800)
+		*s++ = (char)(0x80 | (c >> 6 & 0x3f));
+	if (c >= 0x80)
+		*s++ = (char)(0x80 | (c & 0x3f));
+	*s = '\0';
 }
 
 /*
@@ -1112,16 +1155,16 @@ test_small(void)
 		int		 at;
 		uint32_t	 first, last, sum;
 	} rows[] = {
-		{ AT, 0x41, 0x5a, 0xb0bc0c82 },
+		{ AT, 0x41, 0x5b, 0x1108399b },
 		{ AT, 0xc0, 0xff, 0x763c6945 },
-		{ AT, 0x100, 0x17e, 0x064cf47e },
-		{ AT, 0x1cd, 0x1dc, 0x40210125 },
+		{ AT, 0x100, 0x17f, 0x6aa8437a },
+		{ AT, 0x1cd, 0x1dd, 0x2d32d141 },
 		{ AT, 0x1f8, 0x21f, 0x43d542a5 },
-		{ AT, 0x1e00, 0x1e95, 0x3bba46b5 },
-		{ AT, 0x1ea0, 0x1eff, 0x59a13045 },
+		{ AT, 0x1e00, 0x1e96, 0xb4edd96c },
+		{ AT, 0x1ea0, 0x1f00, 0xbb8af390 },
 		{ AT, 0x386, 0x3ce, 0xf9fd94a9 },
 		{ AT, 0x400, 0x482, 0xc646e961 },
-		{ AT, 0x48a, 0x52f, 0x15ab3e85 },
+		{ AT, 0x48a, 0x530, 0xb190ab49 },
 		{ AT, 0x531, 0x586, 0xb27fb6c8 },
 	};
 	char in[8], out[64];
@@ -1132,15 +1175,9 @@ test_small(void)
 		sum = 2166136261;
 		for (c = rows[i].first; c <= rows[i].last; c++) {
 			/* Behind another that is not of ASCII. */
-			n = 0;
-			in[n++] = '\xc3';
-			in[n++] = '\xbc';
-			if (c >= 0x800) {
-				in[n++] = (char)(0xe0 | c >> 12);
-				in[n++] = (char)(0x80 | (c >> 6 & 0x3f));
-			} else if (c >= 0x80)
-				in[n++] = (char)(0xc0 | c >> 6);
-			in[n++] = (char)(c < 0x80 ? c : 0x80 | (c & 0x3f));
+			strlcpy(in, "\xc3\xbc", sizeof(in));
+			put_character(in, c);
+			n = strlen(in);
 			if (name_domain(in, n, false, out, sizeof(out)) == -1)
 				out[0] = '\0';
 			for (k = 2; k < strlen(out); k++)
@@ -1148,6 +1185,56 @@ test_small(void)
 		}
 		row(rows[i].at, sum == rows[i].sum, "0x%08x", sum);
 	}
+}
+
+/* One of n numbers, by a generator that always goes the same way. */
+static uint32_t
+random_of(uint32_t n)
+{
+	static uint32_t x = 1;
+
+	x = x * 1103515245 + 12345;
+	return (x >> 8) % n;
+}
+
+/*
+ * Many labels in Punycode, as a sum: FNV-1a of what Python's codec makes of
+ * them and a dot, or of their UTF-8 where that has no room in a label.
+ */
+static void
+test_punycode(void)
+{
+	static const struct {
+		uint32_t	 first, n;
+	} ranges[] = {
+		{ 'a', 26 }, { 0xe0, 23 }, { 0x80, 64 }, { 0x4e00, 20000 },
+		{ 0x1f300, 512 }, { 0x10ff00, 256 },
+	};
+	char utf8[256], ascii[256], again[256];
+	uint32_t sum = 2166136261, kinds, kind, len;
+	size_t i, k;
+
+	for (i = 0; i < 4000; i++) {
+		utf8[0] = '\0';
+		len = 1 + random_of(30);
+		kinds = 1 + random_of(nitems(ranges));
+		for (k = 0; k < len; k++) {
+			kind = random_of(kinds);
+			put_character(utf8, ranges[kind].first +
+			    random_of(ranges[kind].n));
+		}
+		if (name_domain(utf8, strlen(utf8), true, ascii,
+		    sizeof(ascii)) == -1 || name_domain(ascii, strlen(ascii),
+		    false, again, sizeof(again)) == -1 ||
+		    strcmp(again, utf8) != 0) {
+			row(AT, false, "%s", utf8);
+			break;
+		}
+		for (k = 0; k < strlen(ascii); k++)
+			sum = (sum ^ (unsigned char)ascii[k]) * 16777619;
+		sum = (sum ^ '.') * 16777619;
+	}
+	row(AT, sum == 0xd8511a49, "0x%08x", sum);
 }
 
 /* -U's argument. */
@@ -2628,6 +2715,7 @@ main(void)
 	test_name_folder();
 	test_name_domain();
 	test_small();
+	test_punycode();
 	test_utf8_domain();
 	test_foreign();
 	test_source();
