@@ -1321,6 +1321,8 @@ test_html(void)
 		    "<AB\xc2\xa0\xe2\x82\xac\xc3\x84" },
 		{ AT, "&foo;a&b c&#xd800;&", "ab c" },
 		{ AT, "a&#6a;b&#x6A;c&#x6g;d&#6`;e&#x;f&#;g", "abjcdefg" },
+		{ AT, "a&#x`;b&#x+;c", "abc" },
+		{ AT, "&#x00000041;&#x000000041;", "A#x000000041;" },
 		{ AT, "a&#xd7ff;&#xd800;&#xdfff;&#xe000;b",
 		    "a\xed\x9f\xbf\xee\x80\x80" "b" },
 		{ AT, "a&#x10ffff;&#x110000;b&#1114111;&#1114112;c",
@@ -1388,6 +1390,16 @@ test_html(void)
 		{ AT, "a&#;&#x;&#0;b", "a\xfd" "b" },
 		{ AT, "a&#0;<b>b", "a\xfd b" },
 		{ AT, "a<b", "a" },
+		/* Comments, quotes and sections that have no end, or an odd one. */
+		{ AT, "a<!---->z", "az" },
+		{ AT, "a<!-- b", "a" },
+		{ AT, "a<!-- b --", "a" },
+		{ AT, "a<!-- b -- ", "a" },
+		{ AT, "<a b=\"x\\\">\">y", "y" },
+		{ AT, "<a \\>y", "y" },
+		{ AT, "<a b=\"\\", "" },
+		{ AT, "a<style>b</style>c", "a c" },
+		{ AT, "a<![CDATA[b", "ab" },
 	};
 	struct str in, text;
 	size_t i;
