@@ -666,6 +666,34 @@ static const struct {
 	    "\"${a}-${b}\";", "into 3-0" },
 	{ AT, "require [\"variables\", \"reject\"]; set :quotewildcard \"a\" "
 	    "\"a*b?\\\\\"; reject \"${a}\";", "reject a\\*b\\?\\\\" },
+	/* What actions do, one thing at a time. */
+	{ AT, "require \"fileinto\"; fileinto \"a.b\"; fileinto \"a/b\";",
+	    "into a.b" },
+	{ AT, "require [\"fileinto\", \"copy\"]; fileinto :copy \"Inbox\";",
+	    "into INBOX" },
+	{ AT, "require [\"fileinto\", \"encoded-character\"]; fileinto "
+	    "\"a${hex:7f}\";",
+	    "run:1:44: the folder \"a?\" cannot be: there is a control "
+	    "character in it" },
+	{ AT, "require [\"variables\", \"fileinto\"]; set :lower \"a\" "
+	    "\"A-1Z@[\"; set :upper \"b\" \"az`{\"; fileinto \"${a}${b}\";",
+	    "into a-1z@[AZ`{" },
+	{ AT, "require [\"variables\", \"fileinto\"]; set :upper \"a\" \"x\"; "
+	    "set :upperfirst \"b\" \"xYz\"; set :lowerfirst \"c\" \"XYz\"; "
+	    "fileinto \"${a}${b}${c}\";", "into XXYzxYz" },
+	{ AT, "require [\"variables\", \"fileinto\"]; set :upperfirst \"a\" "
+	    "\"\"; set :length \"b\" \"0123456789abcdef0123456789abcd\"; "
+	    "fileinto \"${a}${b}\";", "into 30" },
+	{ AT, "require [\"variables\", \"fileinto\", \"encoded-character\"]; "
+	    "set \"a\" \"b\"; set :length \"a\" \"${a}${hex:63 c3}\"; "
+	    "fileinto \"${a}\";", "into 3" },
+	{ AT, "require [\"variables\", \"reject\"]; set \"a\" \"*?\\\\\"; "
+	    "reject \"${a}\";", "reject *?\\" },
+	{ AT, "require \"imap4flags\"; addflag \"\\\\Seen\"; "
+	    "setflag \"\\\\Draft\";", "implicit keep with D" },
+	{ AT, "require [\"variables\", \"regex\"]; if exists \"x-none\" {}\n"
+	    "elsif header :regex \"subject\" \"(${a}\" {}",
+	    "run:2:1: regular expression \"(\": a \"(\" has no \")\"" },
 	{ AT, "require [\"variables\", \"fileinto\"]; set :length "
 	    ":quotewildcard \"a\" \"**\"; fileinto \"${a}\";", "into 4" },
 	{ AT, "require \"variables\"; set :upper :lower \"a\" \"x\";",
@@ -756,6 +784,32 @@ static const struct {
 	{ AT, "require [\"fileinto\", \"encoded-character\"]; fileinto "
 	    "\"${unicode:fffffff0}\";",
 	    "compile:1:53: ${unicode:fffffff0} is no character of Unicode" },
+	{ AT, "require [\"fileinto\", \"encoded-character\"]; fileinto "
+	    "\"${unicode:110000 x}${hex:41\";",
+	    "into ${unicode:110000 x}${hex:41" },
+	/* Names and numbers. */
+	{ AT, "require [\"variables\", \"fileinto\"]; if string :matches "
+	    "\"abcdefghijkl\" \"????????????\" { fileinto "
+	    "\"${10}${012}${32}\"; }", "into jl" },
+	{ AT, "require \"variables\"; if string \"${320}\" \"\" {}",
+	    "compile:1:32: there is no match value above ${32}" },
+	{ AT, "require \"variables\"; set \"global.a\" \"\";",
+	    "compile:1:26: unknown namespace \"global\" of a variable" },
+	{ AT, "require [\"variables\", \"include\"]; set \"x.y\" \"\";",
+	    "compile:1:39: unknown namespace \"x\" of a variable" },
+	{ AT, "require [\"variables\", \"include\"]; set \"global.1\" \"\";",
+	    "compile:1:39: no global variable can have the name \"1\"" },
+	{ AT, "require [\"variables\", \"include\"]; global \"a b\";",
+	    "compile:1:42: \"a b\" is no name of a variable" },
+	{ AT, "require [\"variables\", \"include\"]; global \"\";",
+	    "compile:1:42: \"\" is no name of a variable" },
+	{ AT, "require [\"variables\", \"include\", \"fileinto\"]; "
+	    "global [\"a\", \"b\"]; set \"a\" \"x\"; set \"b\" \"y\"; "
+	    "global \"A\"; fileinto \"${a}${b}\";", "into xy" },
+	{ AT, "require [\"variables\", \"fileinto\"]; set \"a\" \"b\"; "
+	    "fileinto \"x{a}$aa}${a}\";", "into x{a}$aa}b" },
+	{ AT, "require [\"variables\", \"fileinto\", \"encoded-character\"]; "
+	    "fileinto \"x${a\";", "into x${a" },
 	/* Flags. */
 	{ AT, "require \"imap4flags\"; keep :flags [\"\\\\Seen foo "
 	    "\\\\answered\", \"\\\\recent\"];", "keep with RS" },
@@ -1209,7 +1263,8 @@ static const struct {
 	{ AT, "From: foo\n\nx",
 	    "if address :localpart \"from\" \"foo\" { discard; }",
 	    "implicit keep" },
-	{ AT, "Content-Type: multipart/x; boundary=b\n\n--b\n\nX\n--b\n\nY\n",
+	{ AT, "Content-Type: multipart/x; boundary=b\n\n"
+	    "--b\n\nX\n--b\n\nY\n",
 	    "require \"body\"; if body :text :is \"Y\r\n\" { discard; }",
 	    "discard" },
 };
@@ -1298,14 +1353,16 @@ test_steps(void)
 		const char	*script, *msg;
 	} costs[] = {
 		{ AT, 2, "keep;", "" },
-		{ AT, 9, "require \"variables\"; if string \"a\" \"b\" {}", "" },
+		{ AT, 9, "require \"variables\"; if string \"a\" \"b\" {}",
+		    "" },
 		{ AT, 10, "require \"variables\"; if string \"a\" \"" MANY
 		    "\" {}", "" },
-		{ AT, 11, "require \"variables\"; if string \"a\" [\"b\", \"c\"]"
-		    "{}", "" },
+		{ AT, 11, "require \"variables\"; "
+		    "if string \"a\" [\"b\", \"c\"] {}", "" },
 		{ AT, 6, "if exists \"b\" {}", "" },
 		{ AT, 7, "if exists \"b\" {}", "a: " SIXTEEN "\n\nb" },
-		{ AT, 10, "if exists [\"b\", \"c\"] {}", "b: 123456789012\n\n" },
+		{ AT, 10, "if exists [\"b\", \"c\"] {}",
+		    "b: 123456789012\n\n" },
 		{ AT, 13, "if header \"b\" \"0\" {}", "b: 123456789012\n"
 		    "b: 123456789012\n\n" },
 		{ AT, 9, "if address \"to\" \"x\" {}", "to: a\n\n" },

@@ -223,6 +223,10 @@ test_decode(void)
 		{ AT, "=?utf-8?q?" "?=b", "b" },
 		{ AT, "=?utf-8?q?=00a=00b?=", " a b" },
 		{ AT, "=?utf-8?q?_a_?=", " a" },
+		{ AT, "=?utf-8?q?a=_?=b", "a=_b" },
+		{ AT, "=?utf-8?q?xx=b6?= =?utf-8?q?a=c3?=",
+		    "xx\xef\xbf\xbd" "a\xef\xbf\xbd" },
+		{ AT, "=?utf-8?b?a\tGk=?=", "hi" },
 		{ AT, "\xff", "\xef\xbf\xbd" },
 		{ AT, "\xc3\xb6", "\xc3\xb6" },
 		{ AT, "a\xff\xfe" "b", "a\xef\xbf\xbd" "b" },
@@ -1093,6 +1097,18 @@ test_body(void)
 		    "[a=]" },
 		{ AT, BODY_TEXT, "",
 		    "Content-Transfer-Encoding: quoted-printable\n\n"
+		    "a =\n\nb", "[a \r\nb]" },
+		{ AT, BODY_TEXT, "",
+		    "Content-Transfer-Encoding: quoted-printable\n\na=x",
+		    "[a=x]" },
+		{ AT, BODY_TEXT, "",
+		    "Content-Transfer-Encoding: quoted-printable\n\na=x\nb",
+		    "[a=x\r\nb]" },
+		{ AT, BODY_TEXT, "", MIXED "--b\n"
+		    "Content-Transfer-Encoding: quoted-printable\n\n"
+		    "a= \n--b--\n", "[a]" },
+		{ AT, BODY_TEXT, "",
+		    "Content-Transfer-Encoding: quoted-printable\n\n"
 		    "a=\r\nb= \r\nc=\rd", "[abc=\rd]" },
 		{ AT, BODY_TEXT, "",
 		    "Content-Transfer-Encoding: quoted-printable\n\n\n\n",
@@ -1177,6 +1193,33 @@ test_body(void)
 			got_word("]");
 		}
 		row(rows[i].at, rows[i].want);
+	}
+}
+
+/* Lines that end in LF alone are lines too. */
+static void
+test_quoted_printable(void)
+{
+	static const struct {
+		int		 at;
+		const char	*in, *out;
+	} rows[] = {
+		{ AT, "a\nb", "a\r\nb" },
+		{ AT, "=0D\nb", "\r\r\nb" },
+		{ AT, "=0D \t\n \nb ", "\r\r\n\r\nb" },
+		{ AT, "a=20 \n", "a \r\n" },
+		{ AT, "a =\n \n", "a \r\n" },
+	};
+	struct str in, out;
+	size_t i;
+	char *text;
+
+	for (i = 0; i < nitems(rows); i++) {
+		in = str(rows[i].in);
+		out.s = text = arena_take(&arena, 2 * in.len);
+		out.len = mime_quoted_printable(in.s, in.len, text);
+		got_text(&out);
+		row(rows[i].at, rows[i].out);
 	}
 }
 
@@ -1390,7 +1433,7 @@ test_html(void)
 		{ AT, "a&#;&#x;&#0;b", "a\xfd" "b" },
 		{ AT, "a&#0;<b>b", "a\xfd b" },
 		{ AT, "a<b", "a" },
-		/* Comments, quotes and sections that have no end, or an odd one. */
+		/* What has no end, or an odd one. */
 		{ AT, "a<!---->z", "az" },
 		{ AT, "a<!-- b", "a" },
 		{ AT, "a<!-- b --", "a" },
@@ -1463,6 +1506,7 @@ main(void)
 	test_date_parts();
 	test_zone();
 	test_body();
+	test_quoted_printable();
 	test_body_limits();
 	test_nested();
 	test_html();
