@@ -107,7 +107,8 @@ tests/table.o tests/hole.o tests/null.o: lmtpd.h
 tests/null.o: lmtpd.c
 client.o: wide.h
 filter.o tests/sieve.o tests/sieve-try.o: sieve/sieve.h
-tests/sievetext.o: sieve/sieve.h sieve/impl.h
+tests/sieve.o tests/sievetext.o: sieve/sieve.h sieve/impl.h
+tests/sieve.o: sieve/program.h
 tests/table.o tests/sieve.o: tests/fence.h
 tests/fence.o tests/arena.o: tests/fence.h
 tests/arena.o: sieve/sieve.h sieve/impl.h

@@ -8,11 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../sieve/sieve.h"
+#include "../sieve/program.h"
 #include "fence.h"
 
 #define AT		__LINE__	/* where a row stands */
-#define nitems(a)	(sizeof(a) / sizeof((a)[0]))
 
 static const char message[] =
     "Return-Path: <alice@example.com>\n"
@@ -492,6 +491,55 @@ static const struct {
 	    "compile:1:28: \"exists\" has no tag \":index\"" },
 	{ AT, "if header :index 1 \"x-a\" \"one\" {}",
 	    "compile:1:11: \":index\" wants require \"index\"" },
+	/* What is compared. */
+	{ AT, "require [\"variables\", \"regex\"]; set \"a\" \"^HELLO\"; "
+	    "if header :regex \"subject\" \"${a}\" { discard; }", "discard" },
+	{ AT, "require [\"variables\", \"regex\"]; set \"a\" \"^HELLO\"; "
+	    "if header :regex :comparator \"i;octet\" \"subject\" \"${a}\" "
+	    "{ discard; }", "implicit keep" },
+	{ AT, "require [\"variables\", \"comparator-i;ascii-numeric\"]; if "
+	    "string :comparator \"i;ascii-numeric\" \"\" \"foo\" { discard; }",
+	    "implicit keep" },
+	{ AT, "require [\"variables\", \"relational\"]; if string :value "
+	    "\"lt\" \"\" \"a\" { discard; }", "discard" },
+	{ AT, "if header [\"x-none\", \"return-path\"] "
+	    "\"<alice@example.com>\" { discard; }", "discard" },
+	{ AT, "if header \"return-path\" \"<alice@example.com>\" "
+	    "{ discard; }", "discard" },
+	{ AT, "if exists [\"to\", \"return-path\"] { discard; }", "discard" },
+	{ AT, "require [\"index\", \"relational\"]; if header :index 4 :last "
+	    ":count \"eq\" \"x-a\" \"0\" { discard; }", "discard" },
+	{ AT, "require [\"subaddress\", \"relational\"]; if address :count "
+	    "\"eq\" :detail \"from\" \"1\" { discard; }", "discard" },
+	{ AT, "require \"subaddress\"; if address :detail :contains \"from\" "
+	    "\"\" { discard; }", "implicit keep" },
+	{ AT, "require [\"envelope\", \"relational\"]; if envelope :count "
+	    "\"eq\" [\"from\", \"auth\"] \"1\" { discard; }", "discard" },
+	/* The first value that matches sets the match values. */
+	{ AT, "require [\"variables\", \"fileinto\"]; if address :matches "
+	    "[\"from\", \"to\"] \"*@*\" { fileinto \"${1}\"; }",
+	    "into alice" },
+	{ AT, "require [\"variables\", \"fileinto\", \"envelope\"]; if "
+	    "envelope :matches [\"from\", \"to\"] \"*@*\" { fileinto "
+	    "\"${1}\"; }", "into sender" },
+	{ AT, "require [\"variables\", \"fileinto\"]; if string :matches "
+	    "[\"a\", \"b\"] \"*\" { fileinto \"${1}\"; }", "into a" },
+	{ AT, "require [\"variables\", \"fileinto\", \"imap4flags\"]; "
+	    "addflag \"x\" [\"a\", \"b\"]; addflag \"y\" \"c\"; if hasflag "
+	    ":matches [\"x\", \"y\"] \"*\" { fileinto \"${1}\"; }",
+	    "into a" },
+	{ AT, "require [\"variables\", \"imap4flags\"]; addflag \"x\" \"a\"; "
+	    "if hasflag \"x\" \"a\" { discard; }", "discard" },
+	/* A part of a date that there is not, and a body without the text. */
+	{ AT, "require [\"variables\", \"date\", \"relational\"]; if "
+	    "currentdate :count \"ge\" \"${x}\" \"0\" { discard; }",
+	    "implicit keep" },
+	{ AT, "require \"body\"; if body :raw \"none\" { discard; }",
+	    "implicit keep" },
+	{ AT, "require \"body\"; if body :content \"image\" :contains \"\" "
+	    "{ discard; }", "implicit keep" },
+	{ AT, "require \"mailbox\"; if mailboxexists [\"Therex\", \"Ther\"] "
+	    "{ discard; }", "implicit keep" },
 	/* Addresses. */
 	{ AT, "if address \"from\" \"alice@example.com\" { discard; }",
 	    "discard" },
@@ -635,6 +683,34 @@ static const struct {
 	    "\"${a}-${b}\";", "into 3-0" },
 	{ AT, "require [\"variables\", \"reject\"]; set :quotewildcard \"a\" "
 	    "\"a*b?\\\\\"; reject \"${a}\";", "reject a\\*b\\?\\\\" },
+	/* What actions do, one thing at a time. */
+	{ AT, "require \"fileinto\"; fileinto \"a.b\"; fileinto \"a/b\";",
+	    "into a.b" },
+	{ AT, "require [\"fileinto\", \"copy\"]; fileinto :copy \"Inbox\";",
+	    "into INBOX" },
+	{ AT, "require [\"fileinto\", \"encoded-character\"]; fileinto "
+	    "\"a${hex:7f}\";",
+	    "run:1:44: the folder \"a?\" cannot be: there is a control "
+	    "character in it" },
+	{ AT, "require [\"variables\", \"fileinto\"]; set :lower \"a\" "
+	    "\"A-1Z@[\"; set :upper \"b\" \"az`{\"; fileinto \"${a}${b}\";",
+	    "into a-1z@[AZ`{" },
+	{ AT, "require [\"variables\", \"fileinto\"]; set :upper \"a\" \"x\"; "
+	    "set :upperfirst \"b\" \"xYz\"; set :lowerfirst \"c\" \"XYz\"; "
+	    "fileinto \"${a}${b}${c}\";", "into XXYzxYz" },
+	{ AT, "require [\"variables\", \"fileinto\"]; set :upperfirst \"a\" "
+	    "\"\"; set :length \"b\" \"0123456789abcdef0123456789abcd\"; "
+	    "fileinto \"${a}${b}\";", "into 30" },
+	{ AT, "require [\"variables\", \"fileinto\", \"encoded-character\"]; "
+	    "set \"a\" \"b\"; set :length \"a\" \"${a}${hex:63 c3}\"; "
+	    "fileinto \"${a}\";", "into 3" },
+	{ AT, "require [\"variables\", \"reject\"]; set \"a\" \"*?\\\\\"; "
+	    "reject \"${a}\";", "reject *?\\" },
+	{ AT, "require \"imap4flags\"; addflag \"\\\\Seen\"; "
+	    "setflag \"\\\\Draft\";", "implicit keep with D" },
+	{ AT, "require [\"variables\", \"regex\"]; if exists \"x-none\" {}\n"
+	    "elsif header :regex \"subject\" \"(${a}\" {}",
+	    "run:2:1: regular expression \"(\": a \"(\" has no \")\"" },
 	{ AT, "require [\"variables\", \"fileinto\"]; set :length "
 	    ":quotewildcard \"a\" \"**\"; fileinto \"${a}\";", "into 4" },
 	{ AT, "require \"variables\"; set :upper :lower \"a\" \"x\";",
@@ -722,6 +798,35 @@ static const struct {
 	{ AT, "require [\"fileinto\", \"encoded-character\"]; fileinto "
 	    "\"${unicode:fffffffff}\";",
 	    "compile:1:53: ${unicode:ffffffff} is no character of Unicode" },
+	{ AT, "require [\"fileinto\", \"encoded-character\"]; fileinto "
+	    "\"${unicode:fffffff0}\";",
+	    "compile:1:53: ${unicode:fffffff0} is no character of Unicode" },
+	{ AT, "require [\"fileinto\", \"encoded-character\"]; fileinto "
+	    "\"${unicode:110000 x}${hex:41\";",
+	    "into ${unicode:110000 x}${hex:41" },
+	/* Names and numbers. */
+	{ AT, "require [\"variables\", \"fileinto\"]; if string :matches "
+	    "\"abcdefghijkl\" \"????????????\" { fileinto "
+	    "\"${10}${012}${32}\"; }", "into jl" },
+	{ AT, "require \"variables\"; if string \"${320}\" \"\" {}",
+	    "compile:1:32: there is no match value above ${32}" },
+	{ AT, "require \"variables\"; set \"global.a\" \"\";",
+	    "compile:1:26: unknown namespace \"global\" of a variable" },
+	{ AT, "require [\"variables\", \"include\"]; set \"x.y\" \"\";",
+	    "compile:1:39: unknown namespace \"x\" of a variable" },
+	{ AT, "require [\"variables\", \"include\"]; set \"global.1\" \"\";",
+	    "compile:1:39: no global variable can have the name \"1\"" },
+	{ AT, "require [\"variables\", \"include\"]; global \"a b\";",
+	    "compile:1:42: \"a b\" is no name of a variable" },
+	{ AT, "require [\"variables\", \"include\"]; global \"\";",
+	    "compile:1:42: \"\" is no name of a variable" },
+	{ AT, "require [\"variables\", \"include\", \"fileinto\"]; "
+	    "global [\"a\", \"b\"]; set \"a\" \"x\"; set \"b\" \"y\"; "
+	    "global \"A\"; fileinto \"${a}${b}\";", "into xy" },
+	{ AT, "require [\"variables\", \"fileinto\"]; set \"a\" \"b\"; "
+	    "fileinto \"x{a}$aa}${a}\";", "into x{a}$aa}b" },
+	{ AT, "require [\"variables\", \"fileinto\", \"encoded-character\"]; "
+	    "fileinto \"x${a\";", "into x${a" },
 	/* Flags. */
 	{ AT, "require \"imap4flags\"; keep :flags [\"\\\\Seen foo "
 	    "\\\\answered\", \"\\\\recent\"];", "keep with RS" },
@@ -912,7 +1017,9 @@ static bool
 has_folder(void *arg, const char *name)
 {
 	(void)arg;
-	return strcmp(name, "There") == 0;
+	/* Of the second no script may ask. */
+	return strcmp(name, "There") == 0 || strcmp(name, "There//x") == 0 ||
+	    strcmp(name, "Therex") == 0;
 }
 
 static void __attribute__((__format__(printf, 2, 3)))
@@ -1093,6 +1200,11 @@ static const struct {
 	{ AT, "if header :matches \"subject\" \"", 1025, "*",
 	    "\" { discard; }",
 	    "compile:1:4: a pattern has more than 1024 bytes" },
+	{ AT, "if header \"subject\" \"", 1025, "x", "\" {}",
+	    "implicit keep" },
+	{ AT, "require \"variables\"; if header :matches \"subject\" "
+	    "\"${a}", 1025, "x", "\" {}",
+	    "run:1:22: a pattern has more than 1024 bytes" },
 	{ AT, "require [\"regex\", \"variables\"];"
 	    "if header :regex \"subject\" \"${a}", 1025, "x", "\" {}",
 	    "run:1:32: a pattern has more than 1024 bytes" },
@@ -1161,6 +1273,152 @@ test_subjects(void)
 		row(subjects[i].at, subjects[i].script, msg,
 		    subjects[i].want);
 	}
+}
+
+/* Messages of their own. */
+static const struct {
+	int		 at;
+	const char	*msg;
+	const char	*script;
+	const char	*want;
+} own[] = {
+	{ AT, "Date: Sat, 28 Nov 2026 16:00:00 +0100\n"
+	    "Date: Sat, 28 Nov 2025 16:00:00 +0100\n\nx",
+	    "require \"date\"; if date \"date\" \"year\" \"2025\" "
+	    "{ discard; }", "implicit keep" },
+	{ AT, "From: foo\n\nx",
+	    "if address \"from\" \"foo\" { discard; }", "discard" },
+	{ AT, "From: foo\n\nx",
+	    "if address :localpart \"from\" \"foo\" { discard; }",
+	    "implicit keep" },
+	{ AT, "Content-Type: multipart/x; boundary=b\n\n"
+	    "--b\n\nX\n--b\n\nY\n",
+	    "require \"body\"; if body :text :is \"Y\r\n\" { discard; }",
+	    "discard" },
+};
+
+static void
+test_own(void)
+{
+	size_t i;
+
+	for (i = 0; i < nitems(own); i++)
+		row(own[i].at, own[i].script, own[i].msg, own[i].want);
+}
+
+/* Each relation of what is less than a key, the same, and more. */
+static void
+test_relations(void)
+{
+	static const struct {
+		const char	*relation;
+		bool		 holds[3];
+	} relations[] = {
+		{ "lt", { true, false, false } },
+		{ "le", { true, true, false } },
+		{ "eq", { false, true, false } },
+		{ "ne", { true, false, true } },
+		{ "ge", { false, true, true } },
+		{ "gt", { false, false, true } },
+	};
+	char script[128];
+	size_t i, k;
+
+	for (i = 0; i < nitems(relations); i++)
+		for (k = 0; k < 3; k++) {
+			snprintf(script, sizeof(script), "require [\"variables"
+			    "\", \"relational\"]; if string :value \"%s\" "
+			    "\"%c\" \"b\" { discard; }",
+			    relations[i].relation, (char)('a' + k));
+			row(AT, script, message, relations[i].holds[k] ?
+			    "discard" : "implicit keep");
+		}
+}
+
+/* Steps of a run. */
+static uint64_t
+steps(const char *script, const char *msg)
+{
+	static const struct node nowhere;
+	static struct sieve_result result;
+	const struct sieve_library lib = { library_get, NULL };
+	const struct sieve_view v = { .sender = "", .recipient = "",
+	    .delimiters = "", .host = "", .has_folder = has_folder };
+	struct sieve_program *p;
+	struct sieve_error e;
+	struct run r;
+
+	memset(&r, 0, sizeof(r));
+	memset(&result, 0, sizeof(result));
+	r.program = p = sieve_compile(script, strlen(script), &lib, NULL, &e);
+	if (p == NULL)
+		return 0;
+	r.view = &v;
+	r.result = &result;
+	r.at = &nowhere;
+	r.budget.steps = STEPS;
+	r.kept.limit = r.scratch.limit = MEMORY_SCRATCH;
+	r.message.s = msg;
+	r.message.len = strlen(msg);
+	run_script(&r, p->scripts);
+	arena_free(&r.kept);
+	sieve_free(p);
+	return STEPS - r.budget.steps;
+}
+
+/*
+ * What each costs of the steps that end a run: all in which a script or a
+ * message can be long is counted, and costs something where it is short.
+ */
+static void
+test_steps(void)
+{
+#define SIXTEEN	"0123456789abcdef"
+#define MANY	SIXTEEN SIXTEEN SIXTEEN SIXTEEN
+	static const struct {
+		int		 at;
+		uint64_t	 steps;
+		const char	*script, *msg;
+	} costs[] = {
+		{ AT, 2, "keep;", "" },
+		{ AT, 9, "require \"variables\"; if string \"a\" \"b\" {}",
+		    "" },
+		{ AT, 10, "require \"variables\"; if string \"a\" \"" MANY
+		    "\" {}", "" },
+		{ AT, 11, "require \"variables\"; "
+		    "if string \"a\" [\"b\", \"c\"] {}", "" },
+		{ AT, 6, "if exists \"b\" {}", "" },
+		{ AT, 7, "if exists \"b\" {}", "a: " SIXTEEN "\n\nb" },
+		{ AT, 10, "if exists [\"b\", \"c\"] {}",
+		    "b: 123456789012\n\n" },
+		{ AT, 13, "if header \"b\" \"0\" {}", "b: 123456789012\n"
+		    "b: 123456789012\n\n" },
+		{ AT, 9, "if address \"to\" \"x\" {}", "to: a\n\n" },
+		{ AT, 11, "if address \"to\" \"x\" {}", "to: " SIXTEEN "\n\n" },
+		{ AT, 107, "require \"mailbox\"; if mailboxexists \"There\" {}",
+		    "" },
+		{ AT, 18, "require \"body\"; if body :contains \"x\" {}",
+		    "Content-Type: multipart/x; boundary=b\n\n--b\n\nx\n"
+		    "--b\n\nx\n" },
+		{ AT, 5, "require \"variables\"; set \"a\" \"b\";", "" },
+		{ AT, 6, "require \"variables\"; set \"a\" \"" SIXTEEN "\";",
+		    "" },
+		{ AT, 8, "require \"variables\"; set \"a\" \"${b}"
+		    SIXTEEN SIXTEEN SIXTEEN "0123456789abcde\";", "" },
+		{ AT, 10, "require \"variables\"; set \"a\" \"${b}" MANY "\";",
+		    "" },
+	};
+	size_t i;
+	char got[32];
+	uint64_t n;
+
+	for (i = 0; i < nitems(costs); i++) {
+		n = steps(costs[i].script, costs[i].msg);
+		snprintf(got, sizeof(got), "%ju", (uintmax_t)n);
+		judge(costs[i].at, n == costs[i].steps, got);
+	}
+#undef SIXTEEN
+#undef MANY
 }
 
 /* Different actions, as many as there may be and one more. */
@@ -1320,6 +1578,9 @@ main(void)
 		row(rows[i].at, rows[i].script, message, rows[i].want);
 	test_verbs();
 	test_subjects();
+	test_own();
+	test_relations();
+	test_steps();
 	test_actions();
 	/* What follows has too many pieces, or is at them too often. */
 	fence_stop();

@@ -80,7 +80,7 @@ row(int line, const char *want)
 static void
 got_check(int outcome)
 {
-	if (outcome == -1)
+	if (outcome != 0)
 		got_word("no memory");
 }
 
@@ -246,6 +246,10 @@ test_decode(void)
 		{ AT, "=?utf-8?q?" "?=b", "b" },
 		{ AT, "=?utf-8?q?=00a=00b?=", " a b" },
 		{ AT, "=?utf-8?q?_a_?=", " a" },
+		{ AT, "=?utf-8?q?a=_?=b", "a=_b" },
+		{ AT, "=?utf-8?q?xx=b6?= =?utf-8?q?a=c3?=",
+		    "xx\xef\xbf\xbd" "a\xef\xbf\xbd" },
+		{ AT, "=?utf-8?b?a\tGk=?=", "hi" },
 		{ AT, "\xff", "\xef\xbf\xbd" },
 		{ AT, "\xc3\xb6", "\xc3\xb6" },
 		{ AT, "a\xff\xfe" "b", "a\xef\xbf\xbd" "b" },
@@ -1168,7 +1172,8 @@ test_no_memory(void)
 	}
 }
 
-#define MIXED	"Content-Type: multipart/mixed; boundary=\"b\"\n\n"
+#define MIXED_FIELD	"Content-Type: multipart/mixed; boundary=\"b\"\n"
+#define MIXED		MIXED_FIELD "\n"
 
 static void
 test_body(void)
@@ -1182,6 +1187,7 @@ test_body(void)
 	} rows[] = {
 		{ AT, BODY_RAW, "", "A: b\n\nx\ny\n", "[x\r\ny\r\n]" },
 		{ AT, BODY_RAW, "", "A: b\n\n", "" },
+		{ AT, BODY_RAW, "", "A: b\n\n\r\n\n\r\n", "[\r\n\r\n\r\n]" },
 		{ AT, BODY_RAW, "", MIXED "--b\n", "[--b\r\n]" },
 		{ AT, BODY_TEXT, "", "A: b\n\nx\n", "[x\r\n]" },
 		{ AT, BODY_TEXT, "", "A: b\r\n\r\nx\r\n", "[x\r\n]" },
@@ -1190,6 +1196,89 @@ test_body(void)
 		{ AT, BODY_TEXT, "", "Content-Type: image/gif\n\nx", "" },
 		{ AT, BODY_TEXT, "", "Content-Type: foo\n\nx", "" },
 		{ AT, BODY_TEXT, "", "Content-Type: TEXT/x ; y\n\nx", "[x]" },
+		/* What a field says of the type, and what is no type. */
+		{ AT, BODY_TEXT, "", "Content-Type: text/plain?\n\nx", "" },
+		{ AT, BODY_TEXT, "", "Content-Type: text/plain/\n\nx", "" },
+		{ AT, BODY_TEXT, "", "Content-Type: text/plain=\n\nx", "" },
+		{ AT, BODY_TEXT, "", "Content-Type: text/plain x\n\nx", "" },
+		{ AT, BODY_TEXT, "", "Content-Type: text,plain\n\nx", "" },
+		{ AT, BODY_TEXT, "", "Content-Type: text/\n\nx", "" },
+		{ AT, BODY_CONTENT, "/x", "Content-Type: /x\n\nx", "" },
+		{ AT, BODY_CONTENT, "t", "Content-Type: foo\n\nx", "" },
+		{ AT, BODY_CONTENT, "x/y", "Content-Type: x/y\n\nx", "[x]" },
+		{ AT, BODY_TEXT, "", "Content-Type: (c) text (c) / (c) x "
+		    "(c) ; (c) charset (c) = (c) iso-8859-1\n\n\xf6",
+		    "[\xc3\xb6]" },
+		{ AT, BODY_TEXT, "", "Content-Type: text/x; "
+		    "y=\"z\" (c) ; charset=iso-8859-1\n\n\xf6", "[\xc3\xb6]" },
+		{ AT, BODY_TEXT, "", "Content-Type: text/x; y=z,"
+		    "charset=iso-8859-1\n\n\xf6", "[\xef\xbf\xbd]" },
+		{ AT, BODY_TEXT, "", "Content-Type: text/x; charset,"
+		    "iso-8859-1\n\n\xf6", "[\xef\xbf\xbd]" },
+		/* The last field counts, and it alone. */
+		{ AT, BODY_TEXT, "",
+		    "Content-Type: text/x; charset=iso-8859-1\n"
+		    "Content-Type: text/x\n\n\xf6", "[\xef\xbf\xbd]" },
+		{ AT, BODY_TEXT, "", MIXED_FIELD
+		    "Content-Type: multipart/mixed\n\n--b\n\nx", "" },
+		{ AT, BODY_CONTENT, "", "Content-Type: message/rfc822\n"
+		    "Content-Type: text/x\n\nS: q\n\nX", "[S: q\r\n\r\nX]" },
+		{ AT, BODY_TEXT, "", "Content-Type: text/x\n"
+		    "Content-Type: foo\n\nx", "" },
+		/* Boundaries, bare and in quotes. */
+		{ AT, BODY_TEXT, "",
+		    "Content-Type: multipart/mixed; boundary=a.b\n\n"
+		    "--a\n\nX\n--a.b\n\nY\n", "[Y\r\n]" },
+		{ AT, BODY_TEXT, "",
+		    "Content-Type: multipart/mixed; boundary==x\n\n"
+		    "--=x\n\nX\n--=x--\n", "[X]" },
+		{ AT, BODY_TEXT, "",
+		    "Content-Type: multipart/mixed; boundary=\"a\\b;\\\"\"\n\n"
+		    "--ab;\"\n\nX\n", "[X\r\n]" },
+		{ AT, BODY_TEXT, "",
+		    "Content-Type: multipart/mixed; boundary=\"b\n\n"
+		    "--b\n\nX\n", "" },
+		{ AT, BODY_TEXT, "",
+		    "Content-Type: multipart/mixed; boundary=\"b\\\n\n"
+		    "--b\n\nX\n", "" },
+		{ AT, BODY_TEXT, "",
+		    "Content-Type: multipart/mixed; boundary=\"b\xfd\"\n\n"
+		    "--b\xfd\n\nX\n--b", "[X\r\n--b]" },
+		{ AT, BODY_TEXT, "", MIXED "--b\n\nX\n--b", "[X]" },
+		{ AT, BODY_TEXT, "", MIXED "--b\n\nX\n--b--\n--b\n\nY\n",
+		    "[X]" },
+		{ AT, BODY_TEXT, "", MIXED "--b\n"
+		    "Content-Type: multipart/mixed; boundary=b\n\n"
+		    "--b\n\nX\n--b--\n--b\n\nY\n--b--\n", "[X][Y]" },
+		/* Encodings. */
+		{ AT, BODY_TEXT, "", "Content-Transfer-Encoding: 7bit\n\na",
+		    "[a]" },
+		{ AT, BODY_TEXT, "", "Content-Transfer-Encoding: Binary\n\na",
+		    "[a]" },
+		{ AT, BODY_TEXT, "",
+		    "Content-Transfer-Encoding: (c) base64 x\n\nYWJj", "[]" },
+		{ AT, BODY_TEXT, "",
+		    "Content-Transfer-Encoding: (c) base64\n\nYWJj", "[abc]" },
+		{ AT, BODY_TEXT, "", "Content-Transfer-Encoding: base64\n"
+		    "Content-Transfer-Encoding: foo\n\nYWJj", "[]" },
+		/* XHTML is text, but not application. */
+		{ AT, BODY_TEXT, "",
+		    "Content-Type: application/xhtml+xml\n\n<b>x", "[x]" },
+		{ AT, BODY_CONTENT, "application",
+		    "Content-Type: application/xhtml+xml\n\n<b>x", "[<b>x]" },
+		/* What a part says counts for it alone, torn or not. */
+		{ AT, BODY_TEXT, "", MIXED "--b\nContent-Type: image/gif\n"
+		    "--b\n\nA\n", "[A\r\n]" },
+		{ AT, BODY_TEXT, "", MIXED "--b\nxy", "" },
+		{ AT, BODY_TEXT, "", "A: b\n\na=41", "[a=41]" },
+		{ AT, BODY_CONTENT, "message/rfc822",
+		    "Content-Type: message/rfc822\n\nS: x\n", "[S: x\r\n]" },
+		/* Charsets. */
+		{ AT, BODY_TEXT, "", "Content-Type: text/x; charset=koi8-r\n\n"
+		    "\xc3\xb6\xff", "[\xc3\xb6\xef\xbf\xbd]" },
+		{ AT, BODY_TEXT, "",
+		    "Content-Type: text/x; charset=iso-8859-1\n\n\xc3\xb6",
+		    "[\xc3\x83\xc2\xb6]" },
 		{ AT, BODY_CONTENT, "", "Content-Type: foo\n\nx", "[x]" },
 		{ AT, BODY_CONTENT, "text", "A: b\n\nx", "[x]" },
 		{ AT, BODY_CONTENT, "text/plain", "A: b\n\nx", "[x]" },
@@ -1218,6 +1307,18 @@ test_body(void)
 		{ AT, BODY_TEXT, "",
 		    "Content-Transfer-Encoding: quoted-printable\n\na=",
 		    "[a=]" },
+		{ AT, BODY_TEXT, "",
+		    "Content-Transfer-Encoding: quoted-printable\n\n"
+		    "a =\n\nb", "[a \r\nb]" },
+		{ AT, BODY_TEXT, "",
+		    "Content-Transfer-Encoding: quoted-printable\n\na=x",
+		    "[a=x]" },
+		{ AT, BODY_TEXT, "",
+		    "Content-Transfer-Encoding: quoted-printable\n\na=x\nb",
+		    "[a=x\r\nb]" },
+		{ AT, BODY_TEXT, "", MIXED "--b\n"
+		    "Content-Transfer-Encoding: quoted-printable\n\n"
+		    "a= \n--b--\n", "[a]" },
 		{ AT, BODY_TEXT, "",
 		    "Content-Transfer-Encoding: quoted-printable\n\n"
 		    "a=\r\nb= \r\nc=\rd", "[abc=\rd]" },
@@ -1307,6 +1408,138 @@ test_body(void)
 	}
 }
 
+/* Lines that end in LF alone are lines too. */
+static void
+test_quoted_printable(void)
+{
+	static const struct {
+		int		 at;
+		const char	*in, *out;
+	} rows[] = {
+		{ AT, "a\nb", "a\r\nb" },
+		{ AT, "=0D\nb", "\r\r\nb" },
+		{ AT, "=0D \t\n \nb ", "\r\r\n\r\nb" },
+		{ AT, "a=20 \n", "a \r\n" },
+		{ AT, "a =\n \n", "a \r\n" },
+	};
+	struct str in, out;
+	size_t i;
+	char *text;
+
+	for (i = 0; i < nitems(rows); i++) {
+		in = str(rows[i].in);
+		out.s = text = arena_take(&arena, 2 * in.len);
+		out.len = mime_quoted_printable(in.s, in.len, text);
+		got_text(&out);
+		row(rows[i].at, rows[i].out);
+	}
+}
+
+/*
+ * All that is read costs steps, and a line that could be a boundary some for
+ * each multipart that is open.  No text is made up where steps or memory end.
+ */
+static void
+test_body_limits(void)
+{
+	static const struct {
+		int		 at;
+		enum body_transform how;
+		const char	*msg;
+		const char	*want;	/* parts and steps */
+	} rows[] = {
+		{ AT, BODY_RAW, "A: b\n\n0123456789abcdef", "1 2" },
+		{ AT, BODY_RAW, "A: b\n\n0123456789abcde", "1 1" },
+		{ AT, BODY_TEXT, "A: b\n\n0123456789abcde", "1 3" },
+		{ AT, BODY_TEXT, "A: b\n\n0123456789\n--0", "1 4" },
+		{ AT, BODY_TEXT, "Content-Type: text/html\n\n"
+		    "<b>0123456789abcdef0123456789abcdef", "1 7" },
+		{ AT, BODY_TEXT, "Content-Type: text/plain;\n"
+		    "\tcharset=iso-8859-1\n\n0123456789abcdef", "1 6" },
+		{ AT, BODY_CONTENT, MIXED "--b\n\n0123456789abcdef\n",
+		    "2 10" },
+		{ AT, BODY_CONTENT, MIXED "--b--\n0123456789abcdef\n",
+		    "2 10" },
+		{ AT, BODY_RAW, "A: b\n\n", "0 1" },
+		{ AT, BODY_TEXT,
+		    "Content-Type: text/x-0123456789abcdef0123456789abcdef\n"
+		    "\nx", "1 5" },
+		{ AT, BODY_TEXT, "Content-Transfer-Encoding: base64\n\n"
+		    "MDEyMzQ1Njc4OWFiY2RlZg==", "1 6" },
+		{ AT, BODY_CONTENT, "Content-Type: message/rfc822\n\n"
+		    "Content-Type: text/plain\n\nx", "2 5" },
+	};
+	static const struct str any = { "", 0 };
+	const size_t limit = arena.limit;
+	struct body_part stale = { { NULL, 0 }, NULL }, *p;
+	struct budget b;
+	struct str msg;
+	size_t i, n, used;
+	uint64_t steps;
+	char number[48];
+
+	for (i = 0; i < nitems(rows); i++) {
+		msg = str(rows[i].msg);
+		b.steps = MUCH;
+		p = &stale;
+		got_check(body_parts(&arena, &msg, rows[i].how, &any, 1, &b,
+		    &p));
+		for (n = 0; p != NULL; p = p->next)
+			n++;
+		steps = MUCH - b.steps;
+		snprintf(number, sizeof(number), "%zu %ju", n,
+		    (uintmax_t)steps);
+		got_word(number);
+		used = arena.used;
+		for (n = msg.len; n < used; n += 7) {
+			arena_free(&arena);
+			msg = str(rows[i].msg);
+			b.steps = MUCH;
+			arena.limit = n;
+			if (body_parts(&arena, &msg, rows[i].how, &any, 1,
+			    &b, &p) != -1)
+				got_word(", memory made up");
+			arena.limit = limit;
+		}
+		while (steps-- > 0) {
+			b.steps = steps;
+			if (body_parts(&arena, &msg, rows[i].how, &any, 1,
+			    &b, &p) != 0 || b.steps != 0)
+				got_word(", steps made up");
+		}
+		row(rows[i].at, rows[i].want);
+	}
+}
+
+/* Multiparts in each other, as many as may be open and one more. */
+static void
+test_nested(void)
+{
+	static const struct str any = { "", 0 };
+	struct budget b = { MUCH };
+	struct body_part *p;
+	struct str msg;
+	char text[8192];
+	size_t n, deep, len;
+
+	for (deep = 100; deep <= 101; deep++) {
+		for (n = len = 0; n < deep; n++)
+			len += (size_t)snprintf(text + len, 128,
+			    "Content-Type: multipart/x; boundary=b%03zu\n\n"
+			    "--b%03zu\n", n, n);
+		strlcpy(text + len, "\nX\n--b099\n\nY\n--b000\n\nZ",
+		    sizeof(text) - len);
+		msg = str(text);
+		got_check(body_parts(&arena, &msg, BODY_TEXT, &any, 1, &b,
+		    &p));
+		for (; p != NULL; p = p->next) {
+			got_text(&p->text);
+			got_word(";");
+		}
+		row(AT, deep == 100 ? "X;Y;Z;" : "Y;Z;");
+	}
+}
+
 static void
 test_html(void)
 {
@@ -1343,6 +1576,8 @@ test_html(void)
 		    "<AB\xc2\xa0\xe2\x82\xac\xc3\x84" },
 		{ AT, "&foo;a&b c&#xd800;&", "ab c" },
 		{ AT, "a&#6a;b&#x6A;c&#x6g;d&#6`;e&#x;f&#;g", "abjcdefg" },
+		{ AT, "a&#x`;b&#x+;c", "abc" },
+		{ AT, "&#x00000041;&#x000000041;", "A#x000000041;" },
 		{ AT, "a&#xd7ff;&#xd800;&#xdfff;&#xe000;b",
 		    "a\xed\x9f\xbf\xee\x80\x80" "b" },
 		{ AT, "a&#x10ffff;&#x110000;b&#1114111;&#1114112;c",
@@ -1410,6 +1645,16 @@ test_html(void)
 		{ AT, "a&#;&#x;&#0;b", "a\xfd" "b" },
 		{ AT, "a&#0;<b>b", "a\xfd b" },
 		{ AT, "a<b", "a" },
+		/* What has no end, or an odd one. */
+		{ AT, "a<!---->z", "az" },
+		{ AT, "a<!-- b", "a" },
+		{ AT, "a<!-- b --", "a" },
+		{ AT, "a<!-- b -- ", "a" },
+		{ AT, "<a b=\"x\\\">\">y", "y" },
+		{ AT, "<a \\>y", "y" },
+		{ AT, "<a b=\"\\", "" },
+		{ AT, "a<style>b</style>c", "a c" },
+		{ AT, "a<![CDATA[b", "ab" },
 	};
 	struct str in, text;
 	size_t i;
@@ -1478,6 +1723,9 @@ main(void)
 	test_number();
 	test_no_memory();
 	test_body();
+	test_quoted_printable();
+	test_body_limits();
+	test_nested();
 	test_html();
 	test_utf8();
 	printf("%zu rows right, %zu wrong\n", passed, failed);
