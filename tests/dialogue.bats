@@ -40,16 +40,22 @@ LIMITS\nPIPELINING\nSIZE\nSMTPUTF8\nXFORWARD\n'
   [[ ${REPLIES[1]} != *IGNOREQUOTA* ]]
 }
 
+# offered LENGTH: its reply to LHLO, with a name so long, and what is gone of it.
+offered() {
+  printf '%s\r\n' 'LHLO c' QUIT | "$LMTPD" -e -H "$(filler "$1")" \
+    "${OPTIONS[@]}" >"$D/out" 2>"$D/log"
+  hold "$D/out"
+  grep '^250' "$D/out" >"$D/reply"
+  gone=
+  for name in CHUNKING XFORWARD LIMITS; do
+    grep -q "$name" "$D/reply" || gone+=$name
+  done
+}
+
 @test "LHLO leaves out LIMITS, then XFORWARD, then CHUNKING for a long name" {
   local length gone name
   for length in 20 40 60 70 80 90 100; do
-    printf '%s\r\n' 'LHLO c' QUIT | "$LMTPD" -e -H "$(filler "$length")" \
-      "${OPTIONS[@]}" >"$D/out" 2>"$D/log"
-    hold "$D/out"
-    gone=
-    for name in CHUNKING XFORWARD LIMITS; do
-      grep -q "$name" "$D/out" || gone+=$name
-    done
+    offered "$length"
     [[ CHUNKINGXFORWARDLIMITS == *"$gone" ]] || fail "$length: $gone"
     for name in PIPELINING ENHANCEDSTATUSCODES 8BITMIME SMTPUTF8 SIZE \
       IGNOREQUOTA; do
@@ -57,6 +63,13 @@ LIMITS\nPIPELINING\nSIZE\nSMTPUTF8\nXFORWARD\n'
     done
   done
   [[ $gone == *LIMITS ]] || fail 'nothing is left out'
+  # To the byte: Exim has room for 240.
+  offered 20
+  length=$((20 + 240 - $(grep -c '' "$D/reply") - $(tr -d '\n' <"$D/reply" | wc -c)))
+  offered "$length"
+  (($(wc -c <"$D/reply") == 240)) && [[ -z $gone ]] || fail "gone: $gone"
+  offered "$((length + 1))"
+  [[ $gone == LIMITS ]] || fail "gone: $gone"
 }
 
 @test "LHLO without a name is 501, EHLO is 500" {
@@ -132,6 +145,10 @@ LIMITS\nPIPELINING\nSIZE\nSMTPUTF8\nXFORWARD\n'
   done
   say 'LHLO c' "${lines[@]}" QUIT
   [[ ${REPLIES[-1]} == '221 '* && ${REPLIES[-3]} == '503 '* ]] || fail 'ended'
+  # A malformed one is a recipient too; those of before are forgotten.
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<..>' DATA RSET 'MAIL FROM:<>' DATA QUIT
+  [[ ${REPLIES[-5]} == '503 5.5.1 No valid recipients' ]] || fail 'not that'
+  [[ ${REPLIES[-2]} == '503 5.5.1 Wrong order of commands' ]] || fail 'not that'
 }
 
 @test "RSET and a second LHLO end a transaction" {
@@ -294,6 +311,27 @@ LIMITS\nPIPELINING\nSIZE\nSMTPUTF8\nXFORWARD\n'
   codes 220 '500 5.5.2' 250 221
 }
 
+@test "where a line is cut in two does not matter" {
+  begin
+  hear 220
+  printf 'NOOP %s\r' "$(filler 2043)" >&"$TO"
+  deaf
+  printf '\n' >&"$TO"
+  hear 250
+  printf 'NOOP %s\r' "$(filler 3000)" >&"$TO"
+  deaf
+  printf '\nNOOP\r\n' >&"$TO"
+  hear '500 5.5.2' 250
+  { printf 'NOOP\r\n%.0s' {1..600}; printf NO; } >"$D/in"
+  cat "$D/in" >&"$TO"
+  # shellcheck disable=SC2046 # words
+  hear $(printf '250 %.0s' {1..600})
+  deaf
+  printf 'OP\r\nQUIT\r\n' >&"$TO"
+  hear 250 221
+  finish
+}
+
 @test "a control character in a command is 500 5.5.2" {
   local byte
   for byte in 000 001 007 010 011 013 014 015 033 177; do
@@ -311,6 +349,21 @@ LIMITS\nPIPELINING\nSIZE\nSMTPUTF8\nXFORWARD\n'
   exits 0
   ((${#REPLIES[@]} == 51))
   [[ ${REPLIES[49]} == 500* && ${REPLIES[50]} == '421 4.7.0 '* ]]
+}
+
+@test "each kind of error counts, and what is none does not" {
+  local line lines
+  for line in LHLO EXPN 'RCPT TO:<a>' 'MAIL FROM:<> X=Y' 'MAIL FROM:x'; do
+    mapfile -t lines < <(yes "$line" | head -n 50)
+    say 'LHLO c' "${lines[@]}" QUIT
+    [[ ${REPLIES[-1]} == '421 4.7.0 '* ]] || fail "no error: $line"
+  done
+  for line in 'VRFY a' HELP NOOP 'RCPT TO:<..>'; do
+    mapfile -t lines < <(yes "$line" | head -n 50)
+    say 'LHLO c' 'MAIL FROM:<>' "${lines[@]}" QUIT
+    [[ ${REPLIES[-1]} == '221 '* ]] || fail "an error: $line"
+    logged ' errors=0$'
+  done
 }
 
 @test "a message starts the count of errors anew; refusals are none" {

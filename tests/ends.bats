@@ -141,7 +141,7 @@ ended() {
     for n in {1..132}; do
       echo "RCPT TO:<u$n> ORCPT=rfc822;o$n@x"$'\r'
     done
-    printf '%s\r\n' DATA x . 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<b>' \
+    printf '%s\r\n' DATA 'Message-ID: <m>' '' x . 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<b>' \
       'RCPT TO:<c>' QUIT
   } | talk
   (($(grep -c '^452 4\.5\.3 ' "$D/out") == 131))
@@ -149,6 +149,8 @@ ended() {
   logged ' to=<u102> status=deferred dsn=4.5.3 '
   unlogged 'to=<u103>'
   logged ' to=<c> status=deferred dsn=4.5.3 '
+  # What the message before was called is forgotten.
+  (($(grep -c 'msgid=<m>' "$D/log") == 2))
   logged 'session=quit messages=1 delivered=2 deferred=131 refused=0 errors=0$'
   (($(wc -l <"$D/log") == 2 + 100 + 1 + 1))
 }

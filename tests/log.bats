@@ -166,6 +166,64 @@ for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
   logged '^lmtpd\[[0-9]+\]: C: NOOP later$'
 }
 
+@test "one line that was dropped is one" {
+  full
+  begin
+  hear 220
+  tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x .
+  hear 250 250 250 354 '250 2.1.5'
+  tell NOOP
+  hear 250
+  : >"$D/log"
+  drain
+  tell QUIT
+  hear 221
+  finish
+  drain
+  logged '^lmtpd\[[0-9]+\]: 1 line was dropped'
+}
+
+# traced: the next session's writes, 1 to the client and 2 to the log, and m
+# for the opening of an mbox, are then what calls says.
+traced() {
+  printf '#!/bin/sh\nexec strace -D -qq -o %s -e trace=openat,write %s "$@"\n' \
+    "$D/calls" "$PROGRAM" >"$D/traced"
+  chmod 755 "$D/traced"
+  LMTPD=$D/traced
+}
+calls() {
+  sed -n 's/^write(\([12]\),.*/\1/p; s/^openat.*O_RDWR.*O_APPEND.*/m/p' "$D/calls" | tr -d '\n'
+}
+calls_are() {
+  # shellcheck disable=SC2053 # a pattern
+  [[ $(calls) == $1 ]]
+}
+
+@test "a reply is sent before its line is written, those before it sooner still" {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  PROGRAM=$LMTPD
+  traced
+  with -U any -d "mbox:$D/m/%n"
+  send a x
+  await calls_are 11m1212
+  also -s 5
+  send a 'Too many bytes'
+  await calls_are 11212
+  with -U any -d "mbox:$D/m/%n"
+  touch "$D/m/b"
+  lock fcntl "$D/m/b"
+  begin
+  hear 220
+  tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<b>' 'RCPT TO:<c>' DATA x .
+  hear 250 250 250 250 354
+  deaf
+  kill "$SESSION"
+  hear '451 4.3.0' '451 4.3.0' '421 4.3.2'
+  finish
+  unlock
+  await calls_are '*12122'
+}
+
 @test "a reader that is only slow misses nothing" {
   full
   { sleep 0.4; exec cat "$D/pipe" >"$D/log"; } 3>&- &

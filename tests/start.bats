@@ -118,6 +118,9 @@ dialogue() {
   exits 0
   unlock
   [[ ! -s $D/m/c ]]
+  logged ' to=<b> status=deferred dsn=4.3.0 reason="told to end" '
+  logged ' to=<c> status=deferred dsn=4.3.0 reason="told to end" '
+  logged ' delivered=1 deferred=2 '
 }
 
 @test "SIGTERM within DATA: 421 and nothing is delivered" {
@@ -153,15 +156,18 @@ dialogue() {
 
 @test "what keeps it from starting is named, to the client and in the log" {
   [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
-  local pair
-  for pair in chdir='chdir /' rt_sigaction=sigaction; do
+  local pair call when what
+  for pair in 'chdir|1 -P /|chdir /' 'rt_sigaction|1|sigaction' 'rt_sigaction|4|sigaction' \
+    'rt_sigprocmask|1|sigaction' '?access,faccessat|1 -P /dev/null|open /dev/null'; do
+    IFS='|' read -r call when what <<<"$pair"
     STATUS=0
-    strace -qq -o /dev/null -e "inject=${pair%=*}:error=EIO:when=1" "$LMTPD" -e \
+    # shellcheck disable=SC2086 # words
+    strace -qq -o /dev/null -e inject=$call:error=EIO:when=$when "$LMTPD" -e \
       "${OPTIONS[@]}" </dev/null >"$D/out" 2>"$D/log" || STATUS=$?
     exits 71
     hold "$D/out"
-    replied "^421 4\\.3\\.5 cannot start: ${pair#*=}: (Input/output|I/O) error\$"
-    logged "^lmtpd\\[[0-9]+\\]: cannot start: ${pair#*=}: (Input/output|I/O) error\$"
+    replied "^421 4\\.3\\.5 cannot start: $what: (Input/output|I/O) error\$"
+    logged "^lmtpd\\[[0-9]+\\]: cannot start: $what: (Input/output|I/O) error\$"
   done
 }
 
@@ -335,6 +341,53 @@ os.execv(sys.argv[1], sys.argv[1:])' "$LMTPD" "${OPTIONS[@]}" <"$D/fifo" \
   SESSION=
   ((SECONDS - begun < 12)) || fail "$((SECONDS - begun)) seconds"
   exec {FROM}<&-
+}
+
+@test "over a socket, who reads late gets all, and who reads nothing is left" {
+  /usr/bin/python3 - "$LMTPD" "${OPTIONS[@]}" -t 2 <<'END'
+import socket, subprocess, sys, threading, time
+
+def session():
+    ours, theirs = socket.socketpair()
+    process = subprocess.Popen(sys.argv[1:], stdin=theirs, stdout=theirs,
+                               stderr=subprocess.DEVNULL)
+    theirs.close()
+    return process, ours
+
+def send(ours, what):
+    try:
+        ours.sendall(what)
+    except OSError:
+        pass
+
+late, to_late = session()
+deaf, to_deaf = session()
+for to, what in (to_late, b"NOOP\r\n" * 60000 + b"QUIT\r\n"), (to_deaf, b"NOOP\r\n" * 600000):
+    threading.Thread(target=send, args=(to, what), daemon=True).start()
+time.sleep(1)
+answer = b""
+while data := to_late.recv(1 << 20):
+    answer += data
+if answer.count(b"\r\n") != 60002 or late.wait(10) != 0:
+    sys.exit(f"{answer.count(b'250 ')} replies")
+if deaf.wait(10) != 0:
+    sys.exit(f"it ended with {deaf.returncode}")
+END
+}
+
+@test "SIGTERM ends who sends on and on" {
+  also -s 1K
+  mkfifo "$D/to"
+  { printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA; exec yes; } >"$D/to" \
+    2>/dev/null 3>&- &
+  HOLDERS+=("$!")
+  "$LMTPD" -e "${OPTIONS[@]}" <"$D/to" >"$D/out" 2>"$D/log" 3>&- &
+  SESSION=$!
+  await grep -q '^354' "$D/out"
+  kill "$SESSION"
+  await grep -q '^421 4\.3\.2' "$D/out"
+  wait "$SESSION"
+  SESSION=
 }
 
 @test "TZ and other words of the environment are not looked at" {

@@ -51,6 +51,45 @@ speak() {
     '451 4.7.0' '451 4.7.0' '451 4.7.0' '451 4.7.0' '451 4.7.0' \
     '501 5.5.4' '501 5.5.4' '501 5.5.4' '501 5.5.4' '221 2.0.0'
   exits 0
+  # Only the first line tells a stranger.
+  speak NOOP 'Host: x' "NOOP $(printf '%02043d' 0)" QUIT
+  codes 220 250 '451 4.7.0' 250 221
+}
+
+@test "without -H the greeting has the system's name, without -t it waits 300 s" {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  strace -qq -o "$D/calls" -e trace=/ppoll "$STARTTLS" true <<<QUIT >"$D/out" 2>"$D/log"
+  hold "$D/out"
+  [[ ${REPLIES[0]} == "220 $(uname -n) LMTP" ]]
+  grep -q 'fd=0.*tv_sec=300,' "$D/calls"
+}
+
+@test "what keeps it from starting is 71, and said where it can be" {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  local pair call when
+  for pair in 'rt_sigaction|1|421 4.3.5' '?access,faccessat|1 -P /dev/null|'; do
+    IFS='|' read -r call when what <<<"$pair"
+    STATUS=0
+    # shellcheck disable=SC2086 # words
+    strace -qq -o /dev/null -e inject=$call:error=EIO:when=$when "$STARTTLS" true </dev/null \
+      >"$D/out" 2>"$D/log" || STATUS=$?
+    exits 71
+    hold "$D/out"
+    codes ${what:+"$what"}
+  done
+}
+
+@test "a socket that listens is said to the client, and ends it with 71" {
+  STATUS=0
+  /usr/bin/python3 -c '
+import os, socket, sys
+listener = socket.create_server(("127.0.0.1", 0))
+os.dup2(listener.fileno(), 0)
+os.execv(sys.argv[1], sys.argv[1:])' "$STARTTLS" true >"$D/out" 2>"$D/log" || STATUS=$?
+  exits 71
+  hold "$D/out"
+  codes '421 4.3.5'
+  [[ -S /dev/log ]] || logged 'Accept=yes'
 }
 
 @test "HELO is told to wait, a stranger is not obeyed: 421, and the end" {
@@ -142,6 +181,10 @@ END
   grep -Fxq '027 True' got
   # Python's own two; and where make started us, libc's two.
   grep -Eq '^SigBlk:.0+ SigIgn:.0+(18)?1001000$' got
+  # Nor is that open which a log on a pipe is written to.
+  POSIXLY_CORRECT=1 "$STARTTLS" /usr/bin/python3 look <in 2>&1 >out | cat >log
+  [[ $(tail -n 1 plain | tr ' ' '\n' | grep -vxc 7) == "$(tail -n 1 out | wc -w)" ]] ||
+    fail "$(cat plain out)"
 }
 
 @test "what came in clear behind STARTTLS never reaches the program" {
@@ -149,6 +192,10 @@ END
   "$STARTTLS" cat <"$D/in" >"$D/out"
   hold "$D/out"
   codes 220 250 '220 2.0.0'
+  printf 'STARTTLS\r\nx' | "$STARTTLS" true >"$D/out" 2>"$D/log"
+  [[ -S /dev/log ]] || logged '^starttls\[[1-9][0-9]*\]: 1 bytes behind STARTTLS are dropped'
+  printf 'STARTTLS\r\n' | "$STARTTLS" true >"$D/out" 2>"$D/log"
+  [[ ! -s $D/log ]]
   # What comes later is the program's, with nothing of before in front.
   clear cat
   hear 220
@@ -174,22 +221,23 @@ END
 
 @test "wrong options: 421 4.3.5, 64, and said on standard error" {
   local options
-  for options in '' '-x true' '-t 0 true' '-H a/b true' -H '-t 5'; do
+  for options in '' '-x true' '-t 0 true' '-t 86401 true' '-H a/b true' -H '-t 5'; do
     STATUS=0
     # shellcheck disable=SC2086 # words
     "$STARTTLS" $options </dev/null >"$D/out" 2>"$D/log" || STATUS=$?
     exits 64
     hold "$D/out"
     codes '421 4.3.5'
-    [[ -s $D/log ]]
+    (($(wc -l <"$D/log") == 1))
+    logged '^starttls\[[0-9]+\]: '
   done
 }
 
 @test "standard error that is the client's gets nothing, of the program either" {
   printf 'STARTTLS\r\n' | "$TESTS/client" -s whole "$STARTTLS" \
-    sh -c 'echo on 2 >&2' >"$D/out"
+    sh -c 'echo on 2 >&2; [ -e /proc/$$/fd/3 ] || printf "250 2.0.0 x\r\n"' >"$D/out"
   hold "$D/out"
-  codes 220 '220 2.0.0'
+  codes 220 '220 2.0.0' 250
 }
 
 @test "it gives up what no program behind it needs" {
@@ -254,6 +302,7 @@ from() {
   [[ $(from 2001:db8::7) == ' ([IPv6:2001:db8::7])' ]]
   [[ $(from ::ffff:192.0.2.7) == ' ([192.0.2.7])' ]]
   [[ $(from ::1) == ' ([IPv6:::1])' ]]
+  [[ $(from ::ffff:c000:207) == ' ([IPv6:::ffff:c000:207])' ]]
   [[ $(from '') == '' ]]
   [[ $(from 192.0.2) == '' ]]
   [[ $(from '192.0.2.7) by evil (x') == '' ]]
@@ -262,7 +311,7 @@ from() {
 
 @test "-p: a variable that is not there is none, and no other is looked at" {
   also -p ADDR -x received
-  TCPREMOTEIP=192.0.2.7 REMOTE_HOST=192.0.2.8 send a x
+  TCPREMOTEIP=192.0.2.7 REMOTE_HOST=192.0.2.8 ADDR4=192.0.2.9 send a x
   text a | grep -Fxq 'Received: from client.example'
 }
 

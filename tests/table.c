@@ -2028,6 +2028,11 @@ test_filter(void)
 		    "Return-Path: c\r\nStatus: d\r\n>From e\r\n", 0 },
 		{ AT, RP, LEN("A: b\n\r\r\nReturn-Path: c\n\n"),
 		    "A: b\n\r\r\n\n", 1 },
+		/* One that is longer than what decides about it. */
+		{ AT, RP, many("A: b\r\nReturn-Path: ", 'a', 100,
+		    "\r\nB: c\r\n"), 127, "A: b\r\nB: c\r\n", 0 },
+		{ AT, RP, many("A: b\nReturn-Path: ", 'a', 100,
+		    "\nB: c\n"), 124, "A: b\nB: c\n", 1 },
 		/* The fields by which readers of mbox keep their state. */
 		{ AT, MB, LEN("Status: RO\nA: b\n\n"), "A: b\n\n", 1 },
 		{ AT, MB, LEN("X-Status: D\nA: b\n\n"), "A: b\n\n", 1 },
@@ -2099,12 +2104,15 @@ test_filter(void)
 		{ AT, BL, LEN("From a\nb c: d\n"), "\nb c: d\n", 1 },
 		{ AT, MB | BL, LEN("From a\n b\n"), "\n b\n", 1 },
 		{ AT, MB | BL, LEN("Status:\n a\n b\nc"), "\nc", 3 },
+		{ AT, MB | BL, LEN("Status: a\nFrom b\n c\n"), "\n c\n",
+		    2 },
 		{ AT, BL, LEN(" a: b\n"), "\n a: b\n", 0 },
 		{ AT, BL, LEN("\ta: b\n"), "\n\ta: b\n", 0 },
 		{ AT, BL, LEN(": b\n"), "\n: b\n", 0 },
 		{ AT, BL, LEN("caf\xc3\xa9: b\n"), "\ncaf\xc3\xa9: b\n", 0 },
 		{ AT, BL, LEN("a\x7f: b\n"), "\na\x7f: b\n", 0 },
 		{ AT, BL, LEN("\rb: c\n"), "\n\rb: c\n", 0 },
+		{ AT, BL, LEN("\r"), "\n\r", 0 },
 		{ AT, 0, LEN("a \t : b\n"), "a \t : b\n", 0 },
 		{ AT, 0, LEN("!~:\n"), "!~:\n", 0 },
 		{ AT, BL, LEN("a"), "\na", 0 },
@@ -2184,6 +2192,7 @@ test_header(void)
 		{ AT, "A", "A", NULL },
 		{ AT, "B: c\n\nA: d\n", "A", NULL },
 		{ AT, "B: c\r\n\r\nA: d\r\n", "A", NULL },
+		{ AT, "B: c\n\r", "A", NULL },
 		{ AT, "\nA: d\n", "A", NULL },
 		{ AT, "", "A", NULL },
 	};
@@ -2219,6 +2228,8 @@ test_ids(void)
 		{ AT, "message-id:\n\t <a@b> \n\n", "<a@b>", "", 64 },
 		{ AT, "Message-Id: <a@b>\r\n\r\n", "<a@b>", "", 64 },
 		{ AT, "Message-ID: <abc@d>\n\n", "<abc", "", 5 },
+		{ AT, "Message-ID: <abc>\n\n", "<abc", "", 5 },
+		{ AT, "Message-ID: <ab>\n\n", "<ab>", "", 5 },
 		{ AT, "A: b\n\nMessage-ID: <a@b>\n", "", "", 64 },
 		{ AT, "Message-ID: ", "", "", 64 },
 		{ AT, "Received: by b id ", "", "", 64 },
@@ -2250,6 +2261,11 @@ test_ids(void)
 		    "Received: from a by b id two; x\n\n", "", "one", 64 },
 		{ AT, "Received: from a (id no (id no)) by b ID yes\n\n", "",
 		    "yes", 64 },
+		{ AT, "Received: from a (by id no) by b id yes\n\n", "",
+		    "yes", 64 },
+		{ AT, "Received: from a ) by b id c; x\n\n", "", "c", 64 },
+		{ AT, "Received: id c; x\n\n", "", "c", 64 },
+		{ AT, "Received: by b id ;c\n\n", "", "c", 64 },
 		{ AT, "Received: by b id one(comment)\n\n", "", "one", 64 },
 		{ AT, "Received: by b id one;x\n\n", "", "one", 64 },
 		{ AT, "Received: by b id 123456\n\n", "", "1234", 5 },
@@ -2267,6 +2283,8 @@ test_ids(void)
 		in = fenced(rows[i].in, len);
 		msgid = fence_take(&fences, rows[i].size);
 		qid = fence_take(&fences, rows[i].size);
+		memset(msgid, 'x', rows[i].size);
+		memset(qid, 'x', rows[i].size);
 		header_message_id(in, len, msgid, rows[i].size);
 		header_received_id(in, len, qid, rows[i].size);
 		row(rows[i].at, same(msgid, rows[i].msgid) &&
