@@ -187,10 +187,8 @@ action_reject(struct run *r, const struct node *n)
 	r->keeps = false;
 	for (i = 0; i < s->len; i += used) {
 		used = utf8_valid(s->s + i, s->len - i);
-		if (s->s[i] == '\r') {
-			used = 1;
+		if (s->s[i] == '\r')
 			continue;
-		}
 		if (len + used >= SIEVE_REASON) {
 			run_fail(r, "the text has more than %d bytes",
 			    SIEVE_REASON - 1);

@@ -229,18 +229,14 @@ is_boundary(const struct walk *w, size_t pos, size_t *level)
 static bool
 find_boundary(struct walk *w, size_t *level, struct str *text)
 {
-	size_t start = w->pos, end;
+	size_t start = w->pos;
 
 	text->s = w->msg->s + start;
 	for (; w->pos < w->msg->len; w->pos += line_at(w, w->pos)) {
 		if (!is_boundary(w, w->pos, level))
 			continue;
-		end = w->pos;
-		if (end > start && w->msg->s[end - 1] == '\n')
-			end--;
-		if (end > start && w->msg->s[end - 1] == '\r')
-			end--;
-		text->len = end - start;
+		/* Each line before it ends in CRLF. */
+		text->len = w->pos == start ? 0 : w->pos - start - 2;
 		return true;
 	}
 	text->len = w->msg->len - start;
@@ -254,13 +250,11 @@ header_at(struct walk *w, bool *has_body)
 	struct str header = { w->msg->s + w->pos, 0 };
 	size_t len, level, start = w->pos;
 
-	*has_body = false;
 	for (; w->pos < w->msg->len; w->pos += len) {
 		if (is_boundary(w, w->pos, &level))
 			break;
 		len = line_at(w, w->pos);
-		if (w->msg->s[w->pos] == '\n' || (len == 2 &&
-		    memcmp(w->msg->s + w->pos, "\r\n", 2) == 0)) {
+		if (len == 2 && memcmp(w->msg->s + w->pos, "\r\n", 2) == 0) {
 			header.len = w->pos - start;
 			w->pos += len;
 			*has_body = true;
@@ -275,8 +269,7 @@ header_at(struct walk *w, bool *has_body)
 static bool
 is_wanted(const struct walk *w, const struct str *type)
 {
-	const char *slash = type->len == 0 ? NULL :
-	    memchr(type->s, '/', type->len);
+	const char *slash = memchr(type->s, '/', type->len);
 	struct str major = *type;
 	const struct str *t;
 	size_t i;
@@ -352,10 +345,9 @@ entity_convert(struct walk *w, const struct entity *e, struct str *text)
 	return 0;
 }
 
-/* Adds the body of a part, if it is wanted; leaf: no other part is in it. */
+/* Adds the body of a part, if it is wanted. */
 static int
-add_body(struct walk *w, const struct entity *e, const struct str *raw,
-    bool leaf)
+add_body(struct walk *w, const struct entity *e, const struct str *raw)
 {
 	struct str text = *raw;
 	char *out;
@@ -368,7 +360,7 @@ add_body(struct walk *w, const struct entity *e, const struct str *raw,
 	if (entity_decode(w, e, &text) == -1 ||
 	    entity_convert(w, e, &text) == -1)
 		return -1;
-	if (w->how == BODY_TEXT && leaf && (str_is(&e->type, "text/html") ||
+	if (w->how == BODY_TEXT && (str_is(&e->type, "text/html") ||
 	    str_is(&e->type, "application/xhtml+xml"))) {
 		out = arena_take(w->arena, text.len + text.len / 2);
 		if (out == NULL)
@@ -398,11 +390,10 @@ static int
 entity_read(struct walk *w, struct entity *e, bool is_message,
     struct str *header)
 {
-	static const struct str plain = { "text/plain", 10 }, none = { "", 0 };
+	static const struct str plain = { "text/plain", 10 };
 
 	memset(e, 0, sizeof(*e));
 	e->type = plain;
-	e->boundary = e->charset = none;
 	e->is_message = is_message;
 	*header = header_at(w, &e->has_body);
 	return parse_fields(w->arena, header, e);
@@ -415,7 +406,6 @@ read_part(struct walk *w)
 	struct entity e, outer;
 	struct str header, text;
 	size_t level;
-	bool multipart;
 
 	/* RFC 2046, 5.1.5: what is in a digest is a message. */
 	if (entity_read(w, &e, w->depth > 0 &&
@@ -430,12 +420,10 @@ read_part(struct walk *w)
 	}
 	if (!e.has_body)
 		return 0;
-	multipart = str_begins(&e.type, "multipart/") && e.boundary.len > 0 &&
-	    w->depth < NESTED;
-	if (multipart)
+	if (str_begins(&e.type, "multipart/") && w->depth < NESTED)
 		w->open[w->depth++] = e;
 	(void)find_boundary(w, &level, &text);
-	return add_body(w, &e, &text, !multipart);
+	return add_body(w, &e, &text);
 }
 
 /* At a boundary of level: another part, or what follows the last. */
@@ -454,7 +442,7 @@ pass_boundary(struct walk *w, size_t level)
 		return read_part(w);
 	w->depth = level;
 	(void)find_boundary(w, &level, &text);
-	return text.len == 0 ? 0 : add_body(w, e, &text, false);
+	return text.len == 0 ? 0 : add_body(w, e, &text);
 }
 
 /* CRLF for each LF, as the message came and as a script's strings have it. */

@@ -121,7 +121,7 @@ skip_tag(struct html *h)
 		}
 		if (quote == '\0' && (*h->s == '"' || *h->s == '\''))
 			quote = *h->s;
-		else if (quote != '\0' && *h->s == quote)
+		else if (*h->s == quote)
 			quote = '\0';
 		else if (quote != '\0' && *h->s == '\\' && h->s + 1 < h->end)
 			h->s++;
@@ -182,14 +182,14 @@ read_cdata(struct html *h)
 	(void)skip_until(h, "]]>");
 }
 
-/* The number of "#65" or "#x41", NOTHING if there is none. */
+/* Of "#65" or "#x41", NOTHING if it is no number.  ";" is behind it. */
 static uint32_t
 entity_number(const char *s, size_t len)
 {
 	uint32_t n = 0, base = 10, digit;
 	size_t i = 1;
 
-	if (len > 1 && s[1] == 'x') {
+	if (s[1] == 'x') {
 		base = 16;
 		i = 2;
 	}
@@ -209,13 +209,13 @@ entity_number(const char *s, size_t len)
 	return n >= 0xd800 && n <= 0xdfff ? NOTHING : n;
 }
 
-/* The character that a name stands for, NOTHING if there is none. */
+/* What a name stands for, NOTHING if there is none.  ";" is behind it. */
 static uint32_t
 entity_find(const char *s, size_t len)
 {
 	size_t i;
 
-	if (len > 0 && *s == '#')
+	if (*s == '#')
 		return entity_number(s, len);
 	for (i = 0; i < sizeof(entities) / sizeof(entities[0]); i++)
 		if (strlen(entities[i].name) == len &&

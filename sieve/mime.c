@@ -16,7 +16,6 @@ struct difference {
 };
 
 struct charset {
-	const char	*name;
 	unsigned char	 first;		/* the bytes below it are Latin-1 */
 	const struct difference *differences;
 	size_t		 n;
@@ -41,12 +40,11 @@ static const struct difference windows[] = {
 	{ 0x9f, 0x0178 },
 };
 
-/* UTF-8 has no row of differences: it is no charset of one byte each. */
-static const struct charset utf8 = { "utf-8", 0, NULL, 0 };
-static const struct charset latin1 = { "iso-8859-1", 0, NULL, 0 };
-static const struct charset latin9_set = { "iso-8859-15", 0xa4, latin9,
+/* No differences: UTF-8 is known by its address, as it is not of one byte. */
+static const struct charset utf8, latin1;
+static const struct charset latin9_set = { 0xa4, latin9,
     sizeof(latin9) / sizeof(latin9[0]) };
-static const struct charset windows_set = { "windows-1252", 0x80, windows,
+static const struct charset windows_set = { 0x80, windows,
     sizeof(windows) / sizeof(windows[0]) };
 
 static const struct {
@@ -175,7 +173,7 @@ mime_quoted_printable(const char *s, size_t len, char *out)
 	size_t i, skip, n = 0, line = 0;
 	int c;
 
-	/* out from line on came from this line, unescaped: its blanks go. */
+	/* The blanks that end a line go; none before out + line is one. */
 	for (i = 0; i < len; i++) {
 		if (s[i] == '=' && (c = escape(s + i, len - i)) != -1) {
 			out[n++] = (char)c;
@@ -191,7 +189,6 @@ mime_quoted_printable(const char *s, size_t len, char *out)
 			n -= trailing_blanks(out + line, n - line);
 			out[n++] = '\r';
 			out[n++] = '\n';
-			line = n;
 		} else {
 			out[n++] = s[i];
 		}

@@ -128,7 +128,6 @@ any_key_matches(struct matcher *m, const struct str *value)
 	struct captures cap;
 	size_t i;
 
-	memset(&cap, 0, sizeof(cap));
 	for (i = 0; i < m->nkeys && !m->run->result->failed; i++) {
 		if (!key_matches(m, value, i, m->captures ? &cap : NULL))
 			continue;
@@ -217,7 +216,7 @@ each_field(struct matcher *m, const struct list *names,
 		wanted = i - wanted;
 	}
 	for (i = 1; fields_next(&f, &raw); i++) {
-		if (wanted != 0 && i < wanted)
+		if (i < wanted)
 			continue;
 		if (use(m, &raw) || i == wanted)
 			break;
@@ -250,15 +249,13 @@ bool
 test_exists(struct run *r, const struct node *n)
 {
 	struct str *names = run_expand(r, &n->list[0]), raw;
-	struct fields f = { r, NULL, 0, 0 };
+	struct fields f;
 	size_t i;
 
 	if (names == NULL)
 		return false;
 	for (i = 0; i < n->list[0].n; i++) {
-		f.names = &names[i];
-		f.n = 1;
-		f.pos = 0;
+		f = (struct fields){ r, &names[i], 1, 0 };
 		if (!fields_next(&f, &raw))
 			return false;
 	}

@@ -75,8 +75,6 @@ value_decode(struct compiler *c, struct str *s, const struct argument *at)
 	char *buf, *out;
 	bool unicode;
 
-	if (s->len == 0)
-		return true;
 	if ((buf = out = compiler_take(c, s->len)) == NULL)
 		return false;
 	for (i = 0; i < s->len; i++) {
@@ -123,8 +121,7 @@ name_parse(const char *s, size_t len, struct name *n)
 		return i;
 	}
 	for (start = 0;; start = ++i) {
-		while (i < len && (is_letter(s[i]) ||
-		    (is_digit(s[i]) && (i > start || start > 0))))
+		while (i < len && (is_letter(s[i]) || is_digit(s[i])))
 			i++;
 		if (i == start)
 			return 0;
