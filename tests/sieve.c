@@ -826,7 +826,9 @@ static const struct {
 	{ AT, "require [\"variables\", \"fileinto\"]; set \"a\" \"b\"; "
 	    "fileinto \"x{a}$aa}${a}\";", "into x{a}$aa}b" },
 	{ AT, "require [\"variables\", \"fileinto\", \"encoded-character\"]; "
-	    "fileinto \"x${a\";", "into x${a" },
+	    "fileinto \"x${ab\";", "into x${ab" },
+	{ AT, "require [\"variables\", \"fileinto\", \"encoded-character\"]; "
+	    "fileinto \"x${12\";", "into x${12" },
 	/* Flags. */
 	{ AT, "require \"imap4flags\"; keep :flags [\"\\\\Seen foo "
 	    "\\\\answered\", \"\\\\recent\"];", "keep with RS" },

@@ -1245,6 +1245,7 @@ test_body(void)
 		    "Content-Type: multipart/mixed; boundary=\"b\xfd\"\n\n"
 		    "--b\xfd\n\nX\n--b", "[X\r\n--b]" },
 		{ AT, BODY_TEXT, "", MIXED "--b\n\nX\n--b", "[X]" },
+		{ AT, BODY_TEXT, "", MIXED "--b\n\n--b\n\nX\n", "[][X\r\n]" },
 		{ AT, BODY_TEXT, "", MIXED "--b\n\nX\n--b--\n--b\n\nY\n",
 		    "[X]" },
 		{ AT, BODY_TEXT, "", MIXED "--b\n"
