@@ -987,6 +987,8 @@ test_name_domain(void)
 		{ AT, "xn--g3902716a", "xn--g3902716a", "xn--g3902716a" },
 		{ AT, "xn--xn--bcher-kva", "xn--xn--bcher-kva",
 		    "xn--xn--bcher-kva" },
+		{ AT, "xn--xn---3ra", "xn--xn---3ra", "xn--xn---3ra" },
+		{ AT, "xnü-b", "xnü-b", "xn--xn-b-1ra" },
 		{ AT, "xn--4ca904870604b", "xn--4ca904870604b",
 		    "xn--4ca904870604b" },
 		{ AT, "xn--99999999", "xn--99999999", "xn--99999999" },
@@ -1036,6 +1038,7 @@ test_name_domain(void)
 	    sizeof(utf8)) == 0 && strncmp(utf8, "xn--", 4) == 0, "%s", utf8);
 	row(AT, !name_has_forms("a.example", 9) &&
 	    !name_has_forms("xn-.x-xn--y", 11) &&
+	    !name_has_forms("xn--", 4) && name_has_forms("\x80", 1) &&
 	    name_has_forms("a.XN--y", 7) && name_has_forms("a.\xff", 3),
 	    "another");
 }
