@@ -916,6 +916,7 @@ test_date(void)
 		{ AT, "Fri, 001 Jan 2001 00:00", "no" },
 		{ AT, "1 Jan 1 00:00", "no" },
 		{ AT, "1 Jan 20001 00:00", "no" },
+		{ AT, "1 Jan xx 00:00", "no" },
 		{ AT, "1 Jan 2001 000:00", "no" },
 		{ AT, "1 Jan 2001 00:0", "no" },
 		{ AT, "1 Jan 2001 00:000", "no" },
