@@ -846,7 +846,8 @@ test_name_folder(void)
 		{ AT, "Отправленные", 64,
 		    "&BB4EQgQ,BEAEMAQyBDsENQQ9BD0ESwQ1-" },
 		/* Each digit of base64, by another's encoder of UTF-7. */
-		{ AT, "䙍돀䐇谟屾븀畎뺝胢줷鯇渚뵖괋酏䢃곗졪徲奚堌퉣瞸ꋨ", 80,
+		{ AT, "䙍돀䐇谟屾븀畎뺝胢줷鯇渚"
+		    "뵖괋酏䢃곗졪徲奚堌퉣瞸ꋨ", 80,
 		    "&Rk2zwEQHjB9cfr4AdU6+nYDiyTebx,pGvVatC5FPSIOs18hqX"
 		    "7JZWlgM0mN3uKLo-" },
 		/* Beyond the first 65536, by two surrogates. */
