@@ -131,7 +131,7 @@ parse_month(const struct str *word, int *month)
 static bool
 parse_year(const struct str *word, int *year)
 {
-	if (!date_number(word, 2, 4, year) || word->len == 3)
+	if (!date_number(word, 2, 4, year))
 		return false;
 	/* Two digits are of the century that begins in 1970. */
 	if (word->len == 2)

@@ -8,16 +8,16 @@
 
 static const struct {
 	const char	*name;
-	char		 letter;	/* of a Maildir's file name */
+	char		 letter;	/* of a Maildir's file name: sorted */
 } system_flags[] = {
-	{ "\\deleted", 'T' },
 	{ "\\draft", 'D' },
 	{ "\\flagged", 'F' },
 	{ "\\answered", 'R' },
 	{ "\\seen", 'S' },
+	{ "\\deleted", 'T' },
 };
 
-/* A system flag, or an atom of IMAP (RFC 3501, section 9). */
+/* A system flag, or an atom of IMAP (RFC 3501, section 9); not empty. */
 static bool
 is_flag(const struct str *s)
 {
@@ -27,10 +27,10 @@ is_flag(const struct str *s)
 		if (str_is(s, system_flags[i].name))
 			return true;
 	for (i = 0; i < s->len; i++)
-		if (s->s[i] <= ' ' || s->s[i] >= 0x7f ||
+		if (s->s[i] < '!' || s->s[i] >= 0x7f ||
 		    is_one_of(s->s[i], "(){%*\"\\]"))
 			return false;
-	return s->len > 0;
+	return true;
 }
 
 /* What stands between blanks at the start of s, which begins behind it. */
@@ -153,18 +153,16 @@ flags_remove(struct run *r, struct str *set, const struct list *flags)
 void
 flags_letters(const struct str *set, char letters[6])
 {
-	static const char sorted[] = "DFRST";
 	struct str rest = *set, f;
-	bool has[sizeof(sorted)] = { false };
+	bool has[nitems(system_flags)] = { false };
 	size_t i, n = 0;
 
 	while (flags_next(&rest, &f))
 		for (i = 0; i < nitems(system_flags); i++)
 			if (str_is(&f, system_flags[i].name))
-				has[strchr(sorted, system_flags[i].letter) -
-				    sorted] = true;
-	for (i = 0; sorted[i] != '\0'; i++)
+				has[i] = true;
+	for (i = 0; i < nitems(system_flags); i++)
 		if (has[i])
-			letters[n++] = sorted[i];
+			letters[n++] = system_flags[i].letter;
 	letters[n] = '\0';
 }

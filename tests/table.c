@@ -846,7 +846,8 @@ test_name_folder(void)
 		{ AT, "Отправленные", 64,
 		    "&BB4EQgQ,BEAEMAQyBDsENQQ9BD0ESwQ1-" },
 		/* Each digit of base64, by another's encoder of UTF-7. */
-		{ AT, "䙍돀䐇谟屾븀畎뺝胢줷鯇渚뵖괋酏䢃곗졪徲奚堌퉣瞸ꋨ", 80,
+		{ AT, "䙍돀䐇谟屾븀畎뺝胢줷鯇渚"
+		    "뵖괋酏䢃곗졪徲奚堌퉣瞸ꋨ", 80,
 		    "&Rk2zwEQHjB9cfr4AdU6+nYDiyTebx,pGvVatC5FPSIOs18hqX"
 		    "7JZWlgM0mN3uKLo-" },
 		/* Beyond the first 65536, by two surrogates. */
@@ -987,6 +988,8 @@ test_name_domain(void)
 		{ AT, "xn--g3902716a", "xn--g3902716a", "xn--g3902716a" },
 		{ AT, "xn--xn--bcher-kva", "xn--xn--bcher-kva",
 		    "xn--xn--bcher-kva" },
+		{ AT, "xn--xn---3ra", "xn--xn---3ra", "xn--xn---3ra" },
+		{ AT, "xnü-b", "xnü-b", "xn--xn-b-1ra" },
 		{ AT, "xn--4ca904870604b", "xn--4ca904870604b",
 		    "xn--4ca904870604b" },
 		{ AT, "xn--99999999", "xn--99999999", "xn--99999999" },
@@ -1036,6 +1039,7 @@ test_name_domain(void)
 	    sizeof(utf8)) == 0 && strncmp(utf8, "xn--", 4) == 0, "%s", utf8);
 	row(AT, !name_has_forms("a.example", 9) &&
 	    !name_has_forms("xn-.x-xn--y", 11) &&
+	    !name_has_forms("xn--", 4) && name_has_forms("\x80", 1) &&
 	    name_has_forms("a.XN--y", 7) && name_has_forms("a.\xff", 3),
 	    "another");
 }
