@@ -938,11 +938,7 @@ regex_match(struct arena *a, const struct regex *r, const struct str *value,
 	memset(&run, 0, sizeof(run));
 	run.r = r;
 	run.value = value;
-	if (!run_make(a, &run)) {
-		b->steps = 0;
-		return false;
-	}
-	if (!run_all(&run, cap == NULL, b) || !run.found)
+	if (!run_make(a, &run) || !run_all(&run, cap == NULL, b) || !run.found)
 		return false;
 	if (cap == NULL)
 		return true;

@@ -1569,6 +1569,29 @@ test_memory(void)
 	    "run:1:4034: the run wants too much memory");
 }
 
+/*
+ * Whichever piece of memory cannot be had, that is what ends the script:
+ * nothing that it wants is done by halves, and no test fails in silence.
+ */
+static void
+test_refused(void)
+{
+	const char *got;
+	size_t i, n;
+
+	for (i = 0; i < nitems(rows); i++)
+		for (n = 0;; n++) {
+			fence_refuse(n);
+			got = outcome(rows[i].script, message);
+			if (!fence_refused())
+				break;
+			/* Of a regular expression it is said in other words. */
+			judge(rows[i].at, strstr(got, "memory") != NULL ||
+			    strstr(got, "\": too large") != NULL, got);
+		}
+	fence_refuse(SIZE_MAX);
+}
+
 int
 main(void)
 {
@@ -1584,6 +1607,7 @@ main(void)
 	test_actions();
 	/* What follows has too many pieces, or is at them too often. */
 	fence_stop();
+	test_refused();
 	test_limits();
 	test_boundaries();
 	test_memory();
