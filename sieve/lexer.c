@@ -15,7 +15,6 @@ error_put(struct sieve_error *e, const struct str *script, unsigned int line,
 	size_t i, n = script->len;
 	struct str s;
 
-	memset(e, 0, sizeof(*e));
 	if (n >= sizeof(e->script))
 		n = sizeof(e->script) - 1;
 	memcpy(e->script, script->s, n);
@@ -171,8 +170,6 @@ lexer_number(struct lexer *l)
 		case 'g':
 			shift = 30;
 			break;
-		default:
-			break;
 		}
 		if (shift > 0)
 			l->at++;
@@ -195,7 +192,8 @@ string_room(struct lexer *l, const char *limit)
 
 	for (p = l->at; p < limit; p++) {
 		n += *p == '\n' ? 2 : 1;
-		if (*p == '\r' && (l->end - p < 2 || p[1] != '\n')) {
+		/* At limit is the quote or the dot. */
+		if (*p == '\r' && p[1] != '\n') {
 			lexer_fail(l, "this string has a CR without its LF");
 			return NULL;
 		}
@@ -207,14 +205,15 @@ string_room(struct lexer *l, const char *limit)
 
 /*
  * The character at l->at goes to out, which is returned behind it.  A line
- * end of the script is CRLF in its strings, however the file has it.
+ * end of the script is CRLF in its strings, however the file has it; a CR is
+ * part of one, as string_room has seen.
  */
 static char *
 string_put(struct lexer *l, char *out)
 {
 	if (*l->at == '\n')
 		*out++ = '\r';
-	if (*l->at != '\r' || l->end - l->at < 2 || l->at[1] != '\n')
+	if (*l->at != '\r')
 		*out++ = *l->at;
 	l->at++;
 	return out;
@@ -275,7 +274,7 @@ text_end(const struct lexer *l)
 {
 	const char *p;
 
-	for (p = l->at; p != NULL && p < l->end; p++) {
+	for (p = l->at; p < l->end; p++) {
 		if (last_line(l, p) > 0)
 			return p;
 		if ((p = memchr(p, '\n', (size_t)(l->end - p))) == NULL)

@@ -689,7 +689,7 @@ regex_compile(struct arena *a, const struct str *pattern, bool fold,
 	c.s = pattern->s;
 	c.end = c.s + pattern->len;
 	c.fold = fold;
-	c.sets = arena_take(a, (pattern->len + 1) * sizeof(*c.sets));
+	c.sets = arena_take(a, pattern->len * sizeof(*c.sets));
 	if (c.sets != NULL && parse_alternatives(&c) && emit_bare(&c, MATCH))
 		r = regex_make(a, &c);
 	*wrong = c.wrong;
@@ -715,7 +715,6 @@ struct regex_run {
 static bool
 threads_make(struct arena *a, struct threads *t, size_t n, size_t nslots)
 {
-	t->n = 0;
 	t->pc = arena_take(a, n * sizeof(*t->pc));
 	t->slots = arena_take(a, n * nslots * sizeof(*t->slots));
 	return t->pc != NULL && t->slots != NULL;
@@ -774,6 +773,12 @@ push(struct pending *stack, size_t *n, int pc, uint32_t slot, uint32_t old)
 	stack[(*n)++].old = old;
 }
 
+static void
+push_state(struct pending *stack, size_t *n, int pc)
+{
+	push(stack, n, pc, 0, 0);
+}
+
 /* A thread that waits for input, or has matched, with run's slots. */
 static void
 threads_add(struct threads *t, const struct regex_run *run, int pc)
@@ -795,7 +800,7 @@ follow(struct regex_run *run, struct threads *t, int start)
 	size_t n = 0;
 	int pc;
 
-	push(stack, &n, start, 0, 0);
+	push_state(stack, &n, start);
 	while (n > 0) {
 		pc = stack[--n].pc;
 		if (pc == -1) {
@@ -810,30 +815,30 @@ follow(struct regex_run *run, struct threads *t, int start)
 		if (i->op == SET || i->op == MATCH) {
 			threads_add(t, run, pc);
 		} else if (i->op == SPLIT) {
-			push(stack, &n, pc + i->y, 0, 0);
-			push(stack, &n, pc + i->x, 0, 0);
+			push_state(stack, &n, pc + i->y);
+			push_state(stack, &n, pc + i->x);
 		} else if (i->op == JUMP) {
-			push(stack, &n, pc + i->x, 0, 0);
+			push_state(stack, &n, pc + i->x);
 		} else if (i->op == SAVE) {
 			push(stack, &n, -1, (uint32_t)i->x,
 			    run->slots[i->x]);
 			run->slots[i->x] = run->at;
-			push(stack, &n, pc + 1, 0, 0);
+			push_state(stack, &n, pc + 1);
 		} else if (passes(run, i->op)) {
-			push(stack, &n, pc + 1, 0, 0);
+			push_state(stack, &n, pc + 1);
 		}
 	}
 }
 
-/* The thread at i of t has matched: it is the best if it is the longest. */
+/*
+ * The thread at i of t has matched: it is longer than what did before, and
+ * what began behind that is gone.
+ */
 static void
 keep(struct regex_run *run, const struct threads *t, uint32_t i)
 {
 	const uint32_t *slots = t->slots + (size_t)i * run->r->nslots;
 
-	if (run->found && (run->best[1] == run->at ||
-	    slots[0] > run->best[0]))
-		return;
 	memcpy(run->best, slots, run->r->nslots * sizeof(*slots));
 	run->best[1] = run->at;
 	run->found = true;
@@ -938,11 +943,7 @@ regex_match(struct arena *a, const struct regex *r, const struct str *value,
 	memset(&run, 0, sizeof(run));
 	run.r = r;
 	run.value = value;
-	if (!run_make(a, &run)) {
-		b->steps = 0;
-		return false;
-	}
-	if (!run_all(&run, cap == NULL, b) || !run.found)
+	if (!run_make(a, &run) || !run_all(&run, cap == NULL, b) || !run.found)
 		return false;
 	if (cap == NULL)
 		return true;

@@ -8,7 +8,7 @@
 void *
 arena_take(struct arena *a, size_t n)
 {
-	if (n > a->limit - a->used) {
+	if (n > a->limit - a->used || fence_refuses()) {
 		a->failed = true;
 		return NULL;
 	}

@@ -1,6 +1,6 @@
 #include <sys/mman.h>
 
-#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +14,7 @@ struct block {
 
 static size_t count;
 static bool stopped;
+static size_t refuse = SIZE_MAX;	/* that many more are given first */
 
 static struct block *
 block_map(size_t n)
@@ -77,6 +78,24 @@ void
 fence_stop(void)
 {
 	stopped = true;
+}
+
+void
+fence_refuse(size_t n)
+{
+	refuse = n;
+}
+
+bool
+fence_refused(void)
+{
+	return refuse == SIZE_MAX;
+}
+
+bool
+fence_refuses(void)
+{
+	return refuse != SIZE_MAX && refuse-- == 0;
 }
 
 size_t

@@ -48,6 +48,7 @@ static const struct {
 	{ "returns", "require \"include\"; return; discard;" },
 	{ "runtime", "require \"ihave\";\n\nerror \"no\";" },
 	{ "stops", "stop;" },
+	{ "torn", "keep;\n @" },
 };
 
 static const struct {
@@ -249,6 +250,34 @@ static const struct {
 	    "compile:1:6: a ';' is missing before \"discard\"" },
 	{ AT, "require \"fileinto\"; fileinto \"a\rb\";",
 	    "compile:1:30: this string has a CR without its LF" },
+	{ AT, "require \"fileinto\"; fileinto \"a\\",
+	    "compile:1:30: this string has no end" },
+	{ AT, "require \"fileinto\"; fileinto \"\\\"\";", "into \"" },
+	{ AT, "require [\"fileinto\", \"variables\"]; set :length \"a\" "
+	    "\"\n\"; fileinto \"${a}\";", "into 2" },
+	{ AT, "require \"reject\"; reject text:\nx\n.\n",
+	    "compile:4:1: expected ';' or '{' behind this "
+	    "command, but found the end of the script" },
+	{ AT, "require \"reject\"; reject text:\r\nx\r\n.\r\n",
+	    "compile:4:1: expected ';' or '{' behind this "
+	    "command, but found the end of the script" },
+	{ AT, "require \"reject\"; reject text:\r\nx\r\n.\r\n;",
+	    "reject x" },
+	{ AT, "require \"reject\"; reject text:\n.x\n.\n;", "reject .x" },
+	{ AT, "text:\r", "compile:1:1: only a comment may stand behind "
+	    "\"text:\"" },
+	{ AT, "text:\r\n",
+	    "compile:1:1: this text has no line with a dot that ends it" },
+	{ AT, "text:",
+	    "compile:1:1: this text has no line with a dot that ends it" },
+	{ AT, "text",
+	    "compile:1:5: expected ';' or '{' behind this command, but "
+	    "found the end of the script" },
+	{ AT, ":a", "compile:1:1: expected a command, but found \":a\"" },
+	{ AT, "1", "compile:1:1: expected a command, but found a number" },
+	{ AT, "if header [a] \"c\" {}",
+	    "compile:1:12: expected a string of this list, but found "
+	    "\"a\"" },
 	/* Commands, and what they want. */
 	{ AT, "foo;", "compile:1:1: unknown command \"foo\"" },
 	{ AT, "vacation \"x\";", "compile:1:1: unknown command \"vacation\"" },
@@ -355,6 +384,8 @@ static const struct {
 	    "\"${hex:1}a${hex:7f}${hex:ff}\";", "run:1:41: ?a??" },
 	{ AT, "require [\"ihave\", \"encoded-character\"]; error "
 	    "\"${hex:c3}\";", "run:1:41: ?" },
+	{ AT, "require [\"ihave\", \"encoded-character\"]; error "
+	    "\"${hex:80}\";", "run:1:41: ?" },
 	{ AT, "require \"ihave\"; if not ihave \"vnd.none\" { error \"wants "
 	    "vnd.none\"; } discard;", "run:1:44: wants vnd.none" },
 	{ AT, "require \"ihave\"; if ihave \"vnd.none\" { error \"no\"; } "
@@ -941,6 +972,8 @@ static const struct {
 	    "into once" },
 	{ AT, "require \"include\"; include \"bad\";",
 	    "compile bad:2:2: unknown command \"foo\"" },
+	{ AT, "require \"include\"; include \"torn\";",
+	    "compile torn:2:2: this character means nothing here" },
 	{ AT, "require \"include\"; include \"runtime\";",
 	    "run runtime:3:1: no" },
 	{ AT, "require \"include\"; include \"chain9\";", "discard" },
@@ -1171,6 +1204,9 @@ static const struct {
 	    "compile:1:132: tests are more than 32 deep" },
 	{ AT, "if ", 100000, "anyof(", "",
 	    "compile:1:196: tests are more than 32 deep" },
+	{ AT, ":", 65, "a", ";", "compile:1:1: expected a command, but found "
+	    "\":aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	    "aaaaaaaa\"" },
 	{ AT, "require \"variables\";", 128, "set \"v#\" \"\";", "discard;",
 	    "discard" },
 	{ AT, "require \"variables\";", 129, "set \"v#\" \"\";", "discard;",
@@ -1571,6 +1607,29 @@ test_memory(void)
 	    "run:1:4034: the run wants too much memory");
 }
 
+/*
+ * Whichever piece of memory cannot be had, that is what ends the script:
+ * nothing that it wants is done by halves, and no test fails in silence.
+ */
+static void
+test_refused(void)
+{
+	const char *got;
+	size_t i, n;
+
+	for (i = 0; i < nitems(rows); i++)
+		for (n = 0;; n++) {
+			fence_refuse(n);
+			got = outcome(rows[i].script, message);
+			if (!fence_refused())
+				break;
+			/* Of a regular expression it is said in other words. */
+			judge(rows[i].at, strstr(got, "memory") != NULL ||
+			    strstr(got, "\": too large") != NULL, got);
+		}
+	fence_refuse(SIZE_MAX);
+}
+
 int
 main(void)
 {
@@ -1586,6 +1645,7 @@ main(void)
 	test_actions();
 	/* What follows has too many pieces, or is at them too often. */
 	fence_stop();
+	test_refused();
 	test_limits();
 	test_boundaries();
 	test_memory();

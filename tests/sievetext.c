@@ -514,6 +514,7 @@ test_compare(void)
 		{ AT, COMPARE_NUMERIC, "7", "10", "<" },
 		{ AT, COMPARE_NUMERIC, "007", "7x", "=" },
 		{ AT, COMPARE_NUMERIC, "0", "00", "=" },
+		{ AT, COMPARE_NUMERIC, "7", "8", "<" },
 		{ AT, COMPARE_NUMERIC, "x", "9", ">" },
 		{ AT, COMPARE_NUMERIC, "x", "", "=" },
 		{ AT, COMPARE_NUMERIC, "-1", "5", ">" },
@@ -554,6 +555,7 @@ test_contains(void)
 		{ AT, COMPARE_CASEMAP, "abc", "BC", "yes" },
 		{ AT, COMPARE_OCTET, "abc", "BC", "no" },
 		{ AT, COMPARE_OCTET, "aab", "ab", "yes" },
+		{ AT, COMPARE_OCTET, "abc", "ab", "yes" },
 		{ AT, COMPARE_OCTET, "abc", "", "yes" },
 		{ AT, COMPARE_OCTET, "", "", "yes" },
 		{ AT, COMPARE_OCTET, "ab", "abc", "no" },
@@ -755,6 +757,42 @@ test_regex(void)
 		    "error: there is no such character class" },
 		{ AT, "((a{50}){50}){50}", "",
 		    "error: the regular expression is too large" },
+		{ AT, "(a)bb|c", "abxc", "c||" },
+		{ AT, "[[:digitx]", "",
+		    "error: a character class has no \":]\"" },
+		{ AT, "[[:a:", "",
+		    "error: a character class has no \":]\"" },
+		{ AT, "(a|b|c)d", "xad", "ad|a|" },
+		{ AT, "(a|b|c)d", "xbd", "bd|b|" },
+		{ AT, "(a|b|c)d", "xcd", "cd|c|" },
+		{ AT, "a{51,}", "",
+		    "error: a repetition is of more than 50" },
+		{ AT, "a{1,51}", "",
+		    "error: a repetition is of more than 50" },
+		{ AT, "a{4294967297}", "",
+		    "error: a repetition is of more than 50" },
+		{ AT, "[", "", "error: a \"[\" has no \"]\"" },
+		{ AT, "[a-z]+", "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+		    "ABCDEFGHIJKLMNOPQRSTUVWXYZ|" },
+		{ AT, "(a))", "xa)", "a)|a|" },
+		{ AT, "[[.x.]]", "ax", "x|" },
+		{ AT, "[[=x=]-z]+", "axy", "xy|" },
+		{ AT, "[[.a.][.b.]]+", "xab", "ab|" },
+		{ AT, "a{,2}b", "b", "b|" },
+		{ AT, "(ab){1,3}c", "abc", "abc|ab|" },
+		{ AT, "(ab){1,3}c", "xababc", "ababc|ab|" },
+		{ AT, "\\Bb", "ab", "b|" },
+		{ AT, "\\<.", " b", "b|" },
+		{ AT, "\\<b.", "abc bd", "bd|" },
+		{ AT, "+a", "", "error: there is nothing to be repeated" },
+		{ AT, "?a", "", "error: there is nothing to be repeated" },
+		{ AT, "{a", "", "error: there is nothing to be repeated" },
+		{ AT, "(*a)", "", "error: there is nothing to be repeated" },
+		{ AT, "ab|bcd", "abcd", "ab|" },
+		{ AT, "a*", "aab", "aa|" },
+		{ AT, "a|abc", "abc", "abc|" },
+		{ AT, "(a|ab)(c|bcd)(d*)", "abcd", "abcd|a|bcd||" },
+		{ AT, "\\9", "", "error: backreferences are not known" },
 	};
 	size_t i;
 
@@ -773,6 +811,38 @@ many(char c, size_t n, const char *end)
 	memset(text, c, n);
 	memcpy(text + n, end, strlen(end) + 1);
 	return text;
+}
+
+/* What is just small enough for a program, and what is not. */
+static void
+test_large(void)
+{
+	static const struct {
+		int		 at;
+		char		 c;
+		size_t		 n;
+		const char	*end, *want;
+	} rows[] = {
+		{ AT, 'a', 4095, "", "no" },
+		{ AT, 'a', 4096, "", "large" },
+		{ AT, '|', 3000, "", "large" },
+		{ AT, 'a', 4096, "(", "large" },
+		{ AT, 'a', 4094, "(b)", "large" },
+		{ AT, 'a', 4095, "b{,2}", "large" },
+		{ AT, 'a', 4094, "b{1,2}", "large" },
+		{ AT, 'a', 4093, "(b){1,2}", "large" },
+		{ AT, '(', 64, "*", "error: there is nothing to be "
+		    "repeated" },
+		{ AT, '(', 65, "*", "error: groups are nested too deeply" },
+	};
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		(void)got_regex(many(rows[i].c, rows[i].n, rows[i].end), "b");
+		row(rows[i].at, strcmp(rows[i].want, "large") != 0 ?
+		    rows[i].want : "error: the regular expression is too "
+		    "large");
+	}
 }
 
 /* Patterns at which a matcher that goes back would stand for ever. */
@@ -1718,6 +1788,7 @@ main(void)
 	test_contains();
 	test_wildcard();
 	test_regex();
+	test_large();
 	test_hostile();
 	test_classes();
 	test_date();
