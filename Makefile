@@ -76,8 +76,12 @@ LIBS =		${LIBS_${KIND}}
 all: ${PROGRAMS}
 
 # tests/null: lmtpd with a format of mailboxes more.
-lmtpd tests/hole tests/ids tests/null: ${ALL}
+lmtpd tests/hole tests/null: ${ALL}
 	${LINK} ${ALL} ${LIBS}
+
+# Its own calls come first, before those of libc and of musl.o.
+tests/ids: ${ALL}
+	${LINK} -Wl,-z,muldefs ${ALL} ${LIBS}
 
 tests/table: ${ALL} tests/fence.o
 	${LINK} ${ALL} tests/fence.o ${LIBS}

@@ -64,12 +64,12 @@ static struct {
 	int		 err;		/* with that */
 	bool		 lax;		/* anybody may become root */
 	bool		 filtered;	/* the newer faccessat is forbidden */
-	bool		 forgets;	/* the groups, when they are asked for */
+	bool		 forgets;	/* the groups when asked */
 	/* What NSS has: one user, one group, and the groups of the user. */
 	uid_t		 nss_uid;
 	const char	*nss_home;
 	size_t		 nss_bytes;	/* of a buffer that is large enough */
-	int		 nss_err;	/* or it fails with that, for n, u or g */
+	int		 nss_err;	/* or fails so, for n, u or g */
 	char		 nss_fails;
 	unsigned int	 nss_interrupted;	/* so often, first */
 	int		 nss_groups, nss_more;	/* and so many the next time */
@@ -738,7 +738,7 @@ test_access(void)
 		}
 		k.filtered = true;
 		errno = 0;
-		row((int)(__LINE__ * 100 + (int)i), os_access(AT_FDCWD, path,
+		row(__LINE__, os_access(AT_FDCWD, path,
 		    rows[i].wants) == (rows[i].good ? 0 : -1) &&
 		    errno == (rows[i].good ? errno : EACCES), "access");
 		/* Who is who it was is asked for by the older call. */
@@ -1073,8 +1073,7 @@ test_find_dir(void)
 		owner.r = rows[i].r;
 		owner.id.uid = rows[i].uid;
 		owner.id.gid = rows[i].gid;
-		row((int)(__LINE__ * 100 + (int)i), find(&cfg, rows[i].name, &mb,
-		    &f) == rows[i].reply && (rows[i].reply != NULL ||
+		row(__LINE__, find(&cfg, rows[i].name, &mb, &f) == rows[i].reply && (rows[i].reply != NULL ||
 		    (mb.id.uid == rows[i].uid && mb.id.gid == rows[i].gid &&
 		    mb.id.name == NULL)), rows[i].name);
 		mailbox_free(&mb);
