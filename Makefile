@@ -19,7 +19,8 @@ SIEVE_PARTS =	sieve/action.o sieve/address.o sieve/body.o sieve/check.o \
 		sieve/parser.o sieve/regex.o sieve/run.o sieve/test.o \
 		sieve/utf8.o sieve/value.o sieve/verb.o
 SIEVE_OBJS =	sieve/arena.o ${SIEVE_PARTS}
-TESTS =		tests/table tests/hole tests/null tests/sieve tests/sievetext
+TESTS =		tests/table tests/ids tests/hole tests/null tests/sieve \
+		tests/sievetext
 
 CFLAGS =	-O2 -g
 # NetBSD's make, where there is a DESTDIR, would look for headers in it.
@@ -78,6 +79,10 @@ all: ${PROGRAMS}
 lmtpd tests/hole tests/null: ${ALL}
 	${LINK} ${ALL} ${LIBS}
 
+# Its own calls come first, before those of libc and of musl.o.
+tests/ids: ${ALL}
+	${LINK} -Wl,-z,muldefs ${ALL} ${LIBS}
+
 tests/table: ${ALL} tests/fence.o
 	${LINK} ${ALL} tests/fence.o ${LIBS}
 
@@ -97,13 +102,14 @@ lmtpd: lmtpd.o
 starttls: starttls.o
 tests/table: tests/table.o
 tests/hole: tests/hole.o
+tests/ids: tests/ids.o
 tests/null: tests/null.o
 tests/sieve: tests/sieve.o
 tests/sievetext: tests/sievetext.o
 tests/sieve-try: tests/sieve-try.o
 
 lmtpd.o starttls.o ${OBJS} ${OBJS_${KIND}}: lmtpd.h
-tests/table.o tests/hole.o tests/null.o: lmtpd.h
+tests/table.o tests/hole.o tests/ids.o tests/null.o: lmtpd.h
 tests/null.o: lmtpd.c
 client.o: wide.h
 filter.o tests/sieve.o tests/sieve-try.o: sieve/sieve.h
@@ -123,6 +129,7 @@ ${SIEVE_OBJS}: sieve/sieve.h sieve/impl.h sieve/program.h
 # Everything that needs no root and no servers.
 check: ${PROGRAMS} ${TESTS}
 	tests/table
+	tests/ids
 	tests/sievetext
 	tests/sieve
 	CC='${CC_${KIND}}' tests/run

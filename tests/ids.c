@@ -1,0 +1,1211 @@
+/*
+ * As whom, and who could lead others astray: what only root does, in a world
+ * that this program makes up.  The calls below take the place of libc's, so
+ * that an ordinary user sees what root would do: a process has the ids that
+ * it was given, and a file below the test's own directory belongs to whom the
+ * first letter of its name says.  Prints a line for each row that fails, and
+ * a count.
+ */
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "../lmtpd.h"
+
+#define ANN	1001	/* whose files begin with an a */
+#define BEN	1002	/* with a b; all others are root's */
+#define NONE	((uid_t)-1)
+
+#define ROW(good)	row(__LINE__, good, #good)
+
+static size_t passed, failed;
+static char top[] = "/tmp/lmtpd-ids.XXXXXX";
+
+static void
+row(int line, bool good, const char *what)
+{
+	if (good) {
+		passed++;
+		return;
+	}
+	failed++;
+	printf("%s:%d: not so: %s\n", __FILE__, line, what);
+}
+
+/* The test itself cannot go on. */
+static void __attribute__((__noreturn__))
+err_out(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+/*
+ * The world.
+ */
+static struct {
+	uid_t		 uids[3];	/* real, effective, saved */
+	gid_t		 gids[3];
+	gid_t		 groups[64];
+	int		 ngroups;
+	unsigned int	 calls;		/* that would change any of these */
+	char		 fails;		/* g roups, i d of group, u id; or 0 */
+	int		 err;		/* with that */
+	bool		 lax;		/* anybody may become root */
+	bool		 filtered;	/* the newer faccessat is forbidden */
+	bool		 forgets;	/* the groups when asked */
+	/* What NSS has: one user, one group, and the groups of the user. */
+	uid_t		 nss_uid;
+	const char	*nss_home;
+	size_t		 nss_bytes;	/* of a buffer that is large enough */
+	int		 nss_err;	/* or fails so, for n, u or g */
+	char		 nss_fails;
+	unsigned int	 nss_interrupted;	/* so often, first */
+	int		 nss_groups, nss_more;	/* and so many the next time */
+	bool		 nss_broken;	/* says too few */
+} k;
+
+static void
+world_begin(void)
+{
+	memset(&k, 0, sizeof(k));
+	k.nss_uid = ANN;
+	k.nss_home = "/home";
+}
+
+static bool
+world_fails(char what)
+{
+	k.calls++;
+	if (k.fails == what) {
+		k.fails = '\0';
+		errno = k.err;
+		return true;
+	}
+	/* A call that succeeds may leave anything there. */
+	errno = EDOM;
+	return false;
+}
+
+static int
+world_set(unsigned int ids[3], unsigned int r, unsigned int e, unsigned int s)
+{
+	unsigned int want[3] = { r, e, s }, new[3];
+	bool free = k.uids[1] == 0 || k.lax;
+	size_t i;
+
+	for (i = 0; i < 3; i++) {
+		new[i] = want[i] == NONE ? ids[i] : want[i];
+		if (!free && new[i] != ids[0] && new[i] != ids[1] &&
+		    new[i] != ids[2]) {
+			errno = EPERM;
+			return -1;
+		}
+	}
+	memcpy(ids, new, sizeof(new));
+	return 0;
+}
+
+int
+setresuid(uid_t r, uid_t e, uid_t s)
+{
+	return world_fails('u') ? -1 : world_set(k.uids, r, e, s);
+}
+
+int
+setresgid(gid_t r, gid_t e, gid_t s)
+{
+	return world_fails('i') ? -1 : world_set(k.gids, r, e, s);
+}
+
+int
+setgroups(size_t n, const gid_t *groups)
+{
+	if (world_fails('g'))
+		return -1;
+	if (k.uids[1] != 0 || n > 64) {
+		errno = k.uids[1] != 0 ? EPERM : EINVAL;
+		return -1;
+	}
+	k.ngroups = (int)n;
+	if (n > 0)
+		memcpy(k.groups, groups, n * sizeof(*groups));
+	return 0;
+}
+
+int
+getgroups(int n, gid_t *groups)
+{
+	if (n == 0)
+		return k.ngroups;
+	if (k.forgets) {
+		errno = EINVAL;
+		return -1;
+	}
+	memcpy(groups, k.groups, (size_t)k.ngroups * sizeof(*groups));
+	return k.ngroups;
+}
+
+int
+getresuid(uid_t *r, uid_t *e, uid_t *s)
+{
+	*r = k.uids[0];
+	*e = k.uids[1];
+	*s = k.uids[2];
+	return 0;
+}
+
+int
+getresgid(gid_t *r, gid_t *e, gid_t *s)
+{
+	*r = k.gids[0];
+	*e = k.gids[1];
+	*s = k.gids[2];
+	return 0;
+}
+
+int
+getgrouplist(const char *name, gid_t gid, gid_t *groups, int *n)
+{
+	int i, room = *n, all = k.nss_groups;
+
+	(void)name;
+	k.nss_groups += k.nss_more;
+	k.nss_more = 0;
+	if (k.nss_broken)
+		return -1;
+	for (i = 0; i < all && i < room; i++)
+		groups[i] = gid + (gid_t)i;
+	*n = all;
+	return all <= room ? all : -1;
+}
+
+/* The same of a user and a group: 1, 0 or an error as -1 and *err. */
+static int
+nss_answers(char what, bool known, size_t size, int *err)
+{
+	errno = EDOM;
+	*err = 0;
+	if (k.nss_interrupted > 0) {
+		k.nss_interrupted--;
+		*err = EINTR;
+	} else if (k.nss_fails == what)
+		*err = k.nss_err;
+	else if (!known)
+		return 0;
+	else if (size < k.nss_bytes)
+		*err = ERANGE;
+	return *err == 0 ? 1 : -1;
+}
+
+static int
+nss_passwd(char what, bool known, struct passwd *pw, char *buf, size_t size,
+    struct passwd **found)
+{
+	static char name[] = "ann", home[2 * PATH_MAX];
+	int err;
+
+	*found = NULL;
+	if (nss_answers(what, known, size, &err) != 1)
+		return err;
+	memset(buf, 'x', size);
+	memset(pw, 0, sizeof(*pw));
+	strlcpy(home, k.nss_home, sizeof(home));
+	pw->pw_name = name;
+	pw->pw_dir = home;
+	pw->pw_uid = k.nss_uid;
+	pw->pw_gid = 100;
+	*found = pw;
+	return 0;
+}
+
+int
+getpwnam_r(const char *name, struct passwd *pw, char *buf, size_t size,
+    struct passwd **found)
+{
+	return nss_passwd('n', strcmp(name, "ann") == 0, pw, buf, size, found);
+}
+
+int
+getpwuid_r(uid_t uid, struct passwd *pw, char *buf, size_t size,
+    struct passwd **found)
+{
+	return nss_passwd('u', uid == k.nss_uid, pw, buf, size, found);
+}
+
+int
+getgrnam_r(const char *name, struct group *gr, char *buf, size_t size,
+    struct group **found)
+{
+	int err;
+
+	*found = NULL;
+	if (nss_answers('g', strcmp(name, "staff") == 0, size, &err) != 1)
+		return err;
+	memset(buf, 'x', size);
+	memset(gr, 0, sizeof(*gr));
+	gr->gr_gid = 50;
+	*found = gr;
+	return 0;
+}
+
+int
+faccessat(int at, const char *path, int mode, int flags)
+{
+	(void)flags;
+	if (k.filtered) {
+		errno = EPERM;
+		return -1;
+	}
+	return (int)syscall(SYS_faccessat, at, path, mode);
+}
+
+int
+lstat(const char *path, struct stat *st)
+{
+	const char *name = strrchr(path, '/');
+
+	if (fstatat(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW) == -1)
+		return -1;
+	st->st_uid = 0;
+	/* From where we are nobody should look. */
+	if (path[0] != '/')
+		return 0;
+	if (strncmp(path, top, strlen(top)) != 0)
+		st->st_mode &= ~(mode_t)(S_IWGRP | S_IWOTH);
+	else if (name != NULL && (name[1] == 'a' || name[1] == 'b'))
+		st->st_uid = name[1] == 'a' ? ANN : BEN;
+	return 0;
+}
+
+static bool
+ids_are(uid_t r, uid_t e, uid_t s, gid_t egid, int ngroups)
+{
+	return k.uids[0] == r && k.uids[1] == e && k.uids[2] == s &&
+	    k.gids[1] == egid && k.ngroups == ngroups;
+}
+
+static bool
+all_are(uid_t uid, gid_t gid, int ngroups)
+{
+	return ids_are(uid, uid, uid, gid, ngroups) && k.gids[0] == gid &&
+	    k.gids[2] == gid;
+}
+
+/*
+ * Becoming somebody, and root again.
+ */
+static void
+test_assume(void)
+{
+	gid_t many[] = { BEN, 7 };
+	struct config cfg = { .each_as_itself = false };
+	struct credentials c = { .cfg = &cfg };
+	struct identity ann = { .uid = ANN, .gid = ANN },
+	    ben = { .uid = BEN, .gid = BEN },
+	    rich = { .uid = BEN, .gid = BEN, .groups = many, .ngroups = 2 },
+	    other = { .uid = ANN, .gid = BEN },
+	    root = { .uid = 0, .gid = 0 },
+	    no_uid = { .uid = NONE, .gid = 1 },
+	    no_gid = { .uid = 1, .gid = NONE };
+	unsigned int calls;
+
+	/* Who is not root stays who it is. */
+	world_begin();
+	ROW(identity_assume(&c, &ann) == 0 && k.calls == 0);
+	cfg.each_as_itself = true;
+	ROW(identity_assume(&c, &ann) == 0 && ids_are(0, ANN, 0, ANN, 0));
+	calls = k.calls;
+	ROW(identity_assume(&c, &ann) == 0 && k.calls == calls);
+	ROW(identity_assume(&c, &ben) == 0 && ids_are(0, BEN, 0, BEN, 0));
+	ROW(identity_assume(&c, &rich) == 0 && ids_are(0, BEN, 0, BEN, 2) &&
+	    k.groups[1] == 7);
+	k.ngroups = 0;
+	ROW(identity_assume(&c, &rich) == 0 && ids_are(0, BEN, 0, BEN, 2));
+	ROW(identity_assume(&c, &ben) == 0 && ids_are(0, BEN, 0, BEN, 0));
+	ROW(identity_assume(&c, &rich) == 0 && ids_are(0, BEN, 0, BEN, 2));
+	ROW(identity_assume(&c, &ann) == 0 && ids_are(0, ANN, 0, ANN, 0));
+	ROW(identity_assume(&c, &other) == 0 && ids_are(0, ANN, 0, BEN, 0));
+	ROW(identity_assume(&c, &ben) == 0 && ids_are(0, BEN, 0, BEN, 0));
+	identity_resume(&c);
+	ROW(ids_are(0, 0, 0, BEN, 0));
+	calls = k.calls;
+	identity_resume(&c);
+	ROW(k.calls == calls);
+	ROW(identity_assume(&c, &ben) == 0 && ids_are(0, BEN, 0, BEN, 0));
+	ROW(identity_assume(&c, &root) == 0 && ids_are(0, 0, 0, 0, 0));
+	/* What setresuid(2) would take for «as it is». */
+	ROW(identity_assume(&c, &ann) == 0);
+	ROW(identity_assume(&c, &no_uid) == -1 && errno == EINVAL &&
+	    ids_are(0, 0, 0, ANN, 0) && !c.assumed);
+	ROW(identity_assume(&c, &ann) == 0);
+	ROW(identity_assume(&c, &no_gid) == -1 && errno == EINVAL &&
+	    ids_are(0, 0, 0, ANN, 0));
+}
+
+/* Each call fails: then the process is root, and may try again. */
+static void
+test_assume_fails(void)
+{
+	gid_t many[] = { BEN, 7 };
+	struct config cfg = { .each_as_itself = true };
+	struct credentials c = { .cfg = &cfg };
+	struct identity ann = { .uid = ANN, .gid = ANN },
+	    rich = { .uid = BEN, .gid = BEN, .groups = many, .ngroups = 2 };
+
+	world_begin();
+	ROW(identity_assume(&c, &ann) == 0);
+	k.err = EIO;
+	k.fails = 'g';
+	ROW(identity_assume(&c, &rich) == -1 && errno == EIO &&
+	    ids_are(0, 0, 0, ANN, 0));
+	k.fails = 'i';
+	ROW(identity_assume(&c, &rich) == -1 && errno == EIO &&
+	    ids_are(0, 0, 0, ANN, 2));
+	ROW(identity_assume(&c, &ann) == 0 && ids_are(0, ANN, 0, ANN, 0));
+	identity_resume(&c);
+	k.fails = 'u';
+	ROW(identity_assume(&c, &rich) == -1 && errno == EIO &&
+	    ids_are(0, 0, 0, BEN, 2));
+	ROW(identity_assume(&c, &rich) == 0 && ids_are(0, BEN, 0, BEN, 2));
+	/* Where no groups can be set: some cannot be taken away, none can. */
+	k.fails = 'g';
+	k.err = EPERM;
+	ROW(identity_assume(&c, &ann) == -1 && errno == EPERM &&
+	    ids_are(0, 0, 0, BEN, 2));
+	k.fails = 'g';
+	k.ngroups = 0;
+	ROW(identity_assume(&c, &ann) == 0 && ids_are(0, ANN, 0, ANN, 0));
+}
+
+static int
+resume_fails(void)
+{
+	struct config cfg = { .each_as_itself = true, .log_stderr = true };
+	struct credentials c = { .cfg = &cfg };
+	struct identity ann = { .uid = ANN, .gid = ANN };
+	int status = 0;
+	pid_t pid;
+
+	world_begin();
+	if ((pid = fork()) == 0) {
+		close(STDOUT_FILENO);
+		close(STDERR_FILENO);
+		identity_assume(&c, &ann);
+		k.fails = 'u';
+		identity_resume(&c);
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void
+test_shed(void)
+{
+	gid_t many[] = { BEN, 7 };
+	struct config cfg = { .uid = BEN, .gid = BEN };
+	struct credentials c = { .cfg = &cfg };
+	struct identity ann = { .uid = ANN, .gid = ANN },
+	    rich = { .uid = BEN, .gid = BEN, .groups = many, .ngroups = 2 },
+	    root = { .uid = 0, .gid = 0 };
+	const char *s;
+
+	world_begin();
+	ROW(identity_shed(&c, &ann) == 0 && all_are(BEN, BEN, 0));
+	cfg.each_as_itself = true;
+	world_begin();
+	ROW(identity_assume(&c, &ann) == 0);
+	ROW(identity_shed(&c, &rich) == 0 && all_are(BEN, BEN, 2));
+	world_begin();
+	c.assumed = false;
+	c.groups = false;
+	ROW(identity_shed(&c, &root) == 0 && all_are(0, 0, 0));
+	for (s = "giu"; *s != '\0'; s++) {
+		world_begin();
+		c = (struct credentials){ .cfg = &cfg };
+		k.fails = *s;
+		k.err = EIO;
+		ROW(identity_shed(&c, &rich) == -1 && errno == EIO);
+	}
+	/* The calls of those who cannot be root again. */
+	cfg.each_as_itself = false;
+	for (s = "iu"; *s != '\0'; s++) {
+		world_begin();
+		k.fails = *s;
+		k.err = EIO;
+		ROW(identity_shed(&c, &ann) == -1 && errno == EIO);
+	}
+	world_begin();
+	k.lax = true;
+	ROW(identity_shed(&c, &ann) == -1 && errno == EPERM);
+	/* What root lends is root's. */
+	cfg.each_as_itself = true;
+	c = (struct credentials){ .cfg = &cfg };
+	world_begin();
+	ROW(identity_assume_directory(&c, &ann) == 0 &&
+	    ids_are(0, ANN, 0, ANN, 0));
+	k.fails = 'i';
+	ROW(identity_assume_directory(&c, &rich) == -1);
+	cfg.root_lends = LEND_GROUP;
+	ROW(identity_assume_directory(&c, &ann) == 0 &&
+	    ids_are(0, ANN, 0, ANN, 0));
+	cfg.root_lends = LEND_ROOT;
+	ROW(identity_assume_directory(&c, &ann) == 0 &&
+	    ids_are(0, 0, 0, ANN, 0));
+	ROW(resume_fails() == EX_OSERR);
+}
+
+static void
+test_become(void)
+{
+	const char *s;
+
+	world_begin();
+	k.ngroups = 3;
+	k.gids[0] = k.gids[1] = k.gids[2] = 9;
+	ROW(identity_drop_groups() == 0 && all_are(0, 0, 0));
+	for (s = "gi"; *s != '\0'; s++) {
+		world_begin();
+		k.fails = *s;
+		k.err = EIO;
+		ROW(identity_drop_groups() == -1 && errno == EIO);
+	}
+	world_begin();
+	k.ngroups = 3;
+	ROW(identity_become(NULL, ANN, 9) == 0 && all_are(ANN, 9, 1) &&
+	    k.groups[0] == 9);
+	world_begin();
+	k.nss_groups = 40;
+	ROW(identity_become("ann", ANN, 9) == 0 && all_are(ANN, 9, 40) &&
+	    k.groups[39] == 48);
+	world_begin();
+	k.nss_broken = true;
+	ROW(identity_become("ann", ANN, 9) == -1 && all_are(0, 0, 0));
+	world_begin();
+	ROW(identity_become(NULL, NONE, 9) == -1 && errno == EINVAL &&
+	    k.calls == 0);
+	ROW(identity_become(NULL, ANN, NONE) == -1 && errno == EINVAL &&
+	    k.calls == 0);
+	for (s = "giu"; *s != '\0'; s++) {
+		world_begin();
+		k.fails = *s;
+		k.err = EIO;
+		k.nss_groups = 1;
+		ROW(identity_become(*s == 'g' ? NULL : "ann", ANN, 9) == -1 &&
+		    errno == EIO);
+		world_begin();
+		k.fails = *s;
+		k.err = EIO;
+		k.nss_groups = 1;
+		ROW(identity_become("ann", ANN, 9) == -1 && errno == EIO);
+	}
+}
+
+static void
+test_groups(void)
+{
+	struct config cfg = { .each_as_itself = true };
+	struct identity id = { .uid = ANN, .gid = 9, .name = "ann" };
+	gid_t groups[1];
+	int n;
+
+	for (n = 1; n <= 64; n++) {
+		world_begin();
+		k.nss_groups = n;
+		ROW(identity_groups(&id) == 0 && id.ngroups == n &&
+		    id.groups[n - 1] == (gid_t)(8 + n));
+	}
+	/* They become more while they are counted. */
+	world_begin();
+	k.nss_groups = 20;
+	k.nss_more = 30;
+	ROW(identity_groups(&id) == 0 && id.ngroups == 50);
+	world_begin();
+	k.nss_broken = true;
+	ROW(identity_groups(&id) == -1 && errno == EINVAL && id.ngroups == 0);
+	free(id.groups);
+	id.groups = NULL;
+	ROW(identity_lacks_groups(&cfg, &id, EACCES));
+	ROW(!identity_lacks_groups(&cfg, &id, EPERM));
+	id.groups = groups;
+	ROW(!identity_lacks_groups(&cfg, &id, EACCES));
+	id.groups = NULL;
+	id.name = NULL;
+	ROW(!identity_lacks_groups(&cfg, &id, EACCES));
+	id.name = "ann";
+	cfg.each_as_itself = false;
+	ROW(!identity_lacks_groups(&cfg, &id, EACCES));
+}
+
+/*
+ * Whom NSS knows.
+ */
+static void
+test_accounts(void)
+{
+	struct passwd pw;
+	char *buf;
+	size_t n;
+	gid_t gid;
+
+	for (n = 0; n < 6000; n += 500) {
+		world_begin();
+		k.nss_bytes = n;
+		ROW(account_passwd("ann", 0, &pw, &buf) == 1 &&
+		    pw.pw_uid == ANN);
+		free(buf);
+		ROW(account_group("staff", &gid) == 1 && gid == 50);
+	}
+	/* One that never has enough is given 16 MiB. */
+	k.nss_bytes = 16 << 20;
+	ROW(account_passwd("ann", 0, &pw, &buf) == 1);
+	free(buf);
+	k.nss_bytes = (16 << 20) + 1;
+	ROW(account_passwd("ann", 0, &pw, &buf) == -1 && errno == ERANGE);
+	free(buf);
+	ROW(account_group("staff", &gid) == -1 && errno == ERANGE);
+	world_begin();
+	k.nss_interrupted = 2;
+	ROW(account_passwd("ann", 0, &pw, &buf) == 1);
+	free(buf);
+	k.nss_interrupted = 2;
+	ROW(account_group("staff", &gid) == 1);
+	ROW(account_passwd("eve", 0, &pw, &buf) == 0);
+	free(buf);
+	ROW(account_group("eves", &gid) == 0);
+	ROW(account_passwd(NULL, ANN, &pw, &buf) == 1 && pw.pw_gid == 100);
+	free(buf);
+	ROW(account_passwd(NULL, BEN, &pw, &buf) == 0);
+	free(buf);
+	k.nss_err = ENOENT;
+	k.nss_fails = 'n';
+	ROW(account_passwd("eve", 0, &pw, &buf) == -1 && errno == ENOENT);
+	free(buf);
+	k.nss_fails = 'g';
+	ROW(account_group("eves", &gid) == -1 && errno == ENOENT);
+}
+
+static void
+test_option(void)
+{
+	static const struct {
+		const char	*in;
+		int		 r;
+		uid_t		 uid;
+		gid_t		 gid;
+		bool		 named;
+		char		 fails;
+	} rows[] = {
+		{ "ann", 1, ANN, 100, true, 0 },
+		{ "ann:7", 1, ANN, 7, true, 0 },
+		{ "ann:staff", 1, ANN, 50, true, 0 },
+		{ "ann:nobodys", 0, 0, 0, true, 0 },
+		{ "ann:staff", -1, 0, 0, true, 'g' },
+		{ "eve", 0, 0, 0, false, 0 },
+		{ "eve:7", 0, 0, 0, false, 0 },
+		{ "ann", -1, 0, 0, false, 'n' },
+		{ "1001", 1, ANN, 100, true, 0 },
+		{ "1002", 0, 0, 0, false, 0 },
+		{ "1001", -1, 0, 0, false, 'u' },
+		{ "1002:3", 1, BEN, 3, false, 'u' },
+		{ "1002:staff", 1, BEN, 50, false, 0 },
+		{ "0:0", 1, 0, 0, false, 0 },
+		{ "4294967294:4294967294", 1, NONE - 1, NONE - 1, false, 0 },
+		{ "4294967295:1", 0, 0, 0, false, 0 },
+		{ "1:4294967295", 0, 0, 0, false, 0 },
+		{ "-1:1", 0, 0, 0, false, 0 },
+	};
+	struct config cfg;
+	char *name;
+	size_t i;
+	int r;
+
+	for (i = 0; i < nitems(rows); i++) {
+		world_begin();
+		k.nss_fails = rows[i].fails;
+		k.nss_err = EIO;
+		memset(&cfg, 0, sizeof(cfg));
+		r = account_option(rows[i].in, &cfg, &name);
+		row(__LINE__, r == rows[i].r && (name != NULL) ==
+		    rows[i].named && (r != 1 || (cfg.uid == rows[i].uid &&
+		    cfg.gid == rows[i].gid)), rows[i].in);
+		free(name);
+	}
+}
+
+/*
+ * Files.
+ */
+
+/* A path below the test's directory, good until the fourth next one. */
+static char *
+below(const char *path)
+{
+	static char paths[4][PATH_MAX];
+	static size_t n;
+	char *s = paths[n++ % 4];
+
+	snprintf(s, PATH_MAX, "%s%s", top, path);
+	return s;
+}
+
+static void
+make_dir(const char *path, mode_t mode)
+{
+	if (mkdir(below(path), 0700) == -1 || chmod(below(path), mode) == -1)
+		err_out(path);
+}
+
+static void
+make_link(const char *to, const char *path)
+{
+	if (symlink(to, below(path)) == -1)
+		err_out(path);
+}
+
+static void
+make_file(const char *path, const char *text, mode_t mode)
+{
+	int fd = open(below(path), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	if (fd == -1 || write(fd, text, strlen(text)) == -1 ||
+	    fchmod(fd, mode) == -1 || close(fd) == -1)
+		err_out(path);
+}
+
+/* Where the newer call is forbidden, the mode says who may what. */
+static void
+test_access(void)
+{
+	static const struct {
+		uid_t	 euid;	/* 0: the owner of the file */
+		char	 by;	/* which group is its: e ffective, f irst or
+				 * l ast of the others, or none */
+		mode_t	 mode;
+		int	 wants;
+		bool	 good;
+	} rows[] = {
+		{ 0, '-', 0700, R_OK | W_OK, true },
+		{ 0, '-', 0700, X_OK, true },
+		{ BEN, 'e', 0770, W_OK, true },
+		{ BEN, 'e', 0707, W_OK, false },
+		{ BEN, 'f', 0770, W_OK, true },
+		{ BEN, 'f', 0707, W_OK, false },
+		{ BEN, 'l', 0770, W_OK, true },
+		{ BEN, 'l', 0707, W_OK, false },
+		{ BEN, 'x', 0770, W_OK, false },	/* cannot be had */
+		{ BEN, 'x', 0707, W_OK, true },
+		{ BEN, '-', 0770, W_OK, false },
+		{ BEN, '-', 0707, W_OK, true },
+		{ BEN, '-', 0705, R_OK, true },
+		{ BEN, '-', 0705, R_OK | W_OK, false },
+		{ BEN, 'e', 0750, R_OK | X_OK, true },
+		{ BEN, 'e', 0750, R_OK | W_OK, false },
+		{ BEN, '-', 0700, F_OK, true },
+	};
+	char *path = below("/file");
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		char by = rows[i].by;
+
+		world_begin();
+		make_file("/file", "", rows[i].mode);
+		path = below("/file");
+		if (stat(path, &st) == -1)
+			err_out(path);
+		k.uids[0] = BEN + 1;
+		k.uids[1] = rows[i].euid == 0 ? st.st_uid : BEN;
+		k.gids[1] = by == 'e' ? st.st_gid : st.st_gid + 1;
+		if (by != 'e' && by != '-') {
+			k.ngroups = 3;
+			k.groups[0] = k.groups[1] = k.groups[2] = st.st_gid + 2;
+			k.groups[by == 'f' ? 0 : 2] = st.st_gid;
+			k.forgets = by == 'x';
+		}
+		k.filtered = true;
+		errno = 0;
+		row(__LINE__, os_access(AT_FDCWD, path,
+		    rows[i].wants) == (rows[i].good ? 0 : -1) &&
+		    errno == (rows[i].good ? errno : EACCES), "access");
+		/* Who is who it was is asked for by the older call. */
+		k.uids[0] = k.uids[1];
+		ROW(os_access(AT_FDCWD, path, rows[i].wants) == 0);
+	}
+	ROW(os_access(AT_FDCWD, below("/none"), F_OK) == -1 &&
+	    errno == ENOENT);
+	k.filtered = false;
+	k.uids[0] = BEN + 1;
+	ROW(os_access(AT_FDCWD, path, R_OK) == 0);
+	ROW(os_access(AT_FDCWD, below("/none"), F_OK) == -1 &&
+	    errno == ENOENT);
+	if (unlink(path) == -1)
+		err_out(path);
+}
+
+/* text, n times. */
+static const char *
+times(const char *text, size_t n)
+{
+	static char s[3 * PATH_MAX];
+	size_t len = strlen(text), i;
+
+	for (i = 0; i < n; i++)
+		memcpy(s + i * len, text, len);
+	s[n * len] = '\0';
+	return s;
+}
+
+static void
+make_world(void)
+{
+	make_dir("/m", 0755);
+	make_dir("/m/ann", 0700);
+	make_dir("/m/ann/ax", 0700);
+	make_dir("/m/ann/bx", 0700);
+	make_dir("/m/ben", 0700);
+	make_dir("/m/root", 0755);
+	make_dir("/m/root/ax", 0700);
+	make_dir("/m/open", 0777);
+	make_dir("/m/open/ax", 0700);
+	make_dir("/m/c.", 0755);
+	make_dir("/m/c./ax", 0755);
+	make_dir("/m/.c", 0755);
+	make_dir("/m/.c/ax", 0755);
+	make_dir("/m/group", 0775);
+	make_dir("/m/group/root", 0755);
+	make_file("/m/file", "", 0600);
+	make_dir("/bens", 0755);
+	make_dir("/bens/bown", 0755);
+	make_dir("/bens/bown/ax", 0700);
+	make_dir("/bens/bow", 0755);
+	make_dir("/bens/bow/ax", 0755);
+	make_dir("/wide", 0777);
+	make_dir("/wide/ax", 0700);
+	make_link("ann/ax", "/m/along");
+	make_link("ann/ax", "/m/blong");
+	make_link("ann/ax", "/m/long");
+	make_link("./../m//ann", "/m/adots");
+	make_link(".", "/m/self");
+	make_link("loop", "/m/loop");
+	make_link("nowhere", "/m/lost");
+	make_link("nowhere", "/m/alost");
+	make_link("root", "/m/link");
+	make_link("ann", "/m/toann");
+	make_link("along", "/m/second");
+	make_link(below("/m/ann"), "/m/absolute");
+	make_link("m", "/entry");
+	make_link("/", "/m/slash");
+	/* Two hundred bytes of path that lead to where they are. */
+	make_link(times("./", 1000), "/m/wordy");
+}
+
+static void
+test_way_check(void)
+{
+	static const struct {
+		const char	*preset;	/* below top; NULL: none */
+		const char	*path;		/* behind that */
+		uid_t		 owner;
+		const char	*wrong;		/* NULL: nothing */
+	} rows[] = {
+		{ "/m", "/ann", ANN, NULL },
+		{ "/m", "/ann/", ANN, NULL },
+		{ "/m", "/ann/ax", ANN, NULL },
+		{ "/m", "/ann", BEN, "/m/ann belongs to uid 1001, neither to "
+		    "root nor to the owner of the mailbox, uid 1002" },
+		{ "/m", "/ann/bx", ANN, "/m/ann/bx belongs to uid 1002, " },
+		{ "/m", "/root/ax", ANN, NULL },
+		{ "/m", "/root", ANN, NULL },
+		{ "/m", "/ben", ANN, "/m/ben belongs to uid 1002" },
+		{ "/m", "/open/ax", ANN, "/m/open may be written by every" },
+		{ "/m", "/open", ANN, NULL },
+		{ "/m", "/open//", ANN, NULL },
+		{ "/m", "/open/.", ANN, "/m/open may be written by every" },
+		{ "/m", "/group/root", ANN, NULL },
+		{ "/m", "/along", ANN, NULL },
+		{ "/m", "/along", BEN, "/m/along belongs to uid 1001" },
+		{ "/m", "/blong", ANN, "/m/blong belongs to uid 1002" },
+		{ "/m", "/long", ANN, NULL },
+		{ "/m", "/long", BEN, "/m/ann belongs to uid 1001" },
+		{ "/m", "/second", ANN, NULL },
+		{ "/m", "/adots/ax", ANN, NULL },
+		{ "/m", "/absolute/ax", ANN, NULL },
+		{ "/m", "/absolute/bx", ANN, "/m/ann/bx belongs to uid" },
+		{ "/m", "/slash/../usr", ANN, NULL },
+		{ "/m", "/ann/../ann/./ax", ANN, NULL },
+		{ "/m", "/ann/...", ANN, "lstat " },
+		{ "/m", "/../../../../../..", ANN, NULL },
+		{ "/m", "/lost", ANN, "No such file" },
+		{ "/m", "/c./ax", ANN, NULL },
+		{ "/m", "/.c/ax", ANN, NULL },
+		{ "/m", "/none/ax", ANN, "No such file" },
+		{ "/m", "/file/x", ANN, "lstat " },
+		{ "/m", "/loop", ANN, "lstat " },
+		{ "/none", "/x", ANN, "lstat " },
+		{ "", "/m/ann", ANN, NULL },
+		{ NULL, "/", ANN, NULL },
+		{ NULL, "/usr", ANN, NULL },
+		{ "/entry", "/ann/ax", ANN, NULL },
+		/* The administrator's own may be anybody's, and all above. */
+		{ "/bens/bown", "/ax", ANN, NULL },
+		{ "/bens/bown", "/../bown/ax", ANN, NULL },
+		{ "/bens/bown", "/../bow/ax", ANN, "/bow belongs to uid" },
+		{ "/bens", "/bown/ax", ANN, "/bown belongs to uid 1002" },
+		{ "/wide", "/ax", ANN, "/wide may be written by everybody" },
+		{ "/wide", "", ANN, NULL },
+	};
+	char path[5 * PATH_MAX], preset[PATH_MAX];
+	struct failure f;
+	size_t i, n;
+	int r;
+
+	for (i = 0; i < nitems(rows); i++) {
+		preset[0] = '\0';
+		if (rows[i].preset != NULL)
+			strlcpy(preset, below(rows[i].preset), PATH_MAX);
+		snprintf(path, sizeof(path), "%s%s", preset, rows[i].path);
+		f.reason[0] = '\0';
+		f.reply = NULL;
+		r = way_check(path, strlen(preset), rows[i].owner, &f);
+		row(__LINE__, rows[i].wrong == NULL ? r == 0 : r == -1 &&
+		    strstr(f.reason, rows[i].wrong) != NULL &&
+		    (f.reply == &reply_wrong_mailbox) ==
+		    (strstr(f.reason, "lstat ") == NULL), path);
+	}
+	/* As many links as Linux follows. */
+	n = strlen(below("/m"));
+	snprintf(path, sizeof(path), "%s%s", below("/m"), times("/self", 40));
+	ROW(way_check(path, n, ANN, &f) == 0);
+	snprintf(path, sizeof(path), "%s%s", below("/m"), times("/self", 41));
+	ROW(way_check(path, n, ANN, &f) == -1 && f.err == ELOOP);
+	/* A path that fits grows by a link. */
+	snprintf(path, sizeof(path), "%s/wordy%s", below("/m"),
+	    times("/.", 1000));
+	ROW(way_check(path, n, ANN, &f) == 0);
+	snprintf(path, sizeof(path), "%s/wordy%s", below("/m"),
+	    times("/.", 1040));
+	ROW(way_check(path, n, ANN, &f) == 0);
+	for (i = 1041; i < 1060; i++) {
+		snprintf(path, sizeof(path), "%s/wordy%s", below("/m"),
+		    times("/.", i));
+		r = way_check(path, n, ANN, &f);
+		/* Two thousand bytes and a slash, before i times two. */
+		ROW(r == (2001 + 2 * i < PATH_MAX ? 0 : -1) &&
+		    (r == 0 || f.err == ENAMETOOLONG));
+	}
+	snprintf(path, sizeof(path), "%s/wordy%s/", below("/m"),
+	    times("/.", 1047));
+	ROW(way_check(path, n, ANN, &f) == -1 && f.err == ENAMETOOLONG);
+	snprintf(path, sizeof(path), "%s/%s", below("/m"),
+	    times("x", PATH_MAX - 2));
+	errno = 0;
+	ROW(way_check(path, n, ANN, &f) == -1 && f.err == ENAMETOOLONG);
+	/* What stands behind the preset, and the preset, are paths. */
+	for (i = PATH_MAX - 3; i < PATH_MAX + 3; i++) {
+		snprintf(path, sizeof(path), "%s%s", below("/m"),
+		    times("/", i));
+		r = way_check(path, n, ANN, &f);
+		ROW(r == (i < PATH_MAX ? 0 : -1) &&
+		    (r == 0 || f.err == ENAMETOOLONG));
+		r = way_check(times("/", i), i, ANN, &f);
+		ROW(r == (i < PATH_MAX ? 0 : -1) &&
+		    (r == 0 || f.err == ENAMETOOLONG));
+	}
+}
+
+static void
+test_way_others(void)
+{
+	static const struct {
+		const char	*path;	/* below m */
+		bool		 has;	/* a link of a user's */
+	} links[] = {
+		{ "/ann/ax", false }, { "/along", true }, { "/long", false },
+		{ "/link/along", false }, { "/self/along", true },
+		{ "/second", true }, { "/lost", false }, { "/alost", true },
+		{ "/absolute/ax", true }, { "/loop", false },
+		{ "/none/along", false }, { "/self/self/blong/x", true },
+		{ "", false },
+	};
+	static const struct {
+		const char	*path;	/* below top */
+		const char	*leads;	/* NULL: not root's */
+	} roots[] = {
+		{ "/m", "/m" }, { "/m/", "/m" }, { "/m/root", "/m/root" },
+		{ "/m/link", "/m/root" }, { "/entry/self/link", "/m/root" },
+		{ "/m/ann", NULL }, { "/m/toann", NULL },
+		{ "/m/along", NULL }, { "/m/open", NULL },
+		{ "/m/group", "/m/group" }, { "/m/group/root", NULL },
+		{ "/m/group/", "/m/group" }, { "/m/file", NULL },
+		{ "/m/file/x", NULL }, { "/m/none", NULL },
+		{ "/m/loop", NULL }, { "/m/lost", NULL },
+		{ "/wide/ax", NULL }, { "/m/root/../link", "/m/root" },
+	};
+	static const struct {
+		const char	*preset;
+		const char	*path;
+		bool		 good;
+	} exist[] = {
+		{ "/m", "/none", true }, { "/m", "/none/x/y", true },
+		{ "/m", "/link/none", true }, { "/m", "/lost/x", false },
+		{ "/m", "/lost/x/y", false }, { "/m/none", "/x", false },
+		{ "/m/none", "/x/y", false }, { "/m", "/ann/none/x", true },
+		{ "/m", "/lost", true },
+	};
+	char path[PATH_MAX];
+	struct stat st, want;
+	struct failure f;
+	size_t i;
+	bool good;
+
+	for (i = 0; i < nitems(links); i++) {
+		snprintf(path, sizeof(path), "%s/m%s", top, links[i].path);
+		row(__LINE__, way_has_link(path, strlen(top) + 2) ==
+		    links[i].has, path);
+	}
+	ROW(!way_has_link(below("/none/along"), strlen(top) + 5));
+	for (i = 0; i < nitems(roots); i++) {
+		strlcpy(path, below(roots[i].path), sizeof(path));
+		good = way_is_roots(path, &st);
+		row(__LINE__, good == (roots[i].leads != NULL) && (!good ||
+		    (strcmp(path, below(roots[i].leads)) == 0 &&
+		    stat(path, &want) == 0 && want.st_ino == st.st_ino)),
+		    roots[i].path);
+	}
+	strlcpy(path, "/", sizeof(path));
+	ROW(!way_is_roots(path, &st));
+	strlcpy(path, "/usr", sizeof(path));
+	ROW(way_is_roots(path, &st));
+	for (i = 0; i < nitems(exist); i++) {
+		snprintf(path, sizeof(path), "%s%s%s", top, exist[i].preset,
+		    exist[i].path);
+		row(__LINE__, way_exists(path, strlen(top) +
+		    strlen(exist[i].preset), &f) == (exist[i].good ? 0 : -1),
+		    path);
+	}
+}
+
+/*
+ * Users, as root finds them.
+ */
+static struct {
+	int		 r;
+	struct identity	 id;
+} owner;
+
+static int
+tell_owner(const char *path, struct identity *id, struct failure *f)
+{
+	id->uid = owner.id.uid;
+	id->gid = owner.id.gid;
+	return owner.r == -1 ? failure_set(f, &reply_trouble, "%s", path) :
+	    owner.r;
+}
+
+static const struct reply *
+find(const struct config *cfg, const char *local, struct mailbox *mb,
+    struct failure *f)
+{
+	static struct address a;
+
+	memset(&a, 0, sizeof(a));
+	strlcpy(a.local, local, sizeof(a.local));
+	strlcpy(a.raw, local, sizeof(a.raw));
+	if (strchr(local, '@') != NULL) {
+		strlcpy(a.domain, strchr(local, '@') + 1, sizeof(a.domain));
+		a.local[strcspn(a.local, "@")] = '\0';
+	}
+	f->reply = NULL;
+	return user_find(cfg, &a, mb, f) == 0 ? NULL : f->reply;
+}
+
+static void
+test_find_dir(void)
+{
+	static const struct {
+		const char		*name;
+		int			 r;	/* what the format says */
+		uid_t			 uid;
+		gid_t			 gid;
+		const struct reply	*reply;	/* NULL: found */
+	} rows[] = {
+		{ "ann", 1, ANN, 5, NULL },
+		{ "ann", 1, BEN, 5, &reply_wrong_mailbox },
+		{ "toann", 1, ANN, 5, NULL },
+		{ "along", 1, BEN, 5, &reply_wrong_mailbox },
+		{ "root", 1, 0, 5, &reply_wrong_setup },
+		{ "root", 1, NONE, 5, &reply_wrong_setup },
+		{ "root", 1, 1, NONE, &reply_wrong_setup },
+		{ "root", 1, 1, 0, NULL },
+		{ "root", 1, 1, 1, NULL },
+		{ "none", 0, 1, 1, &reply_no_user },
+		{ "none", -1, 1, 1, &reply_trouble },
+		{ "alost", 0, 1, 1, &reply_wrong_mailbox },
+		{ "alost", -1, 1, 1, &reply_wrong_mailbox },
+		{ "lost", -1, 1, 1, &reply_trouble },
+	};
+	const struct format format = { .owner = tell_owner };
+	struct config cfg = { .format = &format, .each_as_itself = true,
+	    .delimiters = "+" };
+	char template[PATH_MAX];
+	struct mailbox mb;
+	struct failure f;
+	size_t i;
+
+	snprintf(template, sizeof(template), "%s/m/%%n", top);
+	cfg.template = template;
+	ROW(user_source("dir", &cfg) == NULL);
+	for (i = 0; i < nitems(rows); i++) {
+		owner.r = rows[i].r;
+		owner.id.uid = rows[i].uid;
+		owner.id.gid = rows[i].gid;
+		row(__LINE__, find(&cfg, rows[i].name, &mb, &f) == rows[i].reply && (rows[i].reply != NULL ||
+		    (mb.id.uid == rows[i].uid && mb.id.gid == rows[i].gid &&
+		    mb.id.name == NULL)), rows[i].name);
+		mailbox_free(&mb);
+	}
+}
+
+static void
+test_find_passwd(void)
+{
+	const struct format format = { .owner = tell_owner };
+	struct config cfg = { .format = &format, .each_as_itself = true,
+	    .delimiters = "+", .template = "%h/Mail" };
+	struct mailbox mb;
+	struct failure f;
+
+	world_begin();
+	ROW(user_source("passwd", &cfg) == NULL);
+	ROW(find(&cfg, "ann", &mb, &f) == NULL && mb.id.uid == ANN &&
+	    mb.id.gid == 100 && mb.id.name == mb.name &&
+	    strcmp(mb.path, "/home/Mail") == 0 && mb.preset == 5);
+	mailbox_free(&mb);
+	k.nss_uid = 0;
+	ROW(find(&cfg, "ann", &mb, &f) == NULL && mb.id.uid == 0);
+	mailbox_free(&mb);
+	k.nss_uid = NONE;
+	ROW(find(&cfg, "ann", &mb, &f) == &reply_wrong_setup);
+	mailbox_free(&mb);
+	k.nss_uid = ANN;
+	/* A home that no path has room for. */
+	k.nss_home = times("/home", 1000);
+	ROW(find(&cfg, "ann", &mb, &f) == &reply_trouble &&
+	    strstr(f.reason, "template %h/Mail for user ann: ") != NULL);
+	mailbox_free(&mb);
+	cfg.template = "/m/%n";
+	cfg.scripts = "/s:%h/s";
+	ROW(find(&cfg, "ann", &mb, &f) == &reply_wrong_setup &&
+	    strstr(f.reason, "script %h/s for user ann: ") != NULL);
+	mailbox_free(&mb);
+}
+
+static void
+test_find_file(void)
+{
+	static const struct {
+		const char		*line;
+		const struct reply	*reply;
+		uid_t			 uid;
+		gid_t			 gid;
+		char			 fails;
+		const char		*reason;
+	} rows[] = {
+		{ "x::7:8::/h:", NULL, 7, 8, 0, NULL },
+		{ "x::ann:staff::/h:", NULL, ANN, 50, 0, NULL },
+		{ "x::eve:staff::/h:", &reply_wrong_setup, 0, 0, 0, NULL },
+		{ "x::ann:eves::/h:", &reply_wrong_setup, 0, 0, 0, NULL },
+		{ "x::ann:8::/h:", &reply_trouble, 0, 0, 'n',
+		    "getpwnam_r ann: " },
+		{ "x::7:staff::/h:", &reply_trouble, 0, 0, 'g',
+		    "getgrnam_r staff: " },
+		{ "x::0:8::/h:", &reply_wrong_setup, 0, 0, 0, NULL },
+		{ "x::7:0::/h:", NULL, 7, 0, 0, NULL },
+		{ "x::4294967294:8::/h:", NULL, NONE - 1, 8, 0, NULL },
+		{ "x::4294967295:8::/h:", &reply_wrong_setup, 0, 0, 0, NULL },
+		{ "x::7:4294967294::/h:", NULL, 7, NONE - 1, 0, NULL },
+		{ "x::7:4294967295::/h:", &reply_wrong_setup, 0, 0, 0, NULL },
+	};
+	const struct format format = { .owner = tell_owner };
+	struct config cfg = { .format = &format, .each_as_itself = true,
+	    .delimiters = "+", .template = "/m/%n" };
+	char arg[PATH_MAX], line[2000], domain[500], name[600];
+	struct mailbox mb;
+	struct failure f;
+	size_t i;
+
+	snprintf(arg, sizeof(arg), "file:%s/users", top);
+	ROW(user_source(arg, &cfg) == NULL);
+	for (i = 0; i < nitems(rows); i++) {
+		world_begin();
+		k.nss_fails = rows[i].fails;
+		k.nss_err = EIO;
+		snprintf(line, sizeof(line), "%s\n", rows[i].line);
+		make_file("/users", line, 0600);
+		row(__LINE__, find(&cfg, "x", &mb, &f) == rows[i].reply &&
+		    (rows[i].reply != NULL || (mb.id.uid == rows[i].uid &&
+		    mb.id.gid == rows[i].gid && mb.id.name == NULL)) &&
+		    (rows[i].reason == NULL ||
+		    strstr(f.reason, rows[i].reason) != NULL), rows[i].line);
+		mailbox_free(&mb);
+	}
+	/* A key's domain that is too long for a path, but in its other form. */
+	snprintf(domain, sizeof(domain), "%s", times("\xe6\xbc\xa2", 30));
+	snprintf(line, sizeof(line), "x@%s.%s.%s::7:8::/h:\n", domain, domain,
+	    domain);
+	make_file("/users", line, 0600);
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(line, ":"), line);
+	ROW(find(&cfg, name, &mb, &f) == NULL);
+	mailbox_free(&mb);
+	cfg.template = "/m/%d/%n";
+	ROW(find(&cfg, name, &mb, &f) == &reply_bad_name);
+	mailbox_free(&mb);
+	cfg.template = "/m/%u";
+	ROW(find(&cfg, name, &mb, &f) == &reply_bad_name);
+	mailbox_free(&mb);
+}
+
+int
+main(void)
+{
+	char command[100];
+
+	umask(022);
+	if (mkdtemp(top) == NULL || chmod(top, 0755) == -1)
+		err_out(top);
+	test_assume();
+	test_assume_fails();
+	test_shed();
+	test_become();
+	test_groups();
+	test_accounts();
+	test_option();
+	test_access();
+	make_world();
+	if (chdir(below("/m/open")) == -1)
+		err_out(top);
+	test_way_check();
+	test_way_others();
+	test_find_dir();
+	test_find_passwd();
+	test_find_file();
+	snprintf(command, sizeof(command), "cd / && rm -rf %s", top);
+	if (system(command) != 0)
+		failed++;
+	printf("%zu passed, %zu failed\n", passed, failed);
+	return failed > 0;
+}
