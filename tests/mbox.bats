@@ -324,3 +324,20 @@ said() {
   stat -c '%X %Y %s' "$D/m/a" | cmp - "$D/before"
   [[ $(ls -A "$D/m") == a ]]
 }
+
+@test "each of several recipients has the same, quoted and without readers' fields" {
+  local line
+  for line in 'Status: RO' 'X: y'; do
+    rm -f "$D/m/"*
+    say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<b>' DATA "$line" '' 'From me' . QUIT
+    for name in a b; do
+      body "$D/m/$name"
+      [[ $line == X* ]] || line=
+      same "$D/body" "From MAILER-DAEMON DATE\n${line:+$line\n}\n>From me\n\n"
+    done
+  done
+  rm "$D/m/"*
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<b>' DATA 'Status: RO' '' y . QUIT
+  cmp <(tail -n 3 "$D/m/a") <(printf '\ny\n\n')
+  cmp <(sed 1d "$D/m/a") <(sed 1d "$D/m/b")
+}

@@ -57,6 +57,95 @@ served() {
   codes 220 250 250 250 354 '250 2.1.5' 221
   (($(count a) == 2))
   [[ -z $(ls -A "$D/m/a/tmp") ]]
+  # One that is full of links has no more; and what is missing is asked once.
+  lacking maildir renameat2:error=EINVAL link,linkat:error=EMLINK
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  (($(count a) == 2))
+  rm -rf "${D:?}/m/"*
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<s@x>' 'RCPT TO:<a>' 'RCPT TO:<b>' DATA x . QUIT >"$D/in"
+  strace -qq -o "$D/calls" --inject=renameat2:error=EINVAL "$LMTPD" -e "${OPTIONS[@]}" \
+    <"$D/in" >"$D/out" 2>"$D/log"
+  hold "$D/out"
+  codes 220 250 250 250 250 354 '250 2.1.5' '250 2.1.5' 221
+  (($(grep -c '^renameat2(' "$D/calls") == 1 && $(grep -c '^linkat(.* = 0$' "$D/calls") == 2)) ||
+    fail "$(cat "$D/calls")"
+}
+
+# lost COMMAND: a message to a, whose rename fails a second after COMMAND began
+# to run with the file's name in tmp/ and the one that it is to have.
+lost() {
+  local tmp
+  with -U any -d "maildir:$D/m/%n" -x none
+  rm -rf "${D:?}/m/"*
+  send a x
+  rm "$D/m/a/new/"*
+  strace -D -qq -o /dev/null --inject=renameat2:error=EIO:delay_enter=1000000 \
+    "$LMTPD" -e -H h "${OPTIONS[@]}" <"$D/late" >"$D/out" 2>"$D/log" 3>&- &
+  SESSION=$!
+  await held_up
+  tmp=$(ls "$D/m/a/tmp")
+  "$1" "$D/m/a/tmp/$tmp" "$D/m/a/new/$tmp,S=$(stat -c %s "$D/m/a/tmp/$tmp"),W=5"
+  wait "$SESSION"
+  SESSION=
+  hold "$D/out"
+  [[ -z $(ls -A "$D/m/a/tmp") ]]
+  (($(count a) == 1))
+}
+
+@test "maildir: a rename that was done, though it is said to have failed, is one" {
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<s@x>' 'RCPT TO:<a>' DATA xyz . QUIT >"$D/late"
+  lost ln
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  # Another file of that name is not the message.
+  lost cp
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged 'reason="rename .*Input/output error'
+}
+
+# groups LINES: so many messages were written before each time that some were
+# named.
+groups() {
+  sed -nE 's/^(openat\(.*O_CREAT\|O_EXCL.*, 0[0-9]+\) = [0-9]+|renameat2\().*/\1/p' "$D/calls" |
+    cut -c 1 | uniq -c | sed -n 's/ *\([0-9]*\) o/\1/p' | paste -sd ' '
+}
+
+@test "groups: 128, or 16 with syncs of their own; 64 MiB; as descriptors allow" {
+  local program=$LMTPD fs n files want
+  send a x
+  while read -r fs n files want; do
+    LMTPD=$program
+    unkind "UNKIND_FS=$fs"
+    with -U any -d "maildir:$D/m/%n" -x none
+    { printf '%s\r\n' 'LHLO c' 'MAIL FROM:<s@x>'
+      for ((; n > 0; n--)); do
+        printf 'RCPT TO:<a>\r\n'
+      done
+      printf '%s\r\n' DATA x . QUIT
+    } >"$D/in"
+    (ulimit -n "$files" && strace -qq -e trace=openat,renameat2 -o "$D/calls" "$LMTPD" -e \
+      "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>"$D/log")
+    [[ $(groups) == "$want" ]] || fail "$fs $files: $(groups)"
+  done <<END
+0x58465342 130 300 128 2
+0x6969 34 300 16 16 2
+0x58465342 26 40 12 12 2
+0x58465342 3 18 1 1 1
+END
+  # Three of 21.5 MiB are more than 64.
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<s@x>' 'RCPT TO:<a>' 'RCPT TO:<a>' 'RCPT TO:<a>' \
+    DATA x '' >"$D/in"
+  head -c 22544384 /dev/zero | tr '\0' q | fold -w 900 | sed 's/$/\r/' >>"$D/in"
+  printf '\r\n.\r\nQUIT\r\n' >>"$D/in"
+  strace -qq -e trace=openat,renameat2 -o "$D/calls" "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" \
+    >"$D/out" 2>"$D/log"
+  [[ $(groups) == '2 1' ]] || fail "$(groups)"
+  # For one alone each 8 MiB are written out while the next come.
+  sed '3,4d' "$D/in" | head -c 17500000 >"$D/one"
+  printf '\r\n.\r\nQUIT\r\n' >>"$D/one"
+  strace -qq -e trace=sync_file_range -o "$D/calls" "$LMTPD" -e "${OPTIONS[@]}" <"$D/one" \
+    >"$D/out" 2>"$D/log"
+  (($(grep -vc WAIT "$D/calls") == 2)) || fail "$(cat "$D/calls")"
+  rm -r "$D/m/a"
 }
 
 @test "maildir: a refusal is one" {
