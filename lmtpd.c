@@ -558,7 +558,7 @@ main(int argc, char *argv[])
 	cfg.log_stderr = (o.log_stderr || o.check) && !shielded;
 	set_process(&o);
 	cfg.pid = getpid();
-	if (log_open(&log, &cfg, !shielded) == -1 && !o.check)
+	if (start_log(&log, &cfg, !shielded) == -1 && !o.check)
 		cannot_start(&o, "open /dev/null");
 	if (o.log_stderr && shielded)
 		log_warn(&cfg, "-e: standard error is the client's");

@@ -479,11 +479,10 @@ struct log_line {
 /*
  * Opens *log as cfg->log: standard error with cfg->log_stderr, else syslog.
  * Where there is no syslog it is standard error too if that is ours, and
- * cfg->log_stderr says so; without either, lines are dropped.  0, or -1 and
- * errno: there is no syslog, nor /dev/null, as in a chroot without /dev, where
- * a reply may be all that can tell what is wrong.
+ * cfg->log_stderr says so; without either, lines are dropped.  Has syslog been
+ * reached?
  */
-int	 log_open(struct log *log, struct config *cfg, bool stderr_is_ours);
+bool	 log_open(struct log *log, struct config *cfg, bool stderr_is_ours);
 /* One line on standard error, wherever the log is, and as patiently. */
 void	 log_stderr(const struct config *cfg, const char *line);
 void	 log_info(const struct config *cfg, const char *fmt, ...)
@@ -1390,6 +1389,11 @@ int	 deliver_check(struct deliverer *dv, struct rcpt *r,
  * 0, or -1 and errno: /dev/null cannot be opened.
  */
 int	 start_descriptors(bool has_client, bool *shielded);
+/*
+ * Opens *log as log_open does.  0, or -1 and errno: there is neither syslog nor
+ * /dev/null, as in a chroot without /dev, where only a reply can tell.
+ */
+int	 start_log(struct log *log, struct config *cfg, bool stderr_is_ours);
 /* Is standard input a socket that waits for connections? */
 bool	 start_listens(void);
 /*

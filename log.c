@@ -85,7 +85,7 @@ log_use_stderr(struct log *log)
 		log->may_block = true;
 }
 
-int
+bool
 log_open(struct log *log, struct config *cfg, bool stderr_is_ours)
 {
 	struct text t;
@@ -105,8 +105,7 @@ log_open(struct log *log, struct config *cfg, bool stderr_is_ours)
 		log_use_stderr(log);
 	else
 		log->syslog = log->socket = true;
-	return log->syslog && log->fd != -1 ? 0 :
-	    os_access(AT_FDCWD, "/dev/null", R_OK | W_OK);
+	return log->syslog && log->fd != -1;
 }
 
 /*

@@ -45,6 +45,13 @@ start_descriptors(bool has_client, bool *shielded)
 	return r == -1 ? -1 : 0;
 }
 
+int
+start_log(struct log *log, struct config *cfg, bool stderr_is_ours)
+{
+	return log_open(log, cfg, stderr_is_ours) ? 0 :
+	    os_access(AT_FDCWD, "/dev/null", R_OK | W_OK);
+}
+
 bool
 start_listens(void)
 {

@@ -199,7 +199,7 @@ main(int argc, char *argv[])
 		return EX_OSERR;
 	wrong = starttls_options(&cfg, argc, argv);
 	cfg.pid = getpid();
-	if (log_open(&log, &cfg, !shielded) == -1)
+	if (start_log(&log, &cfg, !shielded) == -1)
 		return EX_OSERR;
 	os_host(node, sizeof(node));
 	if (cfg.host == NULL)
