@@ -28,11 +28,12 @@ is_utf8(char c)
 	return (unsigned char)c >= 0x80;
 }
 
+/* Of a byte that is no NUL. */
 static bool
 is_atext(char c)
 {
-	return c != '\0' && (is_alnum(c) || is_utf8(c) ||
-	    strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+	return is_alnum(c) || is_utf8(c) ||
+	    strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL;
 }
 
 static const char *
@@ -335,19 +336,12 @@ parse_quota(const char *s, struct quota *q)
 static enum param_error
 parse_size_param(const char *value, size_t len, struct params *p)
 {
-	char digits[32];
-
 	if (p->has_size || value == NULL || len == 0)
 		return PARAM_VALUE;
 	if (strspn(value, "0123456789") != len)
 		return PARAM_VALUE;
 	p->has_size = true;
-	p->size = UINT64_MAX;
-	if (len >= sizeof(digits))
-		return PARAM_OK;
-	memcpy(digits, value, len);
-	digits[len] = '\0';
-	if (parse_size(digits, false, &p->size) == -1)
+	if (parse_number(&value, &p->size) == -1)
 		p->size = UINT64_MAX;
 	return PARAM_OK;
 }
@@ -413,7 +407,7 @@ parse_body_param(const char *value, size_t len, struct params *p)
 	return PARAM_OK;
 }
 
-static enum param_error
+static void
 parse_orcpt(const char *value, size_t len, struct params *p)
 {
 	/* If it is not encoded as it should be, the log has it as it came. */
@@ -423,7 +417,6 @@ parse_orcpt(const char *value, size_t len, struct params *p)
 		memcpy(p->orcpt, value, len);
 		p->orcpt[len] = '\0';
 	}
-	return PARAM_OK;
 }
 
 /*
@@ -452,8 +445,9 @@ parse_ignored(const char *s, size_t key, const char *value, size_t len,
 	if (len == 0 || (p->ignored & 1u << i) != 0)
 		return PARAM_VALUE;
 	p->ignored |= 1u << i;
-	return word_is(s, key, "ORCPT") ? parse_orcpt(value, len, p) :
-	    PARAM_OK;
+	if (word_is(s, key, "ORCPT"))
+		parse_orcpt(value, len, p);
+	return PARAM_OK;
 }
 
 static enum param_error

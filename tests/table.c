@@ -135,6 +135,7 @@ test_command(void)
 		{ AT, LEN("NOOP \x1f"), NULL, NULL },
 		{ AT, LEN("NOOP \x7f"), NULL, NULL },
 	};
+	char before[] = "x  ";
 	const char *args;
 	char *line;
 	size_t i;
@@ -146,6 +147,9 @@ test_command(void)
 		    same(line, rows[i].verb)), "%s with %s", line,
 		    or_null(args));
 	}
+	/* What stands before it is left alone. */
+	args = parse_command(before + 2, 1);
+	row(AT, same(args, "") && same(before, "x "), "%s", before);
 }
 
 static void
@@ -199,6 +203,7 @@ test_forward_path(void)
 		    "" },
 		{ AT, "<a@[IPv6:FE80::1]>", "a@[IPv6:FE80::1]", "a",
 		    "[ipv6:fe80::1]", "" },
+		{ AT, "<a@[1]>", "a@[1]", "a", "[1]", "" },
 		/* Malformed. */
 		{ .at = AT, .in = "" },
 		{ .at = AT, .in = "a@b" },
@@ -230,6 +235,7 @@ test_forward_path(void)
 		{ .at = AT, .in = "<\"a@b>" },
 		{ .at = AT, .in = "<a\"@b>" },
 		{ .at = AT, .in = "<\"a\\\"@b>" },
+		{ .at = AT, .in = "<\"a\\" },
 		{ .at = AT, .in = "<a@[127.0.0.1>" },
 		{ .at = AT, .in = "<a@127.0.0.1]>" },
 		{ .at = AT, .in = "<a@[]>" },
@@ -280,6 +286,7 @@ test_nsswitch(void)
 		{ AT, "passwd_compat: nis\npasswd:compat", "compat " },
 		{ AT, "passwd: files# sss", "files " },
 		{ AT, "passwd:\nshadow: files\n", "" },
+		{ AT, "group: files", "" },
 		/* Behind an action that may end the list, nobody is sure. */
 		{ AT, "passwd: a [UNAVAIL=continue notfound=Return] b", "a " },
 		{ AT, "passwd: a [SUCCESS=merge]b [!UNAVAIL=continue] c",
@@ -318,6 +325,9 @@ test_reverse_path(void)
 		{ AT, "<> SIZE=1", "", " SIZE=1" },
 		{ AT, "<MAILER-DAEMON>", "MAILER-DAEMON", "" },
 		{ AT, "<@r,@s:A@B>", "A@B", "" },
+		/* What is no route is part of it. */
+		{ AT, "<@>", "@", "" },
+		{ AT, "<@r>", "@r", "" },
 		/* As it came, whatever it is. */
 		{ AT, "<A.@B..C.>", "A.@B..C.", "" },
 		{ AT, "<a b@c>", "a b@c", "" },
@@ -337,6 +347,7 @@ test_reverse_path(void)
 		{ .at = AT, .in = "<a@b" },
 		{ .at = AT, .in = "a@b>" },
 		{ .at = AT, .in = "SIZE=1" },
+		{ .at = AT, .in = "<a\\" },
 	};
 	char path[COMMAND_MAX + 1];
 	const char *s;
@@ -381,6 +392,8 @@ test_params(void)
 		    .smtputf8 = true } },
 		{ .at = AT, .in = " SMTPUTF8", .p = { .smtputf8 = true } },
 		{ .at = AT, .in = " SIZE=00012",
+		    .p = { .size = 12, .has_size = true } },
+		{ .at = AT, .in = " SIZE=0000000000000000000000000000000012",
 		    .p = { .size = 12, .has_size = true } },
 		{ .at = AT, .in = " SIZE=9223372036854775807",
 		    .p = { .size = INT64_MAX, .has_size = true } },
@@ -455,6 +468,8 @@ test_params(void)
 		{ .at = AT, .rcpt = true, .in = many(" ORCPT=", 'a', 600, ""),
 		    .p = { .orcpt = "" }, .cut = 511 },
 		{ .at = AT, .rcpt = true, .in = many(" ORCPT=", '+', 600, ""),
+		    .p = { .orcpt = "" }, .cut = 511 },
+		{ .at = AT, .rcpt = true, .in = many(" ORCPT=", '+', 512, ""),
 		    .p = { .orcpt = "" }, .cut = 511 },
 		{ .at = AT, .rcpt = true, .in = " ORCPT=",
 		    .error = PARAM_VALUE },
@@ -626,10 +641,12 @@ test_quota(void)
 
 	for (i = 0; i < nitems(rows); i++) {
 		memset(&q, 0xff, sizeof(q));
+		errno = 0;
 		r = parse_quota(fenced_text(rows[i].in), &q);
-		row(rows[i].at, r == rows[i].result && (r == -1 ||
-		    (q.bytes == rows[i].q.bytes &&
-		    q.messages == rows[i].q.messages)), "%d: %llu,%llu", r,
+		row(rows[i].at, r == rows[i].result && (r == -1 ?
+		    errno == EINVAL || errno == ERANGE :
+		    q.bytes == rows[i].q.bytes &&
+		    q.messages == rows[i].q.messages), "%d: %llu,%llu", r,
 		    (unsigned long long)q.bytes,
 		    (unsigned long long)q.messages);
 	}
@@ -1065,6 +1082,8 @@ test_foreign(void)
 		{ AT, LEN("a\tb"), false },
 		{ AT, LEN("~ ~"), false },
 		{ AT, LEN("LHLO\0GET"), true },
+		{ AT, LEN("x y\0 HTTP/"), true },
+		{ AT, LEN("x y\0z"), false },
 		{ AT, LEN("a\001 b"), true },
 		{ AT, LEN("a\037 b"), true },
 		{ AT, LEN("a\177 b"), true },
@@ -1241,6 +1260,54 @@ test_punycode(void)
 	row(AT, sum == 0xd8511a49, "0x%08x", sum);
 }
 
+#define ALNUM	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" \
+		"0123456789"
+
+/* Each byte, where some are allowed and others are not. */
+static void
+test_bytes(void)
+{
+	char in[32], ident[64];
+	struct address a;
+	const char *s;
+	bool utf8, control;
+	int c;
+
+	for (c = 1; c < 256; c++) {
+		utf8 = c >= 0x80;
+		control = c < ' ' || c == 0x7f;
+		s = in;
+		snprintf(in, sizeof(in), "<a%cb@d>", c);
+		row(AT, (parse_forward_path(&s, &a) == 0) == (utf8 ||
+		    strchr(ALNUM "!#$%&'*+-/=?^_`{|}~.", c) != NULL),
+		    "local part with %d", c);
+		s = in;
+		snprintf(in, sizeof(in), "<a@b%cd>", c);
+		row(AT, (parse_forward_path(&s, &a) == 0) == (utf8 ||
+		    strchr(ALNUM "-_.", c) != NULL), "domain with %d", c);
+		snprintf(in, sizeof(in), "IDENT=a%cb", c);
+		row(AT, (parse_xforward(in, ident, sizeof(ident)) == 0) ==
+		    (!utf8 && strchr(" +=", c) == NULL), "xtext with %d", c);
+		snprintf(in, sizeof(in), "IDENT=+%c1", c);
+		row(AT, (parse_xforward(in, ident, sizeof(ident)) == 0) ==
+		    (strchr("0123456789ABCDEFabcdef", c) != NULL),
+		    "hex with %d", c);
+		snprintf(in, sizeof(in), "%cx", c);
+		row(AT, line_is_foreign(in, 2) ==
+		    (c == ':' || (control && c != '\t')), "verb with %d", c);
+		row(AT, host_is_safe(in) ==
+		    (strchr(ALNUM ".-_:[]", c) != NULL), "host with %d", c);
+		row(AT, byte_is_foreign((char)c) == (c == 0x16 || utf8),
+		    "first byte %d", c);
+	}
+	row(AT, !host_is_safe("") && host_is_safe("a") &&
+	    host_is_safe(many("", 'a', HOST_BYTES, "")) &&
+	    !host_is_safe(many("", 'a', HOST_BYTES + 1, "")),
+	    "a host of another length");
+	row(AT, word_is("a", 1, "A") && !word_is("a", 1, "ab") &&
+	    !word_is("", 0, "a"), "another word");
+}
+
 /* -U's argument. */
 static void
 test_source(void)
@@ -1298,6 +1365,7 @@ test_template(void)
 		{ AT, "/var/vmail/%d/%n", "pdfa", "nd", 10 },
 		{ AT, "/var/vmail/u-%n/x", "pdfa", "n", 10 },
 		{ AT, "/m/%u", "pdfa", "u", 2 },
+		{ AT, "/m/%d%n", "pdfa", "nd", 2 },
 		{ AT, "/%n", "pdfa", "n", 0 },
 		{ AT, "/m/all", "pdfa", "", 6 },
 		{ AT, "/m/a%%b/%n", "pdfa", "n", 7 },
@@ -1364,6 +1432,7 @@ test_template_directory(void)
 		{ AT, "/m/all", NULL },
 		{ AT, "/m/%u.mbox", "/m" },
 		{ AT, "/m/100%%/%n", "/m/100%" },
+		{ AT, "/m/a%%bc/%n", "/m/a%bc" },
 		{ AT, "/m/%%%%/%n", "/m/%%" },
 		{ AT, "/%n", NULL },
 		{ AT, "/m/%d/%n", NULL },
@@ -1436,6 +1505,10 @@ test_expand(void)
 		{ AT, "/m/%n%%", { NULL, "abc", NULL }, 7, ENAMETOOLONG,
 		    NULL, 0 },
 		{ AT, "/m/%u", { NULL, "a", "b" }, 6, ENAMETOOLONG, NULL,
+		    0 },
+		{ AT, "/m/%u", { NULL, "a", "b" }, 5, ENAMETOOLONG, NULL,
+		    0 },
+		{ AT, "/m/%u", { NULL, "a", NULL }, 4, ENAMETOOLONG, NULL,
 		    0 },
 		/* What there is none of. */
 		{ AT, "/m/%d/%n", { "/h", "al", NULL }, 64, EINVAL, NULL, 0 },
@@ -1569,6 +1642,8 @@ test_passwd_lines(void)
 		{ AT, "x:1\nal+", NULL, 8, 0, 3, true },
 		{ AT, "x:1\nAl+d@", NULL, 8, 0, 5, true },
 		{ AT, "x:1\nal@exam", NULL, 8, 0, 7, true },
+		{ AT, "x:1\nAl+d", NULL, 8, 0, 4, true },
+		{ AT, "x:1\nal@b:1", NULL, 8, 0, 6, false },
 		{ AT, "x:1\nalx", NULL, 8, 0, 3, false },
 		{ AT, "x:1\n#al", NULL, 8, 0, 3, false },
 		{ AT, "x:1\nb", NULL, 8, 0, 1, false },
@@ -1583,11 +1658,16 @@ test_passwd_lines(void)
 	struct passwd_match m;
 	const char *file, *s, *line, *before;
 	size_t i, n, len, llen, number;
-	bool torn;
+	static const struct passwd_keys hash = {
+		.names = { "#a" }, .lens = { 2 }, .n = 1
+	};
+	bool torn, whole;
 
 	for (i = 0; i < nitems(rows); i++) {
 		memset(&m, 0, sizeof(m));
 		m.best = 8;
+		m.line = rows[i].file;
+		whole = true;
 		line = NULL;
 		llen = number = 0;
 		len = strlen(rows[i].file);
@@ -1595,6 +1675,7 @@ test_passwd_lines(void)
 		while ((n = parse_passwd_lines(s, len, &k, &m)) > 0) {
 			s += n;
 			len -= n;
+			whole = whole && s[-1] == '\n';
 			if (m.line == NULL)
 				continue;
 			line = m.line;
@@ -1608,10 +1689,11 @@ test_passwd_lines(void)
 		    line != NULL && llen == strlen(rows[i].line) &&
 		    memcmp(line, rows[i].line, llen) == 0) &&
 		    m.best == rows[i].rank && number == rows[i].number &&
-		    len == rows[i].rest && torn == rows[i].torn,
+		    len == rows[i].rest && torn == rows[i].torn && whole,
 		    "rank %zu, line %zu, %zu left, torn %d", m.best, number,
 		    len, torn);
 	}
+	row(AT, !parse_passwd_torn(LEN("#a"), &hash), "a comment is torn");
 }
 
 static void
@@ -1649,6 +1731,13 @@ test_passwd_line(void)
 		    "messages=7\tc=d", { "al", "1", "2", "/h", { 1 << 20, 7 },
 		    true } },
 		{ AT, "al:x:1:2::/h::userdb_quota_rule=*:ignore",
+		    { "al", "1", "2", "/h", { 0, 0 }, true } },
+		/* The last of several counts. */
+		{ AT, "al:x:1:2::/h::userdb_quota_rule=*:storage=1M:"
+		    "messages=7:ignore",
+		    { "al", "1", "2", "/h", { 0, 0 }, true } },
+		{ AT, "al:x:1:2::/h::userdb_quota_rule=*:storage=1M "
+		    "userdb_quota_storage_size=unlimited",
 		    { "al", "1", "2", "/h", { 0, 0 }, true } },
 		{ AT, "al:x:1:2::/h::userdb_quota_rule=*:storage=1M\r",
 		    { "al", "1", "2", "/h", { 1 << 20, 0 }, true } },
@@ -1694,6 +1783,10 @@ test_passwd_line(void)
 		{ .at = AT, .line = "al:x:1:2::~" },
 		{ .at = AT, .line = "al:x:1:2::/h::userdb_quota_rule=*:" },
 		{ .at = AT, .line = "al:x:1:2::/h::userdb_quota_rule=*:x=1" },
+		{ .at = AT,
+		    .line = "al:x:1:2::/h::userdb_quota_rule=*:messages=x" },
+		{ .at = AT,
+		    .line = "al:x:1:2::/h::userdb_quota_rule=*:bytes=x" },
 		{ .at = AT,
 		    .line = "al:x:1:2::/h::userdb_quota_rule=*:storage=" },
 		{ .at = AT,
@@ -1754,6 +1847,15 @@ test_maildirsize(void)
 		    { { 1000, 0 }, { 5, 1 }, 2 } },
 		{ AT, "0S\n7 1\n", 0, { { 0, 0 }, { 7, 1 }, 1 } },
 		{ AT, "1000S\n5 1", 0, { { 1000, 0 }, { 5, 1 }, 1 } },
+		{ AT, "1000S", 0, { { 1000, 0 }, { 0, 0 }, 0 } },
+		/* A number without a unit limits nothing. */
+		{ AT, "1000\n5 1\n", 0, { { 0, 0 }, { 5, 1 }, 1 } },
+		{ AT, "1000", 0, { { 0, 0 }, { 0, 0 }, 0 } },
+		{ AT, "10C\n5 1 \n7 1\n", 0, { { 0, 10 }, { 12, 2 }, 2 } },
+		/* Down to the least number, and up again. */
+		{ AT, "1000S\n-1 0\n-9223372036854775807 0\n"
+		    "9223372036854775807 0\n1 0\n", 0,
+		    { { 1000, 0 }, { 0, 0 }, 4 } },
 		{ AT, "1000S\n9223372036854775807 1\n-7 0\n", 0,
 		    { { 1000, 0 }, { INT64_MAX - 7, 1 }, 2 } },
 		{ .at = AT, .in = "S\n", .result = -1 },
@@ -2420,6 +2522,7 @@ test_cut(void)
 		{ AT, "\200\200\200\200\200\200\200", 6, 6 },
 		{ AT, "a\200\200\200\200\200", 5, 5 },
 		{ AT, "\200\200\200", 2, 2 },
+		{ AT, "a\200\200\200\200", 4, 4 },
 	};
 	const char *s;
 	size_t i, len;
@@ -2500,27 +2603,33 @@ test_escape(void)
 static void
 test_plain(void)
 {
-	char s[20];
+	char all[40], *const s = all + 20;
+	const size_t size = sizeof(all) - 20;
 	size_t at, line, quoted, word;
 	int c;
 
+	/* What stands before it is as plain as can be. */
+	memset(all, '!', sizeof(all));
 	for (c = 0; c < 256; c++)
-		for (at = 0; at < sizeof(s); at++) {
-			memset(s, at % 2 == 0 ? '!' : '~', sizeof(s));
+		for (at = 0; at < size; at++) {
+			memset(s, at % 2 == 0 ? '!' : '~', size);
 			s[at] = (char)c;
-			line = c < ' ' || c >= 0x7f ? at : sizeof(s);
+			line = c < ' ' || c >= 0x7f ? at : size;
 			quoted = c == '"' || c == '\\' ? at : line;
 			word = c == ' ' || c == '=' ? at : quoted;
-			row(AT, text_plain(s, sizeof(s), TEXT_LINE) == line &&
-			    text_plain(s, sizeof(s), TEXT_QUOTED) == quoted &&
-			    text_plain(s, sizeof(s), TEXT_WORD) == word,
+			row(AT, text_plain(s, size, TEXT_LINE) == line &&
+			    text_plain(s, size, TEXT_QUOTED) == quoted &&
+			    text_plain(s, size, TEXT_WORD) == word,
 			    "%d at %zu", c, at);
-			memset(s, ' ', sizeof(s));
+			memset(s, ' ', size);
 			s[at] = (char)c;
-			row(AT, text_plain(s, sizeof(s), TEXT_LINE) == line &&
-			    text_plain(s, sizeof(s), TEXT_QUOTED) == quoted,
+			row(AT, text_plain(s, size, TEXT_LINE) == line &&
+			    text_plain(s, size, TEXT_QUOTED) == quoted,
 			    "%d at %zu", c, at);
 		}
+	/* A character that is cut off is none, whatever stands behind it. */
+	row(AT, text_plain("ab\xc3\xbc", 3, TEXT_LINE) == 2, "cut off");
+	row(AT, text_control(" ", 1) == 0, "a blank");
 }
 
 static void
@@ -2740,6 +2849,7 @@ main(void)
 	test_punycode();
 	test_utf8_domain();
 	test_foreign();
+	test_bytes();
 	test_source();
 	test_template();
 	test_template_directory();
