@@ -158,7 +158,7 @@ dialogue() {
   [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
   local pair call when what
   for pair in 'chdir|1 -P /|chdir /' 'rt_sigaction|1|sigaction' 'rt_sigaction|4|sigaction' \
-    'rt_sigprocmask|1|sigaction' '?access,faccessat|1 -P /dev/null|open /dev/null'; do
+    'rt_sigprocmask|1|sigaction' '?faccessat2,faccessat|1 -P /dev/null|open /dev/null'; do
     IFS='|' read -r call when what <<<"$pair"
     STATUS=0
     # shellcheck disable=SC2086 # words
