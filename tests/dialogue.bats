@@ -146,7 +146,7 @@ offered() {
   say 'LHLO c' "${lines[@]}" QUIT
   [[ ${REPLIES[-1]} == '221 '* && ${REPLIES[-3]} == '503 '* ]] || fail 'ended'
   # A malformed one is a recipient too; those of before are forgotten.
-  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<..>' DATA RSET 'MAIL FROM:<>' DATA QUIT
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a b>' DATA RSET 'MAIL FROM:<>' DATA QUIT
   [[ ${REPLIES[-5]} == '503 5.5.1 No valid recipients' ]] || fail 'not that'
   [[ ${REPLIES[-2]} == '503 5.5.1 Wrong order of commands' ]] || fail 'not that'
 }
@@ -358,7 +358,7 @@ offered() {
     say 'LHLO c' "${lines[@]}" QUIT
     [[ ${REPLIES[-1]} == '421 4.7.0 '* ]] || fail "no error: $line"
   done
-  for line in 'VRFY a' HELP NOOP 'RCPT TO:<..>'; do
+  for line in 'VRFY a' HELP NOOP 'RCPT TO:<a b>'; do
     mapfile -t lines < <(yes "$line" | head -n 50)
     say 'LHLO c' 'MAIL FROM:<>' "${lines[@]}" QUIT
     [[ ${REPLIES[-1]} == '221 '* ]] || fail "an error: $line"
