@@ -321,7 +321,9 @@ offered() {
   printf 'NOOP %s\r' "$(filler 3000)" >&"$TO"
   deaf
   printf '\nNOOP\r\n' >&"$TO"
-  hear '500 5.5.2' 250
+  hear '500 5.5.2'
+  [[ $(tail -n 1 "$D/heard") == *'Line too long'* ]]
+  hear 250
   { printf 'NOOP\r\n%.0s' {1..600}; printf NO; } >"$D/in"
   cat "$D/in" >&"$TO"
   # shellcheck disable=SC2046 # words

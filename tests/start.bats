@@ -375,21 +375,6 @@ if deaf.wait(10) != 0:
 END
 }
 
-@test "SIGTERM ends who sends on and on" {
-  also -s 1K
-  mkfifo "$D/to"
-  { printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA; exec yes; } >"$D/to" \
-    2>/dev/null 3>&- &
-  HOLDERS+=("$!")
-  "$LMTPD" -e "${OPTIONS[@]}" <"$D/to" >"$D/out" 2>"$D/log" 3>&- &
-  SESSION=$!
-  await grep -q '^354' "$D/out"
-  kill "$SESSION"
-  await grep -q '^421 4\.3\.2' "$D/out"
-  wait "$SESSION"
-  SESSION=
-}
-
 @test "TZ and other words of the environment are not looked at" {
   [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
   dialogue >"$D/in"
