@@ -297,9 +297,10 @@ static size_t
 puny_decode(const char *s, size_t len, uint32_t chars[LABEL_BYTES])
 {
 	uint32_t c = 0x80, at = 0, bias = 72, delta;
-	const char *dash = memrchr(s, '-', len);
-	size_t i = dash == NULL ? 0 : (size_t)(dash - s) + 1, n = 0;
+	size_t i, n = 0;
 
+	for (i = len; i > 0 && s[i - 1] != '-'; i--)
+		continue;
 	if (len > LABEL_BYTES - 4 || i == len || i == 1)
 		return 0;
 	for (; n + 1 < i; n++) {

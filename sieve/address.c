@@ -408,7 +408,7 @@ address_parse(struct arena *a, const struct str *field, struct addr **list)
 static void
 path_split(struct reader *r, struct addr *ad)
 {
-	const char *at = memrchr(r->s, '@', (size_t)(r->end - r->s));
+	const char *at = strrchr(r->s, '@');
 
 	ad->localpart.s = ad->domain.s = "";
 	if (at != NULL) {
