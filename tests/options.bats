@@ -236,13 +236,6 @@ right() {
   exits 0
 }
 
-@test "-t is 300 if nothing is said" {
-  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
-  strace -qq -o "$D/calls" -e trace=/ppoll "$LMTPD" -e "${OPTIONS[@]}" <<<QUIT \
-    >"$D/out" 2>"$D/log"
-  grep -Eq 'fd=0.*tv_sec=(299|300),' "$D/calls"
-}
-
 @test "-U takes passwd, dir, file: and any" {
   right -U passwd -d "maildir:$D/m/%n"
   right -U dir -d "maildir:$D/m/%n"
