@@ -1078,6 +1078,10 @@ test_find_dir(void)
 		    rows[i].reply && (rows[i].reply != NULL ||
 		    (mb.id.uid == rows[i].uid && mb.id.gid == rows[i].gid &&
 		    mb.id.name == NULL)), rows[i].name);
+		/* A link is named only where the format has nothing to say. */
+		if (f.reply == &reply_wrong_mailbox && rows[i].r != 1)
+			row(__LINE__, (strstr(f.reason, "a link on the way") !=
+			    NULL) == (rows[i].r == 0), rows[i].name);
 		mailbox_free(&mb);
 	}
 }

@@ -276,3 +276,21 @@ waits() {
   (($(grep -c "break the stale lock $D/m/a.lock: Directory not empty" "$D/log") == 1)) ||
     fail "$(grep -c 'break the stale' "$D/log") lines"
 }
+
+@test "TERM is heeded while another's lock is waited for" {
+  local kind
+  send a x
+  for kind in fcntl flock; do
+    with -U any -d "mbox:$D/m/%n" -k "$kind"
+    lock "$kind" "$D/m/a"
+    begin
+    hear 220
+    tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x .
+    hear 250 250 250 354
+    sleep 0.2
+    kill -TERM "$SESSION"
+    hear '451 4.3.0' '421 4.3.2'
+    finish
+    unlock
+  done
+}
