@@ -491,3 +491,20 @@ tedious() {
   # To the end of cur, of new, and twice of what they are in.
   (($(grep -c '^getdents64.* = 0$' "$D/calls") == 4)) || fail "$(cat "$D/calls")"
 }
+
+@test "what was counted and cannot be taken back is told" {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  local n told=
+  also -q 1M
+  send a x
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA y . QUIT >"$D/in"
+  for n in $(seq 20); do
+    strace -qq -o /dev/null -e inject=fsync:error=EIO:when=2 \
+      -e "inject=write:error=EIO:when=$n" "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" \
+      >"$D/out" 2>"$D/log" || :
+    if grep -Eq "^lmtpd[^ ]* write $D/m/a/maildirsize: (Input/output|I/O) error" "$D/log"; then
+      told=$n
+    fi
+  done
+  [[ -n $told ]] || fail 'never told'
+}
