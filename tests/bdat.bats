@@ -65,6 +65,10 @@ chunks() {
 @test "without a recipient the octets are read, then 503" {
   say 'LHLO c' 'MAIL FROM:<>' 'BDAT 6' NOOP NOOP QUIT
   codes 220 250 250 503 250 221
+  replied '^503 5\.5\.1 No transaction for this chunk$'
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a@b@c>' 'BDAT 6' NOOP NOOP QUIT
+  codes 220 250 250 501 503 250 221
+  replied '^503 5\.5\.1 No valid recipients$'
 }
 
 @test "DATA and RCPT after BDAT are 503, RSET forgets the chunks" {

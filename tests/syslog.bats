@@ -162,3 +162,15 @@ answered() {
   hold "$D/out"
   codes 220 250 250 250 354 250 221
 }
+
+@test "-e where standard error is the client's: syslog, and one warning" {
+  daemon dgram
+  also -e
+  sed -i 's|2>>.*|2>\&1|' "$D/lmtpd"
+  printf '%s\r\n' QUIT | "$LMTPD" -e "${OPTIONS[@]}" | cat >"$D/out"
+  hold "$D/out"
+  codes 220 221
+  lines "^<20>lmtpd\[[0-9]+\]: -e: standard error is the client's"
+  lines 'session=quit'
+  (($(grep -ac "the client's" "$D/lines") == 1))
+}
