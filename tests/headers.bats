@@ -190,6 +190,23 @@ checks() {
   chmod 700 "$D/m/shut" "$D/m/b/new"
 }
 
+@test "what is made in a directory that cannot be read is on the disk too" {
+  local m
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  # There no journal makes one sync enough for all.
+  m=$(mktemp -d /dev/shm/lmtpd-check.XXXXXX) || skip 'no /dev/shm here'
+  mkdir -m 300 "$m/x.org"
+  with -U any -d "maildir:$m/%d/%n"
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a@x.org>' DATA y . QUIT >"$D/in"
+  strace -qq -o "$D/calls" -e trace=syncfs "$LMTPD" "${OPTIONS[@]}" <"$D/in" \
+    >"$D/out" 2>"$D/log" || :
+  chmod 700 "$m/x.org"
+  rm -rf "$m"
+  hold "$D/out"
+  codes 220 250 250 250 354 250 221
+  grep -q '^syncfs' "$D/calls" || fail 'the name of the Maildir was not synced'
+}
+
 @test "-F, and -c: what is missing in a folder is made there" {
   with -U any -d "maildir:$D/m/%n" -F
   mkdir -p "$D/m/a/"{cur,new,tmp} "$D/m/a/.f/"{cur,new}

@@ -227,7 +227,7 @@ ok	sieve:$D/s/empty" ]] || fail "$(cat "$D/out")"
   script a 'discard;'
   send a x
   codes 220 250 250 250 354 '250 2.1.5' 221
-  logged " status=discarded dsn=2\\.1\\.5 sieve=$D/s/a "
+  logged " status=discarded dsn=2\\.1\\.5 sieve=$D/s/a .* size=[1-9]"
   unlogged ' (file|reason)='
   logged 'messages=1 .*discarded=1|delivered=1'
   nothing
