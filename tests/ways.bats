@@ -99,7 +99,7 @@ lost() {
   # Another file of that name is not the message.
   lost cp
   codes 220 250 250 250 354 '451 4.3.0' 221
-  logged 'reason="rename .*Input/output error'
+  logged 'reason="rename .*(Input/output|I/O) error'
 }
 
 # groups LINES: so many messages were written before each time that some were
