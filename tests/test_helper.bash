@@ -227,6 +227,17 @@ finish() {
   hold "$D/heard"
 }
 
+# listening PROGRAM ARGUMENT...: it is started on a socket that listens.
+listening() {
+  STATUS=0
+  /usr/bin/python3 -c '
+import os, socket, sys
+listener = socket.create_server(("127.0.0.1", 0))
+os.dup2(listener.fileno(), 0)
+os.execv(sys.argv[1], sys.argv[1:])' "$@" >"$D/out" 2>"$D/log" || STATUS=$?
+  hold "$D/out"
+}
+
 HOLDERS=()
 
 # lock KIND FILE: another process holds it, until unlock.

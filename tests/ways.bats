@@ -102,8 +102,7 @@ lost() {
   logged 'reason="rename .*(Input/output|I/O) error'
 }
 
-# groups LINES: so many messages were written before each time that some were
-# named.
+# groups: so many messages were written before each time that some were named.
 groups() {
   sed -nE 's/^(openat\(.*O_CREAT\|O_EXCL.*, 0[0-9]+\) = [0-9]+|renameat2\().*/\1/p' "$D/calls" |
     cut -c 1 | uniq -c | sed -n 's/ *\([0-9]*\) o/\1/p' | paste -sd ' '
