@@ -13,9 +13,18 @@ setup() {
 }
 
 base() {
+  untraced
   here "$BATS_TEST_TMPDIR"
   ((EUID != 0)) || fail 'root is let in everywhere: start these by tests/run'
   with -U any -d "maildir:$D/m/%n"
+}
+
+# bats traps every command, to say which failed, and that costs more than all
+# the tests do.  Here it traps those of the test itself, and of its own traps.
+untraced() {
+  set +T
+  declare -ft "$BATS_TEST_NAME"
+  declare -ft bats_{error,exit,teardown}_trap bats_check_status_from_trap 2>/dev/null || :
 }
 
 here() {
@@ -61,6 +70,9 @@ fail() {
   printf 'reply: %s\n' "${REPLIES[@]-}"
   [[ ! -s $D/log ]] || sed 's/^/log: /' "$D/log"
   : >"$D/failed"
+  # The last command that bats saw is the one to be shown.
+  # shellcheck disable=SC2034 # bats reads it
+  BATS_DEBUG_LAST_STACK_TRACE_IS_VALID=1
   exit 1
 } >&2
 
@@ -273,8 +285,9 @@ unkind() {
   PROGRAM=${PROGRAM-$LMTPD}
   ldd "$PROGRAM" 2>/dev/null | grep -q 'libc\.so' || skip 'nothing is loaded'
   read -ra compiler <<<"${CC:-cc}"
-  "${compiler[@]}" -shared -fPIC -D_FILE_OFFSET_BITS=64 -o "$D/unkind.so" \
-    "$TESTS/scale/unkind.c"
+  [[ -e $D/unkind.so ]] ||
+    "${compiler[@]}" -shared -fPIC -D_FILE_OFFSET_BITS=64 -o "$D/unkind.so" \
+      "$TESTS/scale/unkind.c"
   printf '#!/bin/sh\nexec env LD_PRELOAD=%s %s %s "$@"\n' \
     "$D/unkind.so" "$*" "$PROGRAM" >"$D/unkind"
   chmod 755 "$D/unkind"

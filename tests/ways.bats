@@ -217,7 +217,8 @@ large() {
       if [[ $format == maildir ]]; then
         grep -q INJECTED "$D/calls"
       fi
-      [[ $(find "$D/m" -type f ! -name maildirsize -exec grep -o q {} + | wc -l) == 3000000 ]]
+      [[ $(find "$D/m" -type f ! -name maildirsize -exec cat {} + |
+        tr -cd q | wc -c) == 3000000 ]]
     done
   done
   # Nor is it a failure that a read was interrupted.
@@ -232,7 +233,7 @@ large() {
   grep -q 'EINTR.*INJECTED' "$D/calls" || fail 'not interrupted'
   hold "$D/out"
   codes 220 250 250 250 250 354 250 250 221
-  [[ $(cat "$D/m/"*/new/* | grep -o q | wc -l) == 3000000 ]]
+  [[ $(cat "$D/m/"*/new/* | tr -cd q | wc -c) == 3000000 ]]
 }
 
 @test "recipients are written together, and then named together" {
