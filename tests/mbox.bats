@@ -228,6 +228,22 @@ for i in range(100):
   done
 }
 
+@test "zones are where the system has them, whatever the environment says" {
+  local zone date
+  # Nine hours, as tzfile(5) has them.
+  { printf 'TZif'
+    printf '\0%.0s' {1..35}
+    printf '\001\0\0\0\004\0\0\x7e\x90\0\0XYZ\0'
+  } >"$D/Here"
+  [[ $(TZ=$D/Here date +%z) == +0900 ]]
+  for zone in Here "$D/Here" ":$D/Here"; do
+    TZDIR=$D TZ=$zone send a x
+    date=$(sed -n 's/^From sender@from.example //p' "$D/m/a")
+    (($(TZ=UTC date -d "$date" +%s) - $(date +%s) < 10)) || fail "$zone: $date"
+    rm "$D/m/a"
+  done
+}
+
 # ends_in WAS WANT: a mailbox that was WAS and gets a message begins so then.
 ends_in() {
   printf %b "$1" >"$D/m/a"
