@@ -13,7 +13,6 @@ setup() {
 }
 
 base() {
-  untraced
   here "$BATS_TEST_TMPDIR"
   ((EUID != 0)) || fail 'root is let in everywhere: start these by tests/run'
   with -U any -d "maildir:$D/m/%n"
@@ -29,6 +28,7 @@ untraced() {
 
 here() {
   D=$1
+  untraced
   mkdir -p "$D/m"
   # What a sanitizer finds is looked for by teardown, wherever 2 leads.
   export ASAN_OPTIONS=log_path=$D/sanitizer UBSAN_OPTIONS=log_path=$D/sanitizer
