@@ -690,8 +690,6 @@ session_talk(struct session *s)
 		r = command_run(s, line, len);
 		if (r != NULL)
 			answer(s, r);
-		else if (s->over == NULL)
-			s->over = client_over(&s->client);
 	}
 	client_flush(&s->client);
 	session_log(s);

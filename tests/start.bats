@@ -391,6 +391,38 @@ END
   codes 220 250 250 250 354 250 221
 }
 
+@test "SIGTERM while the replies to a refused message wait: 421 is the last" {
+  /usr/bin/python3 - "$LMTPD" "${OPTIONS[@]}" -s 5 <<'END'
+import fcntl, os, signal, subprocess, sys, time
+
+stdin, to = os.pipe()
+from_, stdout = os.pipe()
+process = subprocess.Popen(sys.argv[1:], stdin=stdin, stdout=stdout,
+                           stderr=subprocess.DEVNULL)
+os.close(stdin)
+os.close(stdout)
+os.write(to, b"LHLO c\r\nMAIL FROM:<>\r\n" + b"RCPT TO:<a>\r\n" * 300 + b"DATA\r\n")
+answer = b""
+while b"\n354 " not in answer and (data := os.read(from_, 65536)):
+    answer += data
+fcntl.fcntl(from_, fcntl.F_SETPIPE_SZ, 4096)
+os.write(to, b"too long\r\n.\r\n")
+asleep, deadline = 0, time.monotonic() + 10
+while asleep < 10 and time.monotonic() < deadline:
+    with open(f"/proc/{process.pid}/stat") as stat:
+        asleep = asleep + 1 if stat.read().rsplit(")", 1)[1].split()[0] == "S" else 0
+    time.sleep(0.01)
+process.send_signal(signal.SIGTERM)
+time.sleep(0.05)
+answer = b""
+while data := os.read(from_, 65536):
+    answer += data
+if answer.count(b"552 5.3.4 ") != 300 or not answer.split(b"\r\n")[-2].startswith(b"421 4.3.2 "):
+    sys.exit(f"{answer.count(b'552')}, and {answer[-100:]}")
+sys.exit(process.wait(10))
+END
+}
+
 # called ADDRESS: a session with one who calls at that address.
 called() {
   /usr/bin/python3 - "$1" "$LMTPD" "${OPTIONS[@]}" <<'END'
