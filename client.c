@@ -73,9 +73,9 @@ client_peer(const struct client *c, char *peer, size_t size)
 	text_init(&t, peer, size);
 	if (c->cfg->peer != NULL)
 		add_peer(&t, c->cfg->peer);
+	/* Other families are none of inet_ntop(3)'s. */
 	else if (getpeername(STDIN_FILENO, (struct sockaddr *)&ss,
-	    &len) == 0 && (ss.ss_family == AF_INET ||
-	    ss.ss_family == AF_INET6) && inet_ntop(ss.ss_family,
+	    &len) == 0 && inet_ntop(ss.ss_family,
 	    ss.ss_family == AF_INET ? (const void *)&in->sin_addr :
 	    (const void *)&in6->sin6_addr, host, sizeof(host)) != NULL)
 		add_peer(&t, host);
@@ -111,7 +111,7 @@ client_hurry(struct client *c, struct timespec *timeout)
  * there is no client.  Told to end, we wait for nothing but that the client
  * takes its replies, and for that only a little while.  The signals that tell
  * us are let in here alone.  Returns how many descriptors are ready, 0 when
- * the time is over, or -1 and errno: EINTR if we were told to end.
+ * the time is over, or -1.
  */
 static int
 client_wait(struct client *c, struct pollfd *pfd, nfds_t nfds,
@@ -122,10 +122,8 @@ client_wait(struct client *c, struct pollfd *pfd, nfds_t nfds,
 	int n;
 
 	if (c != NULL && c->ending) {
-		if (pfd->events != POLLOUT) {
-			errno = EINTR;
+		if (pfd->events != POLLOUT)
 			return -1;
-		}
 		client_hurry(c, &left);
 	}
 	sigemptyset(&none);
@@ -139,14 +137,14 @@ const char *
 client_pause(void *arg, int fd, long us)
 {
 	struct client *c = arg;
-	struct pollfd pfd[2] = { { .fd = STDOUT_FILENO }, { .fd = fd } };
-	struct timespec timeout = { .tv_sec = us / 1000000,
-	    .tv_nsec = us % 1000000 * 1000 };
+	struct pollfd pfd[] = { { .fd = STDOUT_FILENO }, { .fd = fd } };
+	struct timespec timeout = { .tv_nsec = us * 1000 };
 
-	/* No events were asked for: what is reported is that it has gone. */
-	if (!c->gone && client_wait(c, pfd, fd == -1 ? 1 : 2, &timeout) > 0 &&
-	    pfd[0].revents != 0)
-		c->gone = true;
+	if (!c->gone) {
+		(void)client_wait(c, pfd, nitems(pfd), &timeout);
+		/* No events were asked for: it says only that it has gone. */
+		c->gone = pfd[0].revents != 0;
+	}
 	return client_over(c);
 }
 
@@ -154,12 +152,10 @@ const char *
 client_none(void *unused, int fd, long us)
 {
 	struct pollfd pfd = { .fd = fd };
-	struct timespec timeout = { .tv_sec = us / 1000000,
-	    .tv_nsec = us % 1000000 * 1000 };
+	struct timespec timeout = { .tv_nsec = us * 1000 };
 
 	(void)unused;
-	if (us > 0)
-		(void)client_wait(NULL, &pfd, 1, &timeout);
+	(void)client_wait(NULL, &pfd, 1, &timeout);
 	return NULL;
 }
 
@@ -169,9 +165,9 @@ client_none(void *unused, int fd, long us)
 
 /*
  * Waits until there is room for output, and no longer than the timeout: a
- * client that reads no more must not hold us.  0, or -1 and errno.
+ * client that reads no more must not hold us.  False if there is none.
  */
-static int
+static bool
 output_wait(struct client *c)
 {
 	struct pollfd pfd = { .fd = STDOUT_FILENO, .events = POLLOUT };
@@ -181,30 +177,27 @@ output_wait(struct client *c)
 	do
 		n = client_wait(c, &pfd, 1, &timeout);
 	while (n == -1 && errno == EINTR);
-	if (n == 1 && (pfd.revents & POLLOUT) != 0)
-		return 0;
-	if (n != -1)
-		errno = n == 0 ? ETIMEDOUT : EPIPE;
-	return -1;
+	return n == 1;
 }
 
-/* Writes some of it without blocking for longer than the timeout. */
+/*
+ * Writes some of it without blocking for longer than the timeout.  How much,
+ * or 0 if it was waited for in vain, or -1 and errno.
+ */
 static ssize_t
 output_some(struct client *c, const char *buf, size_t len)
 {
 	ssize_t n;
 
 	if (!c->no_socket) {
-		n = send(STDOUT_FILENO, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		n = send(STDOUT_FILENO, buf, len, MSG_DONTWAIT);
 		if (n != -1)
 			return n;
-		if (errno == ENOTSOCK)
-			c->no_socket = true;
-		else if (errno != EAGAIN && errno != EWOULDBLOCK)
-			return -1;
+		c->no_socket = errno == ENOTSOCK;
 	}
-	if (output_wait(c) == -1)
-		return -1;
+	/* Of one that has gone poll(2) says so, and write(2) again. */
+	if (!output_wait(c))
+		return 0;
 	return write(STDOUT_FILENO, buf, len < WRITE_MAX ? len : WRITE_MAX);
 }
 
@@ -229,12 +222,10 @@ client_flush(struct client *c)
 
 	while (done < c->outlen && !c->gone) {
 		n = output_some(c, c->out + done, c->outlen - done);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			c->gone = true;
-		else
+		if (n > 0)
 			done += (size_t)n;
+		else if (n == 0 || errno != EINTR)
+			c->gone = true;
 	}
 	if (c->cfg->verbose)
 		output_log(c);

@@ -19,6 +19,7 @@
 
 #include "lmtpd.h"
 
+/* The colon in front has getopt(3) say nothing itself. */
 #define OPTIONS	":cd:eFfGH:k:m:op:Qq:r:S:s:T:t:U:u:Vvx:"
 
 /* The options that are no configuration, and the first thing wrong. */
@@ -129,8 +130,8 @@ option_number(struct options *o, int option, const char *arg, long long max)
 	return n;
 }
 
-/* An option that takes no argument.  False if it is none of these. */
-static bool
+/* An option that takes no argument. */
+static void
 set_flag(struct options *o, struct config *cfg, int option)
 {
 	switch (option) {
@@ -161,12 +162,10 @@ set_flag(struct options *o, struct config *cfg, int option)
 	case 'v':
 		cfg->verbose = true;
 		break;
-	default:
-		return false;
 	}
-	return true;
 }
 
+/* One that takes an argument. */
 static void
 set_option(struct options *o, struct config *cfg, int option, char *arg)
 {
@@ -262,7 +261,6 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 	const char *error;
 	int option;
 
-	opterr = 0;
 	(void)user_source("passwd", cfg);
 	/* Options behind operands are options, with musl's getopt(3) too. */
 	while ((option = getopt_long(argc, argv, OPTIONS, &none,
@@ -275,8 +273,8 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 		else if (option == '?')
 			options_wrong(o, "there is no option -%c; see lmtpd(8)",
 			    optopt);
-		else if (!set_flag(o, cfg, option))
-			set_option(o, cfg, option, optarg);
+		set_flag(o, cfg, option);
+		set_option(o, cfg, option, optarg);
 	}
 	if ((error = template_check(cfg->template,
 	    cfg->users->has_home)) == NULL &&
@@ -339,10 +337,10 @@ set_process(struct options *o)
 }
 
 /*
- * Our own ids.  False if they are borrowed, as with set-user-ID: who starts
+ * Our own ids.  Borrowed ones, as with set-user-ID, are refused: who starts
  * such a program chooses its options, and could write where another may.
  */
-static bool
+static void
 find_identity(struct options *o, struct config *cfg)
 {
 	uid_t ruid, suid;
@@ -350,15 +348,12 @@ find_identity(struct options *o, struct config *cfg)
 
 	/* Root's do not count: sendmail leaves us a group of its own. */
 	if (getresuid(&ruid, &cfg->uid, &suid) == -1 || (cfg->uid != 0 &&
-	    getresgid(&rgid, &cfg->gid, &sgid) == -1)) {
+	    getresgid(&rgid, &cfg->gid, &sgid) == -1))
 		cannot_start(o, "getresuid and getresgid");
-		return false;
-	}
-	if (ruid == cfg->uid && suid == cfg->uid && rgid == cfg->gid &&
-	    sgid == cfg->gid)
-		return true;
-	options_wrong(o, "lmtpd must not be set-user-ID or set-group-ID");
-	return false;
+	else if (ruid != cfg->uid || suid != cfg->uid || rgid != cfg->gid ||
+	    sgid != cfg->gid)
+		options_wrong(o, "lmtpd must not be set-user-ID or "
+		    "set-group-ID");
 }
 
 /* Who we are from here on. */
@@ -371,7 +366,8 @@ set_identity(struct options *o, struct config *cfg)
 	bool root;
 	int r;
 
-	if (!find_identity(o, cfg))
+	find_identity(o, cfg);
+	if (o->status != 0)
 		return;
 	uid = cfg->uid;
 	gid = cfg->gid;

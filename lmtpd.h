@@ -959,7 +959,7 @@ bool	 mailbox_wants_folder(const struct config *cfg,
  */
 struct watch {
 	/*
-	 * Waits for us microseconds, at most a second, or until no other
+	 * Waits for us microseconds, less than a second, or until no other
 	 * process has the pipe fd, if it is not -1.  NULL, or why it is over.
 	 */
 	const char	*(*pause)(void *arg, int fd, long us);
@@ -1031,7 +1031,7 @@ int	 quota_add(int dir, uint64_t bytes, bool less);
  */
 struct rcpt {
 	char			*address;	/* as it came, no brackets */
-	char			*orcpt;		/* ORCPT=, or NULL */
+	char			*orcpt;		/* ORCPT=, or empty */
 	struct mailbox		 mailbox;
 	char			*sieve;		/* sieve= in the log, or NULL */
 	bool			 ignorequota;
@@ -1046,7 +1046,6 @@ struct envelope {
 	char		 sender[COMMAND_MAX + 1];	/* reverse-path */
 	char		 lhlo[256];
 	char		 peer[64];	/* [address], or empty */
-	bool		 knows_peer;	/* it was asked for */
 	char		 qid[64];	/* the MTA's queue id, or empty */
 	char		 msgid[256];
 	uint64_t	 size;		/* SIZE=, or 0 */
@@ -1404,9 +1403,9 @@ bool	 start_listens(void);
 int	 start_signals(void);
 /*
  * Undoes that, for another program to be started; a signal that has come
- * meanwhile ends the process.  0, or -1 and errno.
+ * meanwhile ends the process.
  */
-int	 start_signals_default(void);
+void	 start_signals_default(void);
 
 /*
  * client.c: both descriptors of the client.

@@ -51,8 +51,6 @@ log_connect(struct log *log)
 		save = errno;
 		close(fd);
 		errno = save;
-		if (errno != EPROTOTYPE)
-			break;
 	}
 	return -1;
 }
@@ -66,7 +64,6 @@ static void
 log_use_stderr(struct log *log)
 {
 	struct stat st;
-	bool is_terminal;
 	int fd;
 
 	log->fd = STDERR_FILENO;
@@ -74,11 +71,10 @@ log_use_stderr(struct log *log)
 	if (fstat(STDERR_FILENO, &st) == -1)
 		return;
 	log->socket = S_ISSOCK(st.st_mode);
-	is_terminal = S_ISCHR(st.st_mode) && isatty(STDERR_FILENO);
-	if (!S_ISFIFO(st.st_mode) && !is_terminal)
+	if (!S_ISFIFO(st.st_mode) && !isatty(STDERR_FILENO))
 		return;
-	fd = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK |
-	    O_NOCTTY | O_CLOEXEC);
+	fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY |
+	    O_CLOEXEC);
 	if (fd != -1)
 		log->fd = fd;
 	else
@@ -224,11 +220,9 @@ log_head(const struct config *cfg, int priority, struct text *t)
 	text_add(t, cfg->log->who, NULL);
 }
 
-/* The last byte of the buffer is kept for the newline. */
 static bool
 log_tail(const struct config *cfg, struct text *t)
 {
-	t->size++;
 	if (cfg->log->ends_lines)
 		text_char(t, '\n');
 	return log_put(cfg->log, t->buf, t->len);
@@ -244,7 +238,7 @@ log_dropped(const struct config *cfg)
 
 	if (log->dropped == 0)
 		return true;
-	text_init(&t, out, sizeof(out) - 1);
+	text_init(&t, out, sizeof(out));
 	log_head(cfg, LOG_WARNING, &t);
 	text_number(&t, log->dropped);
 	text_add(&t, log->dropped == 1 ? " line was" : " lines were",
@@ -267,7 +261,7 @@ log_text(const struct config *cfg, int priority, const char *s, size_t len,
 	if (cfg->log == NULL)
 		return;
 	if (log_dropped(cfg)) {
-		text_init(&t, out, sizeof(out) - 1);
+		text_init(&t, out, sizeof(out));
 		log_head(cfg, priority, &t);
 		if (clean)
 			text_bytes(&t, s, len);
@@ -289,8 +283,6 @@ log_stderr(const struct config *cfg, const char *line)
 	other.log_stderr = true;
 	(void)log_open(&log, &other, true);
 	log_text(&other, LOG_WARNING, line, strlen(line), false);
-	if (log.fd != STDERR_FILENO)
-		close(log.fd);
 }
 
 /* With printf's means: only warnings and the dialogue of -v come here. */

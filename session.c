@@ -114,7 +114,7 @@ transaction_reset(struct session *s)
 	for (i = 0; i < env->nrcpt; i++)
 		rcpt_free(&env->rcpts[i]);
 	env->nrcpt = 0;
-	env->sender[0] = env->msgid[0] = '\0';
+	env->msgid[0] = '\0';
 	deliver_abandon(&s->deliverer);
 	message_reset(&s->message);
 	s->refusal.reply = NULL;
@@ -247,8 +247,8 @@ feed(struct session *s, uint64_t len)
 	const char *in;
 	size_t used, n, have = client_input(&s->client, &in);
 
-	if (have > sizeof(out) - 1)
-		have = sizeof(out) - 1;
+	if (have > PIECE)
+		have = PIECE;
 	if (len > have)
 		len = have;
 	used = data_feed(&s->message.data, in, (size_t)len, out, &n);
@@ -285,6 +285,7 @@ cmd_lhlo(struct session *s, char *args)
 	transaction_reset(s);
 	s->phase = PHASE_HELLO;
 	strlcpy(s->env.lhlo, args, sizeof(s->env.lhlo));
+	client_peer(&s->client, s->env.peer, sizeof(s->env.peer));
 	text_init(&t, limits, sizeof(limits));
 	text_add(&t, "LIMITS RCPTMAX=", NULL);
 	text_number(&t, s->cfg->maxrcpt);
@@ -330,14 +331,9 @@ cmd_mail(struct session *s, char *args)
 		return &bad_sender;
 	if ((error = parse_params(path, false, &p)) != PARAM_OK)
 		return param_reply(error);
-	if (p.has_size && (p.size == UINT64_MAX ||
-	    (s->cfg->maxsize > 0 && p.size > s->cfg->maxsize)))
+	if (p.size == UINT64_MAX ||
+	    (s->cfg->maxsize > 0 && p.size > s->cfg->maxsize))
 		return &too_large;
-	if (!env->knows_peer && ((s->cfg->trace & TRACE_RECEIVED) != 0 ||
-	    s->cfg->scripts != NULL)) {
-		client_peer(&s->client, env->peer, sizeof(env->peer));
-		env->knows_peer = true;
-	}
 	env->size = p.size;
 	env->smtputf8 = p.smtputf8;
 	clock_gettime(CLOCK_MONOTONIC, &env->begun);
@@ -362,9 +358,8 @@ rcpt_add(struct envelope *env, const char *address, const char *orcpt)
 	r = &env->rcpts[env->nrcpt];
 	memset(r, 0, sizeof(*r));
 	r->address = strdup(address);
-	if (orcpt[0] != '\0')
-		r->orcpt = strdup(orcpt);
-	if (r->address != NULL && (orcpt[0] == '\0' || r->orcpt != NULL))
+	r->orcpt = strdup(orcpt);
+	if (r->address != NULL && r->orcpt != NULL)
 		return r;
 	rcpt_free(r);
 	return NULL;
@@ -460,7 +455,7 @@ static bool
 read_chunk(struct session *s, uint64_t left, bool refused)
 {
 	const char *in;
-	size_t n;
+	uint64_t n;
 
 	while (left > 0) {
 		if (!await_input(s))
@@ -468,8 +463,8 @@ read_chunk(struct session *s, uint64_t left, bool refused)
 		if (refused) {
 			n = client_input(&s->client, &in);
 			if (n > left)
-				n = (size_t)left;
-			client_used(&s->client, n);
+				n = left;
+			client_used(&s->client, (size_t)n);
 		} else
 			n = feed(s, left);
 		left -= n;
@@ -669,8 +664,10 @@ speaks_tls(struct session *s)
 {
 	const char *in;
 
-	return await_input(s) && client_input(&s->client, &in) > 0 &&
-	    byte_is_foreign(in[0]);
+	if (!await_input(s))
+		return false;
+	(void)client_input(&s->client, &in);
+	return byte_is_foreign(in[0]);
 }
 
 static void
@@ -693,6 +690,7 @@ session_talk(struct session *s)
 	}
 	client_flush(&s->client);
 	session_log(s);
+	transaction_reset(s);
 }
 
 int
@@ -713,8 +711,6 @@ session_run(const struct config *cfg)
 		r = deliver_init(&s->deliverer, cfg, &s->cred, &watch);
 	if (r == 0)
 		session_talk(s);
-	if (r == 0)
-		transaction_reset(s);
 	/* The process ends, and only who looks for leaks wants these back. */
 	if (SANITIZED) {
 		message_free(&s->message);

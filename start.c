@@ -55,7 +55,7 @@ start_log(struct log *log, struct config *cfg, bool stderr_is_ours)
 bool
 start_listens(void)
 {
-	int listens = 0;
+	int listens;
 	socklen_t len = sizeof(listens);
 
 	return getsockopt(STDIN_FILENO, SOL_SOCKET, SO_ACCEPTCONN, &listens,
@@ -99,7 +99,7 @@ start_signals(void)
 	return 0;
 }
 
-int
+void
 start_signals_default(void)
 {
 	struct sigaction sa = { .sa_handler = SIG_DFL };
@@ -110,5 +110,5 @@ start_signals_default(void)
 	/* Some of the numbers are no signals, or cannot be changed. */
 	for (sig = 1; sig < NSIG; sig++)
 		(void)sigaction(sig, &sa, NULL);
-	return sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -135,13 +135,9 @@ talk(struct client *c)
 static void
 become(const struct config *cfg, char **program)
 {
-	if (start_signals_default() == -1)
-		log_warn(cfg, "sigaction: %s", strerror(errno));
-	else {
-		execvp(program[0], program);
-		log_warn(cfg, "cannot start %s: %s", program[0],
-		    strerror(errno));
-	}
+	start_signals_default();
+	execvp(program[0], program);
+	log_warn(cfg, "cannot start %s: %s", program[0], strerror(errno));
 }
 
 /* Says it wherever somebody may read it. */
