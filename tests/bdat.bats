@@ -28,6 +28,9 @@ chunks() {
   with -U any -d "maildir:$D/m/%n" -x none
   chunks 'BDAT 3 LAST\r\nab\r'
   same "$(only a)" 'ab\r'
+  # The CR is the message's: no line ends behind it.
+  chunks 'BDAT 3\r\nab\r' '\nNOOP\r\n'
+  codes 220 250 250 250 250 '500 5.5.2' 221
 }
 
 @test "a chunk that is larger than a read keeps its LAST, or its none" {
@@ -48,7 +51,7 @@ chunks() {
 
 @test "a size that is no number ends the session" {
   local size
-  for size in x -1 0x10 99999999999999999999 ''; do
+  for size in x -1 0x10 1K 99999999999999999999 ''; do
     chunks "BDAT $size\r\nNOOP\r\n"
     codes 220 250 250 250 501
     exits 0
@@ -60,12 +63,17 @@ chunks() {
   codes 220 250 250 250 501 503 221
   (($(count a) == 0))
   logged 'status=refused dsn=5.5.4 reason="BDAT FIRST"'
+  logged 'session=quit messages=0 delivered=0 deferred=0 refused=1'
+  chunks 'BDAT 4 F\r\nNOOP'
+  codes 220 250 250 250 501 221
 }
 
 @test "without a recipient the octets are read, then 503" {
   say 'LHLO c' 'MAIL FROM:<>' 'BDAT 6' NOOP NOOP QUIT
   codes 220 250 250 503 250 221
   replied '^503 5\.5\.1 No transaction for this chunk$'
+  say 'LHLO c' 'MAIL FROM:<>' 'BDAT 6' NOOP 'RCPT TO:<a>' DATA x . QUIT
+  codes 220 250 250 503 250 354 250 221
   say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a@b@c>' 'BDAT 6' NOOP NOOP QUIT
   codes 220 250 250 501 503 250 221
   replied '^503 5\.5\.1 No valid recipients$'

@@ -329,8 +329,15 @@ offered() {
   # shellcheck disable=SC2046 # words
   hear $(printf '250 %.0s' {1..600})
   deaf
-  printf 'OP\r\nQUIT\r\n' >&"$TO"
-  hear 250 221
+  printf 'OP\r\n' >&"$TO"
+  hear 250
+  tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>'
+  hear 250 250 250
+  # All that is wanted is there, though it is a byte.
+  printf 'BDAT 1 LAST\r\nx' >&"$TO"
+  hear '250 2.1.5'
+  tell QUIT
+  hear 221
   finish
 }
 
@@ -437,9 +444,13 @@ offered() {
 
 @test "XFORWARD is for the next transaction, whatever comes between" {
   say 'XFORWARD IDENT=Q1' 'LHLO c' RSET 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x . \
-    'MAIL FROM:<>' 'RCPT TO:<b>' DATA x . QUIT
+    'MAIL FROM:<>' 'RCPT TO:<b>' DATA x . 'MAIL FROM:<>' 'RCPT TO:<c>' DATA \
+    'Received: by y id R2' '' x . 'XFORWARD IDENT=Z' 'MAIL FROM:<>' 'RCPT TO:<d>' \
+    DATA 'Received: by y id R3' '' x . QUIT
   logged ' qid=Q1 to=<a>'
-  unlogged ' qid=Q1 to=<b>'
+  unlogged ' qid=.* to=<b>'
+  logged ' qid=R2 to=<c>'
+  logged ' qid=Z to=<d>'
 }
 
 @test "XFORWARD takes any attributes outside a transaction" {

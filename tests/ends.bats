@@ -38,6 +38,13 @@ ended() {
   } | "$TESTS/client" "gone=$(wc -c <"$D/in")" "$LMTPD" -e "${OPTIONS[@]}" \
     2>"$D/log"
   ended 'client gone'
+  # Not even the greeting is taken.
+  mkfifo "$D/replies"
+  exec {FROM}<>"$D/replies"
+  exec {TO}>"$D/replies" {FROM}<&-
+  "$LMTPD" -e "${OPTIONS[@]}" <<<NOOP 1>&"$TO" 2>"$D/log"
+  exec {TO}>&-
+  ended 'client gone'
 }
 
 @test "the last line counts messages, recipients by their result, and errors" {

@@ -50,7 +50,7 @@ said() {
 
 @test "no descriptor stays open and no memory in use, whatever is said how often" {
   local n options rcpt=('MAIL FROM:<s@x>' 'RCPT TO:<a+b>') big
-  local -a data=(DATA 'X: y' '' z .)
+  local -a data=(DATA 'X: y' '' z .) many
   # In a place so deep that each name of it is seen if it is not freed.
   local at
   at=$D/m/$(printf '%0240d/%0240d' 0 0)
@@ -65,7 +65,7 @@ said() {
   done
   with -U any -d "maildir:$at/%n" -f
   often 10 "${rcpt[@]}" RSET "${rcpt[@]}" 'BDAT 3' a RSET
-  for n in keep 'fileinto "b"' 'fileinto "c"' 'reject "x"' discard nonsense; do
+  for n in keep 'fileinto "b"' 'fileinto "c"' "reject \"$(printf '%0900d' 0)\"" discard nonsense; do
     printf 'require ["fileinto", "reject"]; %s;\n' "$n" >"$at/a.sieve"
     with -U any -d "maildir:$at/%n" -S "$at/%n.sieve"
     often 10 "${rcpt[@]}" "${data[@]}"
@@ -75,6 +75,10 @@ said() {
     "x:y::$D:" >>"$at/users"
   with -U "file:$at/users" -d "maildir:$at/%n"
   often 10 "${rcpt[@]}" 'RCPT TO:<full>' 'RCPT TO:<none>' "${data[@]}"
+  # Of those that are too many most are in no line.
+  with -U any -d "maildir:$at/%n" -m 1
+  mapfile -t many < <(yes "RCPT TO:<$(printf '%0900d' 0)>" | head -n 200)
+  often 1 'MAIL FROM:<>' 'RCPT TO:<a>' "${many[@]}" RSET
   # More than is kept in memory: refused, given up, delivered.
   big=$(head -c 1100000 /dev/zero | tr '\0' x | fold -w 900)
   for options in '' '-s 1M'; do
@@ -94,6 +98,25 @@ said() {
     [[ $options != *dir* ]] || : >"$at/last"
     often 10 "${rcpt[@]}" 'RCPT TO:<dir>' 'RCPT TO:<link>' 'RCPT TO:<two>' "${data[@]}"
     rm -f "$at/"{a,last}
+  done
+}
+
+@test "memory that is refused: a recipient is 451, and no session begins" {
+  local size name
+  name=$(printf '%0300d' 0)
+  unkind UNKIND_MALLOC=301
+  say 'LHLO c' 'MAIL FROM:<>' "RCPT TO:<$name>" "RCPT TO:<a> ORCPT=rfc822;${name:7}" \
+    DATA 'RCPT TO:<a>' DATA x . QUIT
+  codes 220 250 250 '451 4.3.0' '451 4.3.0' '503 5.5.1' 250 354 '250 2.1.5' 221
+  replied 'No valid recipients'
+  (($(grep -c malloc "$D/log") == 2)) || fail 'not logged twice'
+  # What is read, and what is said.
+  for size in 262144 8192; do
+    unkind "UNKIND_MALLOC=$size"
+    say QUIT
+    exits 71
+    logged 'cannot start: malloc.*: (Cannot allocate|Out of) memory$'
+    ((${#REPLIES[@]} == 0))
   done
 }
 

@@ -224,17 +224,69 @@ calls_are() {
   await calls_are '*12122'
 }
 
-@test "a reader that is only slow misses nothing" {
-  full
-  { sleep 0.4; exec cat "$D/pipe" >"$D/log"; } 3>&- &
-  local reader=$!
+reading() {
+  [[ $(readlink "/proc/$1/fd/0") == */pipe || $(readlink /proc/"$1"/fd/*) == */pipe* ]]
+}
+
+@test "a reader that is only slow misses nothing, nor if it is opened once" {
+  local mode reader program=$LMTPD
   crowd >"$D/in"
-  "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" >"$D/out"
-  await grep -aq session= "$D/log"
-  kill "$reader"
-  wait "$reader" || :
-  (($(grep -ac 'status=delivered' "$D/log") == 30))
-  unlogged dropped
+  for mode in 600 400; do
+    LMTPD=$program
+    full
+    { sleep 0.2; exec cat "$D/pipe" >"$D/log"; } 3>&- &
+    reader=$!
+    # The reader has it open by then.
+    await reading "$reader"
+    chmod "$mode" "$D/pipe"
+    "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" >"$D/out"
+    await grep -aq session= "$D/log"
+    kill "$reader"
+    wait "$reader" || :
+    exec {PIPE}>&-
+    (($(grep -ac 'status=delivered' "$D/log") == 30)) || fail "$mode"
+    unlogged dropped
+    rm -f "$D/pipe" "$D/log"
+  done
+}
+
+@test "a file that others write to as well: each writes behind the other" {
+  printf '%s\r\n' NOOP QUIT >"$D/in"
+  {
+    "$LMTPD" -e "${OPTIONS[@]}" <"$D/in" >"$D/out"
+    echo after >&2
+  } 2>"$D/log"
+  [[ $(sed 's/lmtpd\[[0-9]*\]: //; s/ .*//' "$D/log") == $'session=quit\nafter' ]] ||
+    fail 'not both'
+}
+
+@test "a terminal that nobody reads holds nothing up" {
+  printf '%s\r\n' 'LHLO c' >"$D/in"
+  printf 'NOOP %0500d\r\n' {1..100} >>"$D/in"
+  printf 'QUIT\r\n' >>"$D/in"
+  /usr/bin/python3 - "$D/in" "$LMTPD" -e -v "${OPTIONS[@]}" <<'END'
+import os, pty, subprocess, sys
+
+ours, theirs = pty.openpty()
+program = subprocess.Popen(sys.argv[2:], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                           stderr=theirs)
+with open(sys.argv[1], "rb") as dialogue:
+    answer, _ = program.communicate(dialogue.read(), timeout=20)
+if answer.count(b"\n250 2.0.0 ") != 100 or program.returncode != 0:
+    sys.exit(f"{answer.count(b'250 2')} replies")
+END
+}
+
+@test "-c ends as it must though nobody reads what it says" {
+  /usr/bin/python3 - "$LMTPD" -c -d nonsense a <<'END'
+import socket, subprocess, sys
+
+ours, theirs = socket.socketpair()
+ours.close()
+status = subprocess.run(sys.argv[1:], stderr=theirs, check=False).returncode
+if status != 64:
+    sys.exit(f"it ended with {status}")
+END
 }
 
 @test "SIGTERM while the log is waited for" {

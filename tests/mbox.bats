@@ -214,6 +214,29 @@ for i in range(100):
   same "$D/body" 'From "a_b__c"@x.example DATE\nx\n\n'
 }
 
+# hours: how far the clock of the From_ line is ahead of UTC.
+hours() {
+  local date
+  date=$(sed -n '1s/^From [^ ]* //p' "$D/m/a")
+  echo $((($(date -ud "$date" +%s) - $(date +%s) + 1800) / 3600))
+}
+
+@test "TZ is a zone's name or rule, and no path of a file" {
+  local zone want
+  TZ=JST-9 send a x
+  (($(hours) == 9)) || fail "$(hours)"
+  rm "$D/m/a"
+  # What it is where nothing was chosen.
+  env -u TZ "$LMTPD" "${OPTIONS[@]}" <"$D/in" >/dev/null 2>&1
+  want=$(hours)
+  for zone in {,:,::}/usr/share/zoneinfo/Asia/Tokyo {..,Asia/..}/zoneinfo/Asia/Tokyo \
+    'JST -9' "<$(printf '%064d' 0 | tr 0 Z)>-9"; do
+    rm "$D/m/a"
+    TZ=$zone send a x
+    (($(hours) == want)) || fail "$zone: $(hours), not $want"
+  done
+}
+
 @test "the date of the From_ line is now, on a clock in TZ" {
   local zone date
   for zone in Asia/Tokyo :America/Los_Angeles UTC+7 UTC; do

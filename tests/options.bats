@@ -49,6 +49,8 @@ right() {
   wrong -U any -d "maildir:%n"
   wrong -U any -d maildir:
   wrong -U any -d ''
+  wrong -U any -d mbox
+  wrong -U any -d "$(printf '%0500d' 0)"
 }
 
 @test "-d refuses an unknown letter after a per cent sign" {
@@ -90,6 +92,8 @@ right() {
   logged ' -d: '
   wrong -U any -d "maildir:$D/m/%n" -S s
   logged ' -S: '
+  wrong -U any -d "maildir:$D/m/%n" -S "$D/s:other"
+  logged ' -S: .*"other"'
 }
 
 @test "-d: %h and ~/ are the home directory" {
@@ -181,6 +185,9 @@ right() {
     'RCPT TO:<a>' 'RCPT TO:<b>' DATA "$(printf '%01000d' 0)" \
     "$(printf '%01000d' 0)" . NOOP QUIT
   codes 220 250 '552 5.3.4' 250 250 250 354 '552 5.3.4' '552 5.3.4' 250 221
+  also -s 1
+  say 'LHLO c' 'MAIL FROM:<> SIZE=2' 'MAIL FROM:<> SIZE=1' 'RCPT TO:<a>' DATA '' . QUIT
+  codes 220 250 '552 5.3.4' 250 250 354 '552 5.3.4' 221
   (($(count a) == 0))
 }
 
@@ -224,6 +231,28 @@ right() {
   talk <"$D/in"
   codes 220 250 250 250 250 354 250 250 221
   [[ -z $(ls -A "$D/spool") ]]
+}
+
+@test "-T: a quota of that place is not the recipient's" {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  local rcpts n want
+  mkdir "$D/spool"
+  for rcpts in a ab; do
+    n=${#rcpts}
+    { printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>'
+      printf 'RCPT TO:<%s>\r\n' a b | head -n "$n"
+      printf '%s\r\n' DATA 'X: y' ''
+      yes "$(printf '%070d\r' 0)" | head -n 20000
+      printf '%s\r\n' . QUIT
+    } >"$D/in"
+    # Two writes are replies; for one, two more begin it in the Maildir.
+    strace -qq -o "$D/calls" -e inject=write:error=EDQUOT:when=$((7 - 2 * n)) "$LMTPD" \
+      "${OPTIONS[@]}" -T "$D/spool" <"$D/in" >"$D/out" 2>/dev/null
+    hold "$D/out"
+    want=('452 4.2.2')
+    ((n == 1)) || want=('452 4.3.1' '452 4.3.1')
+    [[ ${REPLIES[*]: -n - 1:n} == "${want[0]} "* ]] || fail "not ${want[0]}"
+  done
 }
 
 @test "-t bounds the wait for the client" {
@@ -420,6 +449,40 @@ right() {
   "$LMTPD" -c "${OPTIONS[@]}" 'a@y' 'bad address' >"$D/out" || STATUS=$?
   exits 1
   [[ $(cut -f 2 "$D/out") == $'ok\n501 5.1.3 '* ]]
+  "$LMTPD" -c "${OPTIONS[@]}" '<a> IGNOREQUOTA' >"$D/out" && return 1
+  [[ $(cut -f 2 "$D/out") == '501 5.1.3 '* ]]
+}
+
+@test "-c tells nothing to a client, and what is wrong with -T" {
+  local mode
+  run -64 --separate-stderr "$LMTPD" -c -d nonsense a
+  [[ -z $output && $stderr == *nonsense* ]]
+  mkdir "$D/spool"
+  for mode in 500 600 700; do
+    chmod "$mode" "$D/spool"
+    "$LMTPD" -c "${OPTIONS[@]}" -T "$D/spool" a >/dev/null 2>"$D/log"
+    if ((mode == 700)); then
+      unlogged .
+    else
+      logged "-T: access $D/spool: Permission denied"
+    fi
+  done
+}
+
+@test "-c ends by SIGTERM as any other program" {
+  local status=0
+  mkfifo "$D/pipe"
+  exec {FROM}<>"$D/pipe"
+  dd if=/dev/zero of="$D/pipe" oflag=nonblock bs=4096 2>/dev/null || :
+  "$LMTPD" -c "${OPTIONS[@]}" a >&"$FROM" 2>/dev/null 3>&- &
+  SESSION=$!
+  await asleep "$SESSION"
+  kill "$SESSION"
+  # shellcheck disable=SC2016 # eval expands it
+  await eval '! kill -0 "$SESSION"'
+  wait "$SESSION" || status=$?
+  SESSION=
+  ((status == 143)) || fail "it ended with $status"
 }
 
 @test "POSIXLY_CORRECT changes nothing" {

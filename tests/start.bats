@@ -158,7 +158,10 @@ dialogue() {
   [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
   local pair call when what
   for pair in 'chdir|1 -P /|chdir /' 'rt_sigaction|1|sigaction' 'rt_sigaction|4|sigaction' \
-    'rt_sigprocmask|1|sigaction' '?faccessat2,faccessat|1 -P /dev/null|open /dev/null'; do
+    'rt_sigprocmask|1|sigaction' '?faccessat2,faccessat|1 -P /dev/null|open /dev/null' \
+    'getrandom|1+|malloc and getentropy' \
+    '?getresuid32,getresuid|1|getresuid and getresgid' \
+    '?getresgid32,getresgid|1|getresuid and getresgid'; do
     IFS='|' read -r call when what <<<"$pair"
     STATUS=0
     # shellcheck disable=SC2086 # words
@@ -169,6 +172,20 @@ dialogue() {
     replied "^421 4\\.3\\.5 cannot start: $what: (Input/output|I/O) error\$"
     logged "^lmtpd\\[[0-9]+\\]: cannot start: $what: (Input/output|I/O) error\$"
   done
+  STATUS=0
+  strace -qq -o /dev/null -e inject=getrandom:error=EIO "$LMTPD" -c "${OPTIONS[@]}" a \
+    >"$D/out" 2>"$D/log" || STATUS=$?
+  exits 71
+  logged "^lmtpd\\[[0-9]+\\]: malloc and getentropy: (Input/output|I/O) error\$"
+  [[ ! -s $D/out ]]
+}
+
+@test "a write that is interrupted is done again" {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  dialogue | strace -qq -o "$D/calls" -e inject=write:error=EINTR:when=1+2 \
+    "$LMTPD" "${OPTIONS[@]}" 2>/dev/null | cat >"$D/out"
+  hold "$D/out"
+  codes 220 250 250 250 354 250 221
 }
 
 @test "a host that cannot be asked for its name is localhost" {
@@ -458,5 +475,23 @@ END
     hold "$D/out"
     codes 220 250 250 250 354 250 221
     grep -qxF "Received: from c (${pair#* })" "$(only a)" || fail "$(text a)"
+  done
+}
+
+@test "-p takes an address alone, of that variable, and IPv4 as IPv4" {
+  local pair
+  dialogue >"$D/in"
+  for pair in '192.0.2.7 ([192.0.2.7])' '2001:db8::7 ([IPv6:2001:db8::7])' \
+    '::ffff:192.0.2.7 ([192.0.2.7])' '::FFFF:192.0.2.7 ([192.0.2.7])' \
+    '::ffff:c000:207 ([IPv6:::ffff:c000:207])' '::192.0.2.7 ([IPv6:::192.0.2.7])' \
+    '192.0.2 ' 'a.example ' ' '; do
+    rm -rf "$D/m/a"
+    env -i ADDRESS_OF=192.0.2.1 ADDRESS=192.0.2.2 XDDR=192.0.2.3 "ADDR=${pair% *}" \
+      ADDR_OF=192.0.2.4 "$LMTPD" "${OPTIONS[@]}" -p ADDR <"$D/in" >"$D/out" 2>/dev/null
+    hold "$D/out"
+    codes 220 250 250 250 354 250 221
+    [[ $(grep ^Received: "$(only a)") == "Received: from c${pair#* }" ||
+      $(grep ^Received: "$(only a)") == "Received: from c ${pair#* }" ]] ||
+      fail "$pair: $(text a)"
   done
 }

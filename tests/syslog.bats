@@ -30,12 +30,12 @@ quiet() {
   send a x
   lines '^<22>lmtpd\[[0-9]+\]: session=quit '
   grep -Eaq '^<22>lmtpd\[[0-9]+\]: id=.* to=<a> .*status=delivered' "$D/lines"
-  also -d nonsense
+  also -d $'non\033sense'
   say QUIT
-  lines '^<20>lmtpd\[[0-9]+\]: -d takes'
+  lines '^<20>lmtpd\[[0-9]+\]: -d takes .*non\\033sense'
   # To the log and on standard error, once each.
   (($(grep -ac ': -d takes' "$D/lines") == 1))
-  (($(grep -ac ': -d takes' "$D/stderr") == 1))
+  (($(grep -ac ': -d takes .*non\\033sense' "$D/stderr") == 1))
 }
 
 @test "-e is standard error, whatever daemon there is" {
@@ -53,6 +53,35 @@ quiet() {
   lines '^<22>lmtpd\[[0-9]+\]: session=quit '
   grep -Eaq '^<22>lmtpd\[[0-9]+\]: id=.*status=delivered' "$D/lines"
   quiet
+}
+
+@test "a daemon of which no stream is to be had holds nothing up" {
+  sed -i 's/^exec/exec timeout -s KILL 20/' "$D/lmtpd"
+  daemon stream full
+  send a x
+  codes 220 250 250 250 354 250 221
+  quiet
+}
+
+@test "where no socket is to be had it is standard error" {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  daemon dgram
+  sed -i 's/^exec/exec strace -f -qq -o \/dev\/null -e inject=socket:error=EMFILE/' "$D/lmtpd"
+  send a x
+  grep -q 'to=<a>' "$D/stderr"
+}
+
+@test "a daemon that comes later is found" {
+  sed -i 's|2>>.*|2>\&1|' "$D/lmtpd"
+  begin
+  hear 220
+  daemon dgram
+  tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x .
+  hear 250 250 250 354 '250 2.1.5'
+  lines '^<22>lmtpd\[[0-9]+\]: id=.*to=<a>'
+  tell QUIT
+  hear 221
+  finish
 }
 
 answered() {
@@ -88,6 +117,8 @@ answered() {
 
 @test "a daemon that is restarted is found again" {
   local kind to away
+  # None is left open by the looking for it.
+  sed -i 's/^exec/ulimit -n 16; exec/' "$D/lmtpd"
   for kind in dgram stream; do
     daemon "$kind"
     begin
@@ -99,7 +130,7 @@ answered() {
     daemon "$kind"
     tell 'MAIL FROM:<>' 'RCPT TO:<b>' DATA x .
     hear 250 250 354 '250 2.1.5'
-    lines 'to=<b>'
+    lines '^<22>lmtpd\[[0-9]+\]: id=.*to=<b>'
     # It is away for a moment, twice: the line waits for it.
     for to in c d; do
       away=$DAEMON
@@ -111,13 +142,14 @@ answered() {
       sleep 0.2
       mv "$D/dev/$to" "$D/dev/log"
       hear 250 250 354 '250 2.1.5'
-      lines "to=<$to>"
+      lines "^<22>lmtpd\[[0-9]+\]: id=.*to=<$to>"
     done
     tell QUIT
     hear 221
     finish
     lines session=quit
     ! grep -aq dropped "$D/lines" || fail 'dropped'
+    ! grep -q '^$' "$D/lines" || fail 'an empty line'
     stop
     rm "$D/lines"
   done

@@ -299,7 +299,7 @@ ahead() {
   unkind "UNKIND_CLOCK=$1"
 }
 
-# daemon KIND [deaf]: it is the system's log, at $D/dev/log, or to be put there
+# daemon KIND [deaf|full]: it is the system's log, at $D/dev/log, or to be put there
 # from $D/dev/$AT; stop: that one.
 daemon() {
   "$TESTS/syslogd" "$D/dev/${AT-log}" "$1" "$D/lines" "${@:2}" 3>&- &

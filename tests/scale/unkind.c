@@ -2,7 +2,8 @@
  * A host whose clock is wrong or whose disk is bad, for what is started with
  * this in LD_PRELOAD: UNKIND_CLOCK is in seconds, and each UNKIND_FSYNC-th
  * fsync is EIO after it was done, or not done.  Each file system is one of
- * type UNKIND_FS, and the socket of the system's log is at UNKIND_LOG.
+ * type UNKIND_FS, and the socket of the system's log is at UNKIND_LOG.  Of
+ * UNKIND_MALLOC bytes, just so many, there is no memory.
  */
 
 #define _GNU_SOURCE
@@ -18,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static long clock_ahead, fsync_each, fs_type;
+static long clock_ahead, fsync_each, fs_type, refused;
 static const char *log_path;
 
 static long
@@ -36,8 +37,23 @@ read_settings(void)
 	clock_ahead = setting("UNKIND_CLOCK");
 	fsync_each = setting("UNKIND_FSYNC");
 	fs_type = setting("UNKIND_FS");
+	refused = setting("UNKIND_MALLOC");
 	if (getenv("UNKIND_LOG") != NULL)
 		log_path = strdup(getenv("UNKIND_LOG"));
+}
+
+void *
+malloc(size_t size)
+{
+	static void *(*real)(size_t);
+
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "malloc");
+	if (refused != 0 && size == (size_t)refused) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return real(size);
 }
 
 int
