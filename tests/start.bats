@@ -240,8 +240,9 @@ os.execv(sys.argv[1], sys.argv[1:])' "$LMTPD" "${OPTIONS[@]}" >"$D/out"
 import fcntl, os, signal, subprocess, sys, time
 
 class Session:
-    """One that waits, told to end, until the replies to n commands are read."""
-    def __init__(self, n):
+    """One that waits, told to end, until the replies to n commands are read,
+    but for the first so many reads."""
+    def __init__(self, n, reads=0):
         stdin, self.to = os.pipe()
         self.from_, stdout = os.pipe()
         fcntl.fcntl(self.from_, fcntl.F_SETPIPE_SZ, 4096)
@@ -250,6 +251,8 @@ class Session:
         os.close(stdin)
         os.close(stdout)
         os.write(self.to, b"NOOP\r\n" * n)
+        for _ in range(reads):
+            os.read(self.from_, 4096)
         asleep = 0
         while asleep < 20:
             with open(f"/proc/{self.process.pid}/stat") as stat:
@@ -280,7 +283,7 @@ if session.seconds() > 2:
     sys.exit("it ended late, though all was read")
 
 # Others are not waited for: neither for a page each second, nor for nothing.
-silent, slow = Session(10000), Session(10000)
+silent, slow = Session(10000, 1), Session(10000)
 while slow.process.poll() is None:
     if time.monotonic() - slow.begun > 9:
         sys.exit("it goes on as long as a page is read now and then")
@@ -475,23 +478,5 @@ END
     hold "$D/out"
     codes 220 250 250 250 354 250 221
     grep -qxF "Received: from c (${pair#* })" "$(only a)" || fail "$(text a)"
-  done
-}
-
-@test "-p takes an address alone, of that variable, and IPv4 as IPv4" {
-  local pair
-  dialogue >"$D/in"
-  for pair in '192.0.2.7 ([192.0.2.7])' '2001:db8::7 ([IPv6:2001:db8::7])' \
-    '::ffff:192.0.2.7 ([192.0.2.7])' '::FFFF:192.0.2.7 ([192.0.2.7])' \
-    '::ffff:c000:207 ([IPv6:::ffff:c000:207])' '::192.0.2.7 ([IPv6:::192.0.2.7])' \
-    '192.0.2 ' 'a.example ' ' '; do
-    rm -rf "$D/m/a"
-    env -i ADDRESS_OF=192.0.2.1 ADDRESS=192.0.2.2 XDDR=192.0.2.3 "ADDR=${pair% *}" \
-      ADDR_OF=192.0.2.4 "$LMTPD" "${OPTIONS[@]}" -p ADDR <"$D/in" >"$D/out" 2>/dev/null
-    hold "$D/out"
-    codes 220 250 250 250 354 250 221
-    [[ $(grep ^Received: "$(only a)") == "Received: from c${pair#* }" ||
-      $(grep ^Received: "$(only a)") == "Received: from c ${pair#* }" ]] ||
-      fail "$pair: $(text a)"
   done
 }

@@ -296,6 +296,7 @@ from() {
   [[ $(from 2001:db8::7) == ' ([IPv6:2001:db8::7])' ]]
   [[ $(from ::ffff:192.0.2.7) == ' ([192.0.2.7])' ]]
   [[ $(from ::1) == ' ([IPv6:::1])' ]]
+  [[ $(from ::192.0.2.7) == ' ([IPv6:::192.0.2.7])' ]]
   [[ $(from ::ffff:c000:207) == ' ([IPv6:::ffff:c000:207])' ]]
   [[ $(from '') == '' ]]
   [[ $(from 192.0.2) == '' ]]
@@ -305,7 +306,7 @@ from() {
 
 @test "-p: a variable that is not there is none, and no other is looked at" {
   also -p ADDR -x received
-  TCPREMOTEIP=192.0.2.7 REMOTE_HOST=192.0.2.8 ADDR4=192.0.2.9 send a x
+  TCPREMOTEIP=192.0.2.7 REMOTE_HOST=192.0.2.8 ADDR4=192.0.2.9 XDDR=192.0.2.10 send a x
   text a | grep -Fxq 'Received: from client.example'
 }
 
