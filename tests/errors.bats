@@ -68,7 +68,7 @@ said() {
   for n in keep 'fileinto "b"' 'fileinto "c"' "reject \"$(printf '%0900d' 0)\"" discard nonsense; do
     printf 'require ["fileinto", "reject"]; %s;\n' "$n" >"$at/a.sieve"
     with -U any -d "maildir:$at/%n" -S "$at/%n.sieve"
-    often 10 "${rcpt[@]}" "${data[@]}"
+    often $((${#n} > 900 ? 40 : 10)) "${rcpt[@]}" "${data[@]}"
   done
   echo 'x:' >"$at/users"
   printf 'a::%s\nlast::%s\nfull::%s\n' "$(id -u):$(id -g)::$D:" "$(id -u):$(id -g)::$D:" \

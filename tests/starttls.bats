@@ -306,7 +306,12 @@ from() {
 
 @test "-p: a variable that is not there is none, and no other is looked at" {
   also -p ADDR -x received
-  TCPREMOTEIP=192.0.2.7 REMOTE_HOST=192.0.2.8 ADDR4=192.0.2.9 XDDR=192.0.2.10 send a x
+  TCPREMOTEIP=192.0.2.7 REMOTE_HOST=192.0.2.8 ADDR4=192.0.2.9 send a x
+  text a | grep -Fxq 'Received: from client.example'
+  # Another of that many letters is found first.
+  rm -r "$D/m/a"
+  also -p ADDRESS_OF_WHOEVER_CALLS
+  ADDRESS_OF_NOBODY_AT_ALL=192.0.2.7 send a x
   text a | grep -Fxq 'Received: from client.example'
 }
 
