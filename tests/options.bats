@@ -328,6 +328,17 @@ right() {
   right -efQvq1K -Uany "-dmaildir:$D/m/%n" -m5 -t10
 }
 
+@test "-G brings as many copies, and with -o a full mailbox is no more than full" {
+  also -G
+  printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<a>' DATA x . QUIT >"$D/in"
+  talk <"$D/in"
+  codes 250 250 250 250 354 250 250 221
+  (($(count a) == 2))
+  with -U any -d "maildir:$D/m/%n" -o -q 1
+  send b x
+  codes 220 250 250 250 354 '452 4.2.2' 221
+}
+
 @test "without -e nothing comes on standard error" {
   [[ -S /dev/log ]] || skip 'no syslog here: see root/log.bats'
   run -0 --separate-stderr "$LMTPD" "${OPTIONS[@]}" <<<'NONSENSE'
