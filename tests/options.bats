@@ -328,7 +328,7 @@ right() {
   right -efQvq1K -Uany "-dmaildir:$D/m/%n" -m5 -t10
 }
 
-@test "-G brings as many copies, and with -o a full mailbox is no more than full" {
+@test "-G brings as many copies, -o has 452 for a full mailbox, -q parts no names" {
   also -G
   printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<a>' DATA x . QUIT >"$D/in"
   talk <"$D/in"
@@ -337,6 +337,9 @@ right() {
   with -U any -d "maildir:$D/m/%n" -o -q 1
   send b x
   codes 220 250 250 250 354 '452 4.2.2' 221
+  with -U any -d "maildir:$D/m/%n" -q 1K
+  send b1 x
+  (($(count b1) == 1))
 }
 
 @test "without -e nothing comes on standard error" {
