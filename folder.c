@@ -20,15 +20,17 @@ folder_fail(struct delivery *d, const char *call)
 	return failure_errno(&d->failure, call, "%s/", d->rcpt->mailbox.path);
 }
 
-/* user+a.b goes to .a.b; "a..b" would be no folder's name. */
+/*
+ * user+a.b goes to .a.b; "a..b" would be no folder's name.  The name has fewer
+ * than FOLDER_BYTES.
+ */
 static bool
 is_folder_name(const char *name)
 {
 	size_t len = strlen(name);
 
-	return len > 0 && len < FOLDER_BYTES && name[0] != '.' &&
-	    name[len - 1] != '.' && strstr(name, "..") == NULL &&
-	    strchr(name, '/') == NULL;
+	return len > 0 && name[0] != '.' && name[len - 1] != '.' &&
+	    strstr(name, "..") == NULL && strchr(name, '/') == NULL;
 }
 
 /* 1 or 0; or -1 and errno, where a disk that fails leaves it open. */

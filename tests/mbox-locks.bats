@@ -138,6 +138,16 @@ waits() {
   done
 }
 
+@test "where there are no links another's dotlock is heeded too" {
+  also -k dotlock
+  printf '#!/bin/sh\nexec strace -D -qq -o /dev/null -e inject=link,linkat:error=EPERM %s "$@"\n' \
+    "$LMTPD" >"$D/traced"
+  chmod 755 "$D/traced"
+  LMTPD=$D/traced
+  echo 1 >"$D/m/a.lock"
+  waits 0.1
+}
+
 @test "as long as another's dotlock is there, nothing is made beside it" {
   also -k dotlock
   echo 1 >"$D/m/a.lock"
@@ -209,10 +219,15 @@ waits() {
 @test "a pid says nothing where boot or namespace is another" {
   local dead=999999999
   for lock in "$dead\n$(uname -n)\nanother 1\n" "$dead\n$(uname -n)\n" \
-    "$dead\nanother.example\n$(instance)\n" "$$\n$(uname -n)\n$(instance)\n"; do
+    "$dead\nanother.example\n$(instance)\n" "$$\n$(uname -n)\n$(instance)\n" \
+    "1\n$(uname -n)\n$(instance)\n"; do
     printf %b "$lock" >"$D/m/a.lock"
     waits 0.1
   done
+  # Nor does one to which a link leads.
+  printf '%s\n' "$dead" "$(uname -n)" "$(instance)" >"$D/dead"
+  ln -s "$D/dead" "$D/m/a.lock"
+  waits 0.1
 }
 
 @test "a lock of our own pid was left by one that is dead" {

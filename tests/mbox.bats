@@ -115,6 +115,16 @@ body() {
   same "$D/other" 'untouched\n'
 }
 
+@test "an mbox to which can only be added is 451 4.2.0, and not touched" {
+  send a x
+  cp "$D/m/a" "$D/before"
+  unkind UNKIND_APPEND=1
+  send a x
+  codes 220 250 250 250 354 '451 4.2.0' 221
+  logged "reason=\"$D/m/a is append-only: "
+  cmp "$D/m/a" "$D/before"
+}
+
 @test "a lock that another holds is waited for" {
   local kind
   for kind in fcntl flock; do

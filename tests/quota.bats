@@ -42,6 +42,32 @@ maildir() {
   codes 220 250 250 '452 4.2.2' 250 250 250 221
 }
 
+@test "a limit of one byte, or of one message, is one" {
+  local limit want
+  while read -r limit want; do
+    rm -rf "$D/m/a"
+    maildir a
+    with -U any -d "maildir:$D/m/%n" -x none -q "$limit"
+    [[ $("$LMTPD" -c "${OPTIONS[@]}" a | cut -f 2,5) == $'ok\t'"$want" ]] ||
+      fail "$("$LMTPD" -c "${OPTIONS[@]}" a)"
+    say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<a>' DATA x . QUIT
+    case $limit in
+    0,1)
+      codes 220 250 250 250 250 354 250 '452 4.2.2' 221
+      same "$D/m/a/maildirsize" '1C\n2 1\n'
+      ;;
+    *)
+      codes 220 250 250 250 250 354 '452 4.2.2' '452 4.2.2' 221
+      [[ $limit == 1 ]] || same "$D/m/a/maildirsize" '1S,1C\n0 0\n'
+      ;;
+    esac
+  done <<END
+1 0/1
+0,1 0/-,0/1
+1,1 0/1,0/1
+END
+}
+
 @test "messages are limited too" {
   also -q 0,2
   say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<a>' 'RCPT TO:<a>' DATA x . QUIT
@@ -110,12 +136,41 @@ maildir() {
   send a 123456789
   codes 220 250 250 250 354 250 221
   same "$D/m/a/maildirsize" '100S\n0 0\n10 1\n'
+  rm -r "$D/m/a"
+  maildir a
+  printf '100S,5C\n5 1\n' >"$D/m/a/maildirsize"
+  send a 123456789
+  same "$D/m/a/maildirsize" '100S\n0 0\n10 1\n'
+}
+
+@test "a link or a pipe in the place of maildirsize is none" {
+  local kind
+  printf '20S\n20 1\n' >"$D/other"
+  for kind in link pipe; do
+    rm -rf "$D/m/a"
+    maildir a
+    if [[ $kind == link ]]; then
+      ln -s "$D/other" "$D/m/a/maildirsize"
+    else
+      mkfifo "$D/m/a/maildirsize"
+    fi
+    send a 123456789
+    codes 220 250 250 250 354 250 221
+    logged "write $D/m/a/maildirsize: "
+  done
+  same "$D/other" '20S\n20 1\n'
+  # Nor is it one when there is something in the pipe.
+  exec 7<>"$D/m/a/maildirsize"
+  cat "$D/other" >&7
+  send a 123456789
+  codes 220 250 250 250 354 250 221
+  exec 7>&-
 }
 
 @test "an old sum is counted anew before it is called full" {
   maildir a
   printf '20S\n20 1\n' >"$D/m/a/maildirsize"
-  touch -d '20 minutes ago' "$D/m/a/maildirsize"
+  touch -d '910 seconds ago' "$D/m/a/maildirsize"
   send a 123456789
   codes 220 250 250 250 354 250 221
 }
@@ -167,6 +222,16 @@ maildir() {
   same "$D/m/a/maildirsize" '1000S\n990 1\n10 1\n'
   send a x
   codes 220 250 250 '452 4.2.2' 503 500 500 221
+  # That is so from 5120 bytes on.
+  rm -r "$D/m/a"
+  maildir a
+  head -c 8999 /dev/zero >"$D/m/a/cur/one"
+  { printf '9000S\n200 1\n'; yes '2 1' | head -n 1277; } >"$D/m/a/maildirsize"
+  send a x
+  codes 220 250 250 250 354 '452 4.2.2' 221
+  { printf '9000S\n200 1\n'; yes '2 1' | head -n 1276; } >"$D/m/a/maildirsize"
+  send a x
+  codes 220 250 250 250 354 250 221
   maildir b
   printf '1000S\n2 1\nnonsense\n' >"$D/m/b/maildirsize"
   head -c 999 /dev/zero >"$D/m/b/cur/one"

@@ -329,3 +329,149 @@ END
   (($(grep -A 1 '^openat(AT_FDCWD' "$D/calls" | grep -c '^fsync.* = 0$') == 2)) ||
     fail "$(cat "$D/calls")"
 }
+
+# traced INJECTION...: the session of $D/in, while calls fail so.
+traced() {
+  strace -qq -o "$D/calls" "${@/#/--inject=}" "$LMTPD" -e -H test.example \
+    "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>"$D/log"
+  hold "$D/out"
+  (($# <= $(grep -c INJECTED "$D/calls"))) || fail "is not called: $*"
+}
+# spot REGEX WHAT [AFTER]: that for the first call in $D/calls which matches, and
+# is behind the first that matches AFTER.
+spot() {
+  awk -v want="$1" -v what="$2" -v after="${3-}" '
+    { call = $0; sub(/\(.*/, "", call); n[call]++ }
+    after != "" { if ($0 ~ after) after = ""; next }
+    $0 ~ want { print call ":" what ":when=" n[call]; found = 1; exit }
+    END { exit !found }' "$D/calls" || fail "no call is $1" "$(cat "$D/calls")"
+}
+
+@test "mbox: what was changed by another is looked at once more" {
+  local err n=1
+  with -U any -d "mbox:$D/m/%n" -x none
+  traced
+  rm "$D/m/a"
+  traced "$(spot O_APPEND error=EEXIST)"
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  traced
+  cp "$D/calls" "$D/second"
+  for err in ENOENT ESTALE EAGAIN; do
+    cp "$D/second" "$D/calls"
+    traced "$(spot O_APPEND error=$err)"
+    codes 220 250 250 250 354 '250 2.1.5' 221
+  done
+  for err in EACCES EAGAIN; do
+    cp "$D/second" "$D/calls"
+    traced "$(spot F_SETLK error=$err)"
+    codes 220 250 250 250 354 '250 2.1.5' 221
+  done
+  (($(grep -c '^From ' "$D/m/a") == 7))
+  cp "$D/second" "$D/calls"
+  traced "$(spot O_APPEND error=ELOOP)"
+  codes 220 250 250 250 354 '451 4.2.0' 221
+  logged "$D/m/a is a symbolic link"
+}
+
+@test "mbox: one that cannot be looked at, or ends before its end, is 451" {
+  local statx
+  with -U any -d "mbox:$D/m/%n" -x none
+  traced
+  traced
+  cp "$D/m/a" "$D/before"
+  statx=$(spot '^statx' error=EIO)
+  traced "$(spot '^pread64\([0-9]+, [^,]*, 2,' retval=1)"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged 'reason="read .*(Input/output|I/O) error'
+  cmp "$D/m/a" "$D/before"
+  traced "$statx"
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  cp "$D/m/a" "$D/before"
+  traced "$statx" "$(spot 'stat' error=EIO '^statx.*INJECTED')"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged 'reason="fstat .*(Input/output|I/O) error'
+  cmp "$D/m/a" "$D/before"
+}
+
+@test "mbox: what is not the end any more is not cut off" {
+  local size lseek statx
+  [[ ${CC-} != *-m32* ]] || skip 'lseek has other arguments there'
+  with -U any -d "mbox:$D/m/%n" -x none
+  traced
+  cp "$D/m/a" "$D/before"
+  size=$(stat -c %s "$D/m/a")
+  also -q $((2 * size - 1))
+  traced
+  cmp "$D/m/a" "$D/before"
+  lseek=$(spot '^lseek.*[0-9], 0, SEEK_CUR' retval)
+  statx=$(spot '^statx' error=EIO '^lseek.*[0-9], 0, SEEK_CUR')
+  # Another host has written more, which we do not see yet.
+  traced "${lseek/retval/retval=$((2 * size + 7))}"
+  codes 220 250 250 250 354 '452 4.2.2' 221
+  logged "truncate $D/m/a: Stale"
+  logged "$D/m/a may hold a message that was refused"
+  (($(stat -c %s "$D/m/a") == 2 * size))
+  # Another has cut it already.
+  cp "$D/before" "$D/m/a"
+  traced "${lseek/retval/retval=$((3 * size))}"
+  codes 220 250 250 250 354 '452 4.2.2' 221
+  unlogged truncate
+  (($(stat -c %s "$D/m/a") == 2 * size))
+  # Nobody says how long it is.
+  cp "$D/before" "$D/m/a"
+  traced "$statx"
+  cmp "$D/m/a" "$D/before"
+  traced "$statx" "$(spot stat error=EIO '^statx.*INJECTED')"
+  codes 220 250 250 250 354 '452 4.2.2' 221
+  logged "truncate $D/m/a: (Input/output|I/O) error"
+  (($(stat -c %s "$D/m/a") == 2 * size))
+}
+
+@test "mbox: a close that fails, and a mailbox that cannot be cut then" {
+  local close
+  with -U any -d "mbox:$D/m/%n" -x none
+  traced
+  cp "$D/m/a" "$D/before"
+  traced
+  cp "$D/before" "$D/m/a"
+  close=$(spot '^close' error=EIO '^fsync')
+  traced "$close"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  unlogged truncate
+  cmp "$D/m/a" "$D/before"
+  # It cannot be had once more, nor be closed.
+  traced "$close" "$(spot O_APPEND error=EMFILE '^close.*INJECTED')"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged "truncate $D/m/a: Too many open files"
+  logged "$D/m/a may hold a message that was refused"
+  [[ $(grep -c '^z$' "$D/m/a") == 2 ]]
+  cp "$D/before" "$D/m/a"
+  traced "$close+"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged "truncate $D/m/a: (Input/output|I/O) error"
+  cmp "$D/m/a" "$D/before"
+}
+
+@test "mbox: times that cannot be set, and a sync in their place that fails" {
+  unkind UNKIND_FS=0x58465342
+  with -U any -d "mbox:$D/m/%n" -x none
+  traced
+  cp "$D/m/a" "$D/before"
+  traced utimensat:error=EPERM fsync:error=EIO:when=1
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged 'reason="fsync .*(Input/output|I/O) error'
+  cmp "$D/m/a" "$D/before"
+}
+
+@test "maildir: a file server that was started anew knows the name all the same" {
+  local open
+  with -U any -d "maildir:$D/m/%n" -x none
+  traced
+  traced
+  open=$(spot 'O_RDONLY.*O_DIRECTORY' error=ESTALE)
+  traced "$(spot 'O_CREAT.*O_EXCL' error=ESTALE)"
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  traced "$open"
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  (($(count a) == 4))
+}

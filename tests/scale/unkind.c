@@ -2,11 +2,13 @@
  * A host whose clock is wrong or whose disk is bad, for what is started with
  * this in LD_PRELOAD: UNKIND_CLOCK is in seconds, and each UNKIND_FSYNC-th
  * fsync is EIO after it was done, or not done.  Each file system is one of
- * type UNKIND_FS, and the socket of the system's log is at UNKIND_LOG.
+ * type UNKIND_FS, and the socket of the system's log is at UNKIND_LOG.  With
+ * UNKIND_APPEND each file is append-only to statx.
  */
 
 #define _GNU_SOURCE
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -18,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static long clock_ahead, fsync_each, fs_type;
+static long clock_ahead, fsync_each, fs_type, append_only;
 static const char *log_path;
 
 static long
@@ -36,6 +38,7 @@ read_settings(void)
 	clock_ahead = setting("UNKIND_CLOCK");
 	fsync_each = setting("UNKIND_FSYNC");
 	fs_type = setting("UNKIND_FS");
+	append_only = setting("UNKIND_APPEND");
 	if (getenv("UNKIND_LOG") != NULL)
 		log_path = strdup(getenv("UNKIND_LOG"));
 }
@@ -116,6 +119,20 @@ fstatfs(int fd, struct statfs *fs)
 		return -1;
 	if (fs_type != 0)
 		fs->f_type = fs_type;
+	return 0;
+}
+
+int
+statx(int fd, const char *restrict path, int flags, unsigned int mask,
+    struct statx *restrict sx)
+{
+	int (*real)(int, const char *, int, unsigned int, struct statx *);
+
+	*(void **)&real = dlsym(RTLD_NEXT, "statx");
+	if (real(fd, path, flags, mask, sx) == -1)
+		return -1;
+	if (append_only != 0)
+		sx->stx_attributes |= STATX_ATTR_APPEND;
 	return 0;
 }
 
