@@ -118,9 +118,8 @@ find_folder_by_case(struct delivery *d, int at, const char *wanted,
 	int r = 0;
 	DIR *dir;
 
-	/* Where nothing may be listed, only the exact name can be had. */
 	if ((dir = os_open_dir(at, ".")) == NULL)
-		return is_shut(d, errno) ? 0 : folder_fail(d, "read");
+		return folder_fail(d, "read");
 	walk_begin(&w);
 	while ((entry = os_read_dir(dir)) != NULL) {
 		if (walk_may_go_on(&w) == -1) {
@@ -281,9 +280,8 @@ folder_for_script(const char *path, const char *name, char *folder)
 	if ((r = has_folder(path, folder)) != 0 ||
 	    strncasecmp(utf8, "INBOX.", prefix) != 0)
 		return r;
-	if (!is_folder_name(utf8 + prefix) || name_folder(utf8 + prefix,
-	    folder, SCRIPT_FOLDER + 1) == -1)
-		goto bad;
+	/* The rest of a name that is good is good, and is encoded by itself. */
+	memmove(folder, folder + prefix, strlen(folder + prefix) + 1);
 	return has_folder(path, folder);
 bad:
 	errno = EINVAL;

@@ -286,7 +286,6 @@ maildir_undo(struct delivery *d)
 		close(m->dir);
 	d->fd = -1;
 	m->dir = 0;
-	m->named = m->counted = false;
 }
 
 /* Where the copy goes: as the script says, or as the address does. */

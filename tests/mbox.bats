@@ -55,6 +55,12 @@ body() {
   printf 'LHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<a>\r\nBDAT 1 LAST\r\nxQUIT\r\n' >"$D/in"
   talk <"$D/in"
   cmp <(tail -n 2 "$D/m/a") <(printf 'x\n\n')
+  # One of no bytes has none, and needs none.
+  rm "$D/m/a"
+  printf 'LHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<a>\r\nBDAT 0 LAST\r\nQUIT\r\n' >"$D/in"
+  talk <"$D/in"
+  body "$D/m/a"
+  same "$D/body" 'From MAILER-DAEMON DATE\n\n'
 }
 
 @test "access time is before modification time" {

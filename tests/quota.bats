@@ -244,6 +244,10 @@ END
   mkdir "$D/m/a"
   send a x
   codes 220 250 250 250 354 '451 4.2.0' 221
+  with -Q -q 1 -U any -d 'mbox:/usr/lib/%n'
+  send os-release x
+  codes 220 250 250 250 354 '451 4.2.0' 221
+  logged "/usr/lib/os-release belongs to uid 0, not to $(id -u) "
 }
 
 @test "a count that something changes meanwhile is not kept" {

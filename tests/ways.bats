@@ -383,6 +383,7 @@ spot() {
   traced "$(spot '^pread64\([0-9]+, [^,]*, 2,' retval=1)"
   codes 220 250 250 250 354 '451 4.3.0' 221
   logged 'reason="read .*(Input/output|I/O) error'
+  unlogged 'may hold'
   cmp "$D/m/a" "$D/before"
   traced "$statx"
   codes 220 250 250 250 354 '250 2.1.5' 221
@@ -474,4 +475,60 @@ spot() {
   traced "$open"
   codes 220 250 250 250 354 '250 2.1.5' 221
   (($(count a) == 4))
+}
+
+@test "maildir: a sum that cannot be written, or a file that cannot be looked at" {
+  local fault
+  with -U any -d "maildir:$D/m/%n" -x none
+  mkdir -p "$D/m/a/"{cur,new,tmp}
+  printf '1000S\n0 0\n' >"$D/m/a/maildirsize"
+  traced
+  for fault in "$(spot 'O_WRONLY.*O_APPEND' error=EIO)" \
+    "$(spot '^close' error=EIO 'O_WRONLY.*O_APPEND')"; do
+    traced "$fault"
+    codes 220 250 250 250 354 '250 2.1.5' 221
+    logged "write $D/m/a/maildirsize: (Input/output|I/O) error"
+  done
+  # One that is gone when its size is asked is not counted.
+  rm "$D/m/a/new/"* "$D/m/a/maildirsize"
+  also -q 1000
+  head -c 100 /dev/zero >"$D/m/a/cur/one"
+  traced
+  same "$D/m/a/maildirsize" '1000S\n100 1\n8 1\n'
+  rm "$D/m/a/new/"* "$D/m/a/maildirsize"
+  traced "$(spot 'fstatat.*SYMLINK_NOFOLLOW' error=ENOENT '^getdents')"
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  same "$D/m/a/maildirsize" '1000S\n0 0\n8 1\n'
+}
+
+@test "mbox: of two copies for one mailbox the second waits for the first" {
+  with -U any -d "mbox:$D/m/%n" -x none
+  sed -i 's/^RCPT.*/&\nRCPT TO:<b>\r\nRCPT TO:<a>\r/' "$D/in"
+  traced
+  traced
+  codes 220 250 250 250 250 250 354 '250 2.1.5' '250 2.1.5' '250 2.1.5' 221
+  # All descriptors to it would lose their fcntl lock when one is closed.
+  (($(sed '/^fsync/q' "$D/calls" | grep -c O_APPEND) == 2)) || fail "$(cat "$D/calls")"
+}
+
+@test "maildir: a list of folders that cannot be had is 451" {
+  with -U any -f -d "maildir:$D/m/%n" -x none
+  mkdir -p "$D/m/a/"{cur,new,tmp}
+  sed -i 's/^RCPT.*/RCPT TO:<a+x>\r/' "$D/in"
+  traced
+  traced "$(spot 'O_RDONLY.*O_DIRECTORY' error=EIO '^(new)?fstatat.*ENOENT')"
+  codes 220 250 250 '451 4.3.0' 503 500 500 500 500 221
+  logged "reason=\"read $D/m/a/: (Input/output|I/O) error"
+}
+
+@test "a folder that the file system knows nothing of is no wrong name" {
+  with -U any -d "maildir:$D/m/%n" -S "$D/script"
+  mkdir -p "$D/m/a/.b/"{cur,new,tmp}
+  printf 'require "fileinto"; fileinto "b";\n' >"$D/script"
+  chmod 600 "$D/script"
+  traced
+  (($(count a/.b) == 1))
+  traced "$(spot 'stat(at|64)?\(AT_FDCWD.*, 0\)' error=EINVAL '^(clone|fork|vfork)')"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged 'stat b of .*(Input/output|I/O) error'
 }
