@@ -167,6 +167,28 @@ END
   exec 7>&-
 }
 
+@test "what cannot be looked at is for the delivery to refuse, or counted" {
+  maildir a
+  also -q 1K -f
+  printf '1024S\n0 0\n' >"$D/m/a/maildirsize"
+  chmod 0 "$D/m/a/maildirsize"
+  send a 123456789
+  codes 220 250 250 250 354 250 221
+  same "$D/m/a/maildirsize" '1024S\n0 0\n10 1\n'
+  chmod 0 "$D/m/a"
+  for to in a a+x; do
+    send "$to" x
+    codes 220 250 250 250 354 '451 4.3.0' 221
+  done
+  chmod 700 "$D/m/a"
+  mkdir "$D/m/x"
+  with -q 1K -U any -d "mbox:$D/m/%d/%n"
+  chmod 0 "$D/m/x"
+  send a@x x
+  chmod 700 "$D/m/x"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+}
+
 @test "an old sum is counted anew before it is called full" {
   maildir a
   printf '20S\n20 1\n' >"$D/m/a/maildirsize"

@@ -374,28 +374,33 @@ spot() {
 }
 
 @test "mbox: one that cannot be looked at, or ends before its end, is 451" {
-  local statx
+  [[ ${CC-} != *-m32* ]] || skip 'the calls have other names there'
+  local look second=''
   with -U any -d "mbox:$D/m/%n" -x none
   traced
   traced
   cp "$D/m/a" "$D/before"
-  statx=$(spot '^statx' error=EIO)
+  look=$(spot '^(statx|fstat)\([3-9],' error=EIO)
   traced "$(spot '^pread64\([0-9]+, [^,]*, 2,' retval=1)"
   codes 220 250 250 250 354 '451 4.3.0' 221
   logged 'reason="read .*(Input/output|I/O) error'
   unlogged 'may hold'
   cmp "$D/m/a" "$D/before"
-  traced "$statx"
-  codes 220 250 250 250 354 '250 2.1.5' 221
-  cp "$D/m/a" "$D/before"
-  traced "$statx" "$(spot 'stat' error=EIO '^statx.*INJECTED')"
+  # Of musl there is but one way to look.
+  if [[ $look == statx:* ]]; then
+    traced "$look"
+    codes 220 250 250 250 354 '250 2.1.5' 221
+    second=$(spot 'stat' error=EIO '^statx.*INJECTED')
+    cp "$D/m/a" "$D/before"
+  fi
+  traced "$look" ${second:+"$second"}
   codes 220 250 250 250 354 '451 4.3.0' 221
   logged 'reason="fstat .*(Input/output|I/O) error'
   cmp "$D/m/a" "$D/before"
 }
 
 @test "mbox: what is not the end any more is not cut off" {
-  local size lseek statx
+  local size lseek look second=''
   [[ ${CC-} != *-m32* ]] || skip 'lseek has other arguments there'
   with -U any -d "mbox:$D/m/%n" -x none
   traced
@@ -405,7 +410,7 @@ spot() {
   traced
   cmp "$D/m/a" "$D/before"
   lseek=$(spot '^lseek.*[0-9], 0, SEEK_CUR' retval)
-  statx=$(spot '^statx' error=EIO '^lseek.*[0-9], 0, SEEK_CUR')
+  look=$(spot '^(statx|fstat)\(' error=EIO '^lseek.*[0-9], 0, SEEK_CUR')
   # Another host has written more, which we do not see yet.
   traced "${lseek/retval/retval=$((2 * size + 7))}"
   codes 220 250 250 250 354 '452 4.2.2' 221
@@ -420,9 +425,12 @@ spot() {
   (($(stat -c %s "$D/m/a") == 2 * size))
   # Nobody says how long it is.
   cp "$D/before" "$D/m/a"
-  traced "$statx"
-  cmp "$D/m/a" "$D/before"
-  traced "$statx" "$(spot stat error=EIO '^statx.*INJECTED')"
+  if [[ $look == statx:* ]]; then
+    traced "$look"
+    cmp "$D/m/a" "$D/before"
+    second=$(spot stat error=EIO '^statx.*INJECTED')
+  fi
+  traced "$look" ${second:+"$second"}
   codes 220 250 250 250 354 '452 4.2.2' 221
   logged "truncate $D/m/a: (Input/output|I/O) error"
   (($(stat -c %s "$D/m/a") == 2 * size))
@@ -441,9 +449,9 @@ spot() {
   unlogged truncate
   cmp "$D/m/a" "$D/before"
   # It cannot be had once more, nor be closed.
-  traced "$close" "$(spot O_APPEND error=EMFILE '^close.*INJECTED')"
+  traced "$close" "$(spot O_APPEND error=EACCES '^close.*INJECTED')"
   codes 220 250 250 250 354 '451 4.3.0' 221
-  logged "truncate $D/m/a: Too many open files"
+  logged "truncate $D/m/a: Permission denied"
   logged "$D/m/a may hold a message that was refused"
   [[ $(grep -c '^z$' "$D/m/a") == 2 ]]
   cp "$D/before" "$D/m/a"
@@ -478,6 +486,7 @@ spot() {
 }
 
 @test "maildir: a sum that cannot be written, or a file that cannot be looked at" {
+  [[ ${CC-} != *-m32* ]] || skip 'the calls have other names there'
   local fault
   with -U any -d "maildir:$D/m/%n" -x none
   mkdir -p "$D/m/a/"{cur,new,tmp}
@@ -512,6 +521,7 @@ spot() {
 }
 
 @test "maildir: a list of folders that cannot be had is 451" {
+  [[ ${CC-} != *-m32* ]] || skip 'the calls have other names there'
   with -U any -f -d "maildir:$D/m/%n" -x none
   mkdir -p "$D/m/a/"{cur,new,tmp}
   sed -i 's/^RCPT.*/RCPT TO:<a+x>\r/' "$D/in"
@@ -522,13 +532,14 @@ spot() {
 }
 
 @test "a folder that the file system knows nothing of is no wrong name" {
+  [[ ${CC-} != *-m32* ]] || skip 'the calls have other names there'
   with -U any -d "maildir:$D/m/%n" -S "$D/script"
   mkdir -p "$D/m/a/.b/"{cur,new,tmp}
   printf 'require "fileinto"; fileinto "b";\n' >"$D/script"
   chmod 600 "$D/script"
   traced
   (($(count a/.b) == 1))
-  traced "$(spot 'stat(at|64)?\(AT_FDCWD.*, 0\)' error=EINVAL '^(clone|fork|vfork)')"
+  traced "$(spot '^(stat\(|newfstatat\(AT_FDCWD.*, 0\))' error=EINVAL '^(clone|fork|vfork)')"
   codes 220 250 250 250 354 '451 4.3.0' 221
   logged 'stat b of .*(Input/output|I/O) error'
 }
