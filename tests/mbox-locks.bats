@@ -112,6 +112,7 @@ finished() {
   want=$(sed -nE -e 's/.*F_(OFD_)?SETLK.*/fcntl/p' -e 's/^flock\(.*/flock/p' \
     -e 's/^linkat\(.*/dotlock/p' "$D/calls" | awk '!seen[$0]++' | paste -sd ,)
   [[ $want == fcntl,dotlock ]] || fail "$want"
+  grep -q '^linkat.* = 0$' "$D/calls" || fail "$(cat "$D/calls")"
 }
 
 # waits: a delivery to a does not get in, until the lock is taken away.
@@ -130,6 +131,10 @@ waits() {
 }
 
 @test "a dotlock that is not known to be left over is heeded" {
+  # However often it is looked at.
+  printf '#!/bin/sh\nulimit -n 24\nexec %s "$@"\n' "$LMTPD" >"$D/few"
+  chmod 755 "$D/few"
+  LMTPD=$D/few
   # Of a living process of this host, of a dead one of another, of nobody.
   for lock in "$$\n$(uname -n)\n" '999999999\nanother.example\n' \
     '999999999\n' '' '0\n' '-1\n' "x\n$(uname -n)\n" "999999999x\n$(uname -n)\n"; do
@@ -282,6 +287,34 @@ waits() {
   send a x
   codes 220 250 250 250 354 '250 2.1.5' 221
   logged 'broke the stale lock'
+}
+
+@test "a dotlock that is new is heeded, one of a time to come for ten seconds" {
+  local seconds
+  printf 00 >"$D/steady"
+  unkind "UNKIND_STEADY=$D/steady"
+  for seconds in 15 05; do
+    echo 1 >"$D/m/a.lock"
+    [[ $seconds == 15 ]] || touch -d '1 hour' "$D/m/a.lock"
+    begin
+    hear 220
+    tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x .
+    hear 250 250 250 354
+    deaf
+    # So much later, to the program.
+    printf %s "$seconds" 1<>"$D/steady"
+    deaf
+    [[ -e $D/m/a.lock ]]
+    if [[ $seconds == 15 ]]; then
+      rm "$D/m/a.lock"
+    else
+      printf 20 1<>"$D/steady"
+    fi
+    hear '250 2.1.5'
+    finish
+    [[ $seconds == 15 ]] || logged 'broke the stale lock'
+    printf 00 1<>"$D/steady"
+  done
 }
 
 @test "a stale lock that cannot be broken is said once, and why" {

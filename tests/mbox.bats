@@ -145,6 +145,7 @@ body() {
     unlock
     hear '250 2.1.5'
     finish
+    unlogged 'may hold'
     rm "$D/m/a"
   done
 }
@@ -184,6 +185,7 @@ body() {
   send a x
   codes 220 250 250 250 354 '250 2.1.5' 221
   logged "stale lock $D/m/a.lock"
+  [[ $(ls -A "$D/m") == a ]] || fail "$(ls -A "$D/m")"
 }
 
 @test "a dotlock older than five minutes is broken" {

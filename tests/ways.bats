@@ -477,7 +477,7 @@ spot() {
   with -U any -d "maildir:$D/m/%n" -x none
   traced
   traced
-  open=$(spot 'O_RDONLY.*O_DIRECTORY' error=ESTALE)
+  open=$(spot 'O_RDONLY.*O_DIRECTORY' error=ESTALE '^read\(0,')
   traced "$(spot 'O_CREAT.*O_EXCL' error=ESTALE)"
   codes 220 250 250 250 354 '250 2.1.5' 221
   traced "$open"
@@ -529,6 +529,12 @@ spot() {
   traced "$(spot 'O_RDONLY.*O_DIRECTORY' error=EIO '^(new)?fstatat.*ENOENT')"
   codes 220 250 250 '451 4.3.0' 503 500 500 500 500 221
   logged "reason=\"read $D/m/a/: (Input/output|I/O) error"
+  # What cannot be opened at RCPT may be when there is a message for it.
+  mkdir -p "$D/m/a/.x/"{cur,new,tmp}
+  traced
+  traced "$(spot 'O_RDONLY.*O_DIRECTORY' error=EIO '^read\(0,')"
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  (($(count a/.x) == 2))
 }
 
 @test "a folder that the file system knows nothing of is no wrong name" {
