@@ -508,6 +508,13 @@ spot() {
   traced "$(spot 'fstatat.*SYMLINK_NOFOLLOW' error=ENOENT '^getdents')"
   codes 220 250 250 250 354 '250 2.1.5' 221
   same "$D/m/a/maildirsize" '1000S\n0 0\n8 1\n'
+  # Without a name for it there is none, at RCPT.
+  rm "$D/m/a/new/"* "$D/m/a/maildirsize"
+  traced
+  rm "$D/m/a/new/"* "$D/m/a/maildirsize"
+  traced "$(spot '^getrandom' error=EIO '^read\(0,')"
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  same "$D/m/a/maildirsize" '1000S\n100 1\n8 1\n'
 }
 
 @test "mbox: of two copies for one mailbox the second waits for the first" {
@@ -535,6 +542,15 @@ spot() {
   traced "$(spot 'O_RDONLY.*O_DIRECTORY' error=EIO '^read\(0,')"
   codes 220 250 250 250 354 '250 2.1.5' 221
   (($(count a/.x) == 2))
+  # Nor is one made where nobody says what is in its place.
+  also -F
+  sed -i 's/^RCPT.*/RCPT TO:<a+y>\r/' "$D/in"
+  traced
+  rm -r "$D/m/a/.y"
+  traced "$(spot fstatat error=EIO '^(new)?fstatat.*SYMLINK_NOFOLLOW.*ENOENT')"
+  codes 220 250 250 '451 4.3.0' 503 500 500 500 500 221
+  logged "reason=\"read $D/m/a/: (Input/output|I/O) error"
+  [[ ! -e $D/m/a/.y ]]
 }
 
 @test "a folder that the file system knows nothing of is no wrong name" {
