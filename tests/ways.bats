@@ -472,6 +472,30 @@ spot() {
   cmp "$D/m/a" "$D/before"
 }
 
+@test "directories of a new mailbox that cannot be synced are 451" {
+  local n
+  unkind UNKIND_FS=0x6969
+  with -U any -d "mbox:$D/m/%n" -x none
+  traced
+  rm "$D/m/a"
+  traced "$(spot O_DIRECTORY error=EIO '^fsync')"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged "reason=\"fsync of the directories of $D/m/a: (Input/output|I/O) error"
+  rm "$D/m/a"
+  with -U any -F -d "maildir:$D/m/%n" -x none
+  sed -i 's/^RCPT.*/RCPT TO:<a+f>\r/' "$D/in"
+  traced
+  # What the Maildir is in, its parts, the folder, its parts.
+  for n in 1 2 3 4; do
+    rm -r "$D/m/a"
+    traced "fsync:error=EIO:when=$n"
+    codes 220 250 250 250 354 '451 4.3.0' 221
+    logged 'reason="open .*/tmp/.*(Input/output|I/O) error'
+    [[ ! -e $D/m/a/.f/tmp ]]
+    ((n > 2)) || [[ ! -e $D/m/a/tmp ]]
+  done
+}
+
 @test "maildir: a file server that was started anew knows the name all the same" {
   local open
   with -U any -d "maildir:$D/m/%n" -x none
