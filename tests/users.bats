@@ -257,10 +257,10 @@ lands() {
 
 @test "-f: in modified UTF-7 a small letter is another character" {
   # é is .&AOk-, and .&aok- is one of Chinese.
-  mkdir -p "$D/m/a/"{cur,new,.\&aok-/cur,.XY\&AOk-z/cur}
+  mkdir -p "$D/m/a/"{cur,new,.\&aok-/cur,.XY\&AOk-Z/cur}
   also -f
   lands a+é a
-  lands a+Xyéz 'a/.XY&AOk-z'
+  lands a+Xyéz 'a/.XY&AOk-Z'
 }
 
 @test "-f: a folder with / or an empty part is the inbox" {

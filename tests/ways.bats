@@ -560,6 +560,9 @@ spot() {
   traced "$(spot 'O_RDONLY.*O_DIRECTORY' error=EIO '^(new)?fstatat.*ENOENT')"
   codes 220 250 250 '451 4.3.0' 503 500 500 500 500 221
   logged "reason=\"read $D/m/a/: (Input/output|I/O) error"
+  traced
+  traced "$(spot '^getdents' error=EIO)"
+  codes 220 250 250 '451 4.3.0' 503 500 500 500 500 221
   # What cannot be opened at RCPT may be when there is a message for it.
   mkdir -p "$D/m/a/.x/"{cur,new,tmp}
   traced
