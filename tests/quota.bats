@@ -79,6 +79,7 @@ END
   also -q 5
   say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a> IGNOREQUOTA' DATA 1234567 . QUIT
   codes 220 250 250 250 354 250 221
+  unlogged maildirsize
   send a x
   codes 220 250 250 '452 4.2.2' 503 500 500 221
 }
@@ -95,6 +96,7 @@ END
 }
 
 @test "a quota without maildirsize makes one, by a count without Trash" {
+  local folder
   maildir a
   maildir a/.Trash
   maildir a/.folder
@@ -102,9 +104,18 @@ END
   printf 12345 >"$D/m/a/cur/2:2,ST"
   printf 123 >"$D/m/a/.folder/new/3"
   printf 12345 >"$D/m/a/.Trash/cur/4"
+  # Nor are these folders of it.
+  maildir a/plain
+  maildir .
+  printf 12345 >"$D/m/a/plain/cur/5"
+  printf 12345 >"$D/m/cur/6"
+  # But one with a name as long as can be is.
+  folder=.$(printf '%0254d' 0)
+  maildir "a/$folder"
+  printf 1 >"$D/m/a/$folder/new/7"
   also -q 1K,7
   send a 123456789
-  same "$D/m/a/maildirsize" '1024S,7C\n8 2\n10 1\n'
+  same "$D/m/a/maildirsize" '1024S,7C\n9 3\n10 1\n'
 }
 
 @test "what goes to the Trash is not counted, nor is it refused" {
@@ -181,6 +192,9 @@ END
     codes 220 250 250 250 354 '451 4.3.0' 221
   done
   chmod 700 "$D/m/a"
+  : >"$D/m/file"
+  send file x
+  codes 220 250 250 250 354 '451 4.2.0' 221
   mkdir "$D/m/x"
   with -q 1K -U any -d "mbox:$D/m/%d/%n"
   chmod 0 "$D/m/x"
@@ -275,7 +289,8 @@ END
 @test "a count that something changes meanwhile is not kept" {
   [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
   maildir a
-  touch -d '1 hour ago' "$D/m/a/new" "$D/m/a/cur"
+  maildir a/.f
+  touch -d '1 hour ago' "$D/m/a/new" "$D/m/a/cur" "$D/m/a/.f/"{new,cur}
   echo 12345 >"$D/m/a/cur/1"
   also -q 1K
   printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' QUIT >"$D/in"
