@@ -381,7 +381,7 @@ spot() {
   traced
   cp "$D/m/a" "$D/before"
   look=$(spot '^(statx|fstat)\([3-9],' error=EIO)
-  traced "$(spot '^pread64\([0-9]+, [^,]*, 2,' retval=1)"
+  traced "$(spot '^pread64\([0-9]+, [^,]*, 2,' retval=0)"
   codes 220 250 250 250 354 '451 4.3.0' 221
   logged 'reason="read .*(Input/output|I/O) error'
   unlogged 'may hold'
