@@ -95,8 +95,8 @@ lock_read(const char *path, char *text, size_t size)
 /*
  * Was the lock left by a process that is dead?  That can be asked only of a
  * process of this host, boot and pid namespace.  One that has our own pid in
- * it is none of this group's, which were looked at before: a process that is
- * dead had the pid before us.
+ * it is not held by us, as whoever waits for a lock holds none: a process that
+ * is dead had the pid before us.
  */
 static bool
 is_orphan(const char *path, const struct config *cfg)
@@ -122,19 +122,6 @@ lock_is(const struct dotlock_file *lock, const struct stat *st)
 	/* The next lock may get the number of an inode that was freed. */
 	return lock->ino == st->st_ino &&
 	    timespeccmp(&lock->mtime, &st->st_mtim, ==);
-}
-
-/* Is it the lock of another delivery of this group? */
-static bool
-is_locked_in_group(const struct delivery *d, const struct stat *st)
-{
-	const struct delivery *other;
-
-	for (other = d->group; other < d; other++)
-		if (other->dotlock != NULL && other->dotlock->held &&
-		    lock_is(&other->dotlock->ours, st))
-			return true;
-	return false;
 }
 
 /*
@@ -170,7 +157,7 @@ is_stale(struct delivery *d, const char *path)
 {
 	struct stat st;
 
-	return lstat(path, &st) == 0 && !is_locked_in_group(d, &st) &&
+	return lstat(path, &st) == 0 &&
 	    (is_orphan(path, d->cfg) || is_abandoned(d, &st));
 }
 

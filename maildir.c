@@ -170,20 +170,22 @@ check_place(struct delivery *d, int dir)
  * Names.
  */
 
-/* The host in a file's name: / would be a path, : begins the flags. */
+/* The host in a file's name: it has no /, and : would begin the flags. */
 static void
 add_host(struct text *t, const char *host)
 {
 	size_t n, end = t->len + HOST_BYTES;
 
 	while (*host != '\0' && t->len < end) {
-		n = strcspn(host, "/:");
+		n = strcspn(host, ":");
 		if (n > end - t->len)
 			n = end - t->len;
 		text_bytes(t, host, n);
 		host += n;
-		if (*host == '/' || *host == ':')
-			text_add(t, *host++ == '/' ? "\\057" : "\\072", NULL);
+		if (*host == ':') {
+			text_add(t, "\\072", NULL);
+			host++;
+		}
 	}
 }
 
@@ -286,7 +288,6 @@ maildir_undo(struct delivery *d)
 		close(m->dir);
 	d->fd = -1;
 	m->dir = 0;
-	m->named = m->counted = false;
 }
 
 /* Where the copy goes: as the script says, or as the address does. */

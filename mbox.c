@@ -375,7 +375,7 @@ cut_off(const struct delivery *d, int fd, off_t end_of_ours)
 		return -1;
 	if (st.st_size == begin)
 		return 0;
-	if (begin < 0 || st.st_size != end_of_ours) {
+	if (st.st_size != end_of_ours) {
 		errno = ESTALE;
 		return -1;
 	}

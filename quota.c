@@ -106,7 +106,6 @@ int
 quota_mbox(const struct config *cfg, const struct mailbox *mb, uint64_t used,
     const struct demand *need, struct usage *u, struct failure *f)
 {
-	memset(u, 0, sizeof(*u));
 	quota_limit(cfg, mb, &u->limit);
 	/* To count messages all of it would have to be read. */
 	u->limit.messages = 0;
@@ -376,11 +375,12 @@ is_old(const struct mailbox *mb, int dir, bool write, time_t mtime)
 	struct timespec clock;
 	time_t now;
 
+	/* For an absolute path it makes no difference what dir is. */
 	text_init(&t, path, sizeof(path));
 	if (dir == -1)
 		text_add(&t, mb->path, "/", NULL);
 	if (!write || add_tmp(&t) == -1 ||
-	    os_time_beside(dir == -1 ? AT_FDCWD : dir, path, &now) == -1) {
+	    os_time_beside(dir, path, &now) == -1) {
 		clock_gettime(CLOCK_REALTIME, &clock);
 		now = clock.tv_sec;
 	}
@@ -455,13 +455,12 @@ quota_maildir(const struct config *cfg, const struct mailbox *mb, int dir,
 	time_t mtime = 0;
 	bool ours;
 
-	memset(u, 0, sizeof(*u));
 	ours = quota_limit(cfg, mb, &u->limit);
 	text_init(&t, path, sizeof(path));
 	if (dir == -1)
 		text_add(&t, mb->path, "/", NULL);
 	text_add(&t, "maildirsize", NULL);
-	file = read_maildirsize(dir == -1 ? AT_FDCWD : dir, path, &m, &mtime);
+	file = read_maildirsize(dir, path, &m, &mtime);
 	if (file == SIZE_CLOSED && identity_lacks_groups(cfg, &mb->id, errno))
 		return failure_errno(f, "open", "%s", path);
 	if (!ours)

@@ -166,6 +166,7 @@ open(sys.argv[2], "wb").write(text)' "$n" "$D/text"
     OPTIONS=(-U any -d "$format:$D/absent/fixed")
     send a x
     codes 220 250 250 250 354 '451 4.3.0' 221
+    logged "reason=\"open $D/absent/fixed: No such file or directory "
     [[ ! -e $D/absent ]]
   done
 }

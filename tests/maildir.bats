@@ -28,12 +28,21 @@ load test_helper
 }
 
 @test "S= and W= are the sizes with LF and with CRLF" {
-  local file
+  local file line
   send a 'Subject: x' '' 'one' 'two'
   file=$(only a)
   [[ $file =~ ,S=([0-9]+),W=([0-9]+)$ ]]
   ((BASH_REMATCH[1] == $(stat -c %s "$file")))
   ((BASH_REMATCH[2] == $(sed 's/$/\r/' "$file" | wc -c)))
+  # So they are of what is left out, or added where no header is.
+  for line in $'Return-Path: <x>\n\tfolded' 'no field' 'From x'; do
+    rm "$file"
+    send a "$line" 'X: y' '' z
+    file=$(only a)
+    [[ $file =~ ,S=([0-9]+),W=([0-9]+)$ ]]
+    ((BASH_REMATCH[1] == $(stat -c %s "$file"))) || fail "$file: $line"
+    ((BASH_REMATCH[2] == $(sed 's/$/\r/' "$file" | wc -c))) || fail "$file: $line"
+  done
 }
 
 @test "the host is in the name, with : encoded" {
@@ -68,6 +77,50 @@ load test_helper
   touch "$D/m/a"
   send a x
   codes 220 250 250 250 354 '451 4.2.0' 221
+  logged "reason=\"open $D/m/a: Not a directory "
+  run -1 "$LMTPD" -c "${OPTIONS[@]}" a
+  [[ $output == *"open $D/m/a: Not a directory"*'451 4.2.0'* ]] || fail "$output"
+}
+
+# refused OPTION...: -c says that what a delivery to a, or of that detail, runs
+# into is 451.
+refused() {
+  run -1 "$LMTPD" -c "${OPTIONS[@]}" "a${1-}"
+  [[ $output == *'451 4.3.0'* ]] || fail "$output"
+  send "a${1-}" x
+  codes 220 250 250 250 354 '451 4.3.0' 221
+}
+
+@test "-c asks whether what is there may be written to, and what is missing be made" {
+  local part mode
+  mkdir -p "$D/m/a/"{cur,new,tmp}
+  for part in tmp new; do
+    for mode in 500 600; do
+      chmod "$mode" "$D/m/a/$part"
+      refused
+      chmod 700 "$D/m/a/$part"
+    done
+    rmdir "$D/m/a/$part"
+    [[ $("$LMTPD" -c "${OPTIONS[@]}" a | cut -f 2) == ok ]]
+    chmod 500 "$D/m/a"
+    refused
+    chmod 700 "$D/m/a"
+    # A link that leads nowhere is in its way.
+    ln -s nowhere "$D/m/a/$part"
+    refused
+    rm "$D/m/a/$part"
+    mkdir "$D/m/a/$part"
+  done
+  # The same of a folder, and of the Maildir itself.
+  also -F
+  mkdir -p "$D/m/a/.f/cur"
+  [[ $("$LMTPD" -c "${OPTIONS[@]}" a+f | cut -f 2) == ok ]]
+  chmod 500 "$D/m/a/.f"
+  refused +f
+  chmod 700 "$D/m/a/.f"
+  rm -r "$D/m/a"
+  ln -s nowhere "$D/m/a"
+  refused
 }
 
 @test "no permission is 451 4.3.0, the log says which component" {

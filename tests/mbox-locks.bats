@@ -112,6 +112,7 @@ finished() {
   want=$(sed -nE -e 's/.*F_(OFD_)?SETLK.*/fcntl/p' -e 's/^flock\(.*/flock/p' \
     -e 's/^linkat\(.*/dotlock/p' "$D/calls" | awk '!seen[$0]++' | paste -sd ,)
   [[ $want == fcntl,dotlock ]] || fail "$want"
+  grep -q '^linkat.* = 0$' "$D/calls" || fail "$(cat "$D/calls")"
 }
 
 # waits: a delivery to a does not get in, until the lock is taken away.
@@ -130,12 +131,26 @@ waits() {
 }
 
 @test "a dotlock that is not known to be left over is heeded" {
+  # However often it is looked at.
+  printf '#!/bin/sh\nulimit -n 24\nexec %s "$@"\n' "$LMTPD" >"$D/few"
+  chmod 755 "$D/few"
+  LMTPD=$D/few
   # Of a living process of this host, of a dead one of another, of nobody.
   for lock in "$$\n$(uname -n)\n" '999999999\nanother.example\n' \
     '999999999\n' '' '0\n' '-1\n' "x\n$(uname -n)\n" "999999999x\n$(uname -n)\n"; do
     printf %b "$lock" >"$D/m/a.lock"
     waits 0.2
   done
+}
+
+@test "where there are no links another's dotlock is heeded too" {
+  also -k dotlock
+  printf '#!/bin/sh\nexec strace -D -qq -o /dev/null -e inject=link,linkat:error=EPERM %s "$@"\n' \
+    "$LMTPD" >"$D/traced"
+  chmod 755 "$D/traced"
+  LMTPD=$D/traced
+  echo 1 >"$D/m/a.lock"
+  waits 0.1
 }
 
 @test "as long as another's dotlock is there, nothing is made beside it" {
@@ -209,10 +224,15 @@ waits() {
 @test "a pid says nothing where boot or namespace is another" {
   local dead=999999999
   for lock in "$dead\n$(uname -n)\nanother 1\n" "$dead\n$(uname -n)\n" \
-    "$dead\nanother.example\n$(instance)\n" "$$\n$(uname -n)\n$(instance)\n"; do
+    "$dead\nanother.example\n$(instance)\n" "$$\n$(uname -n)\n$(instance)\n" \
+    "1\n$(uname -n)\n$(instance)\n"; do
     printf %b "$lock" >"$D/m/a.lock"
     waits 0.1
   done
+  # Nor does one to which a link leads.
+  printf '%s\n' "$dead" "$(uname -n)" "$(instance)" >"$D/dead"
+  ln -s "$D/dead" "$D/m/a.lock"
+  waits 0.1
 }
 
 @test "a lock of our own pid was left by one that is dead" {
@@ -267,6 +287,34 @@ waits() {
   send a x
   codes 220 250 250 250 354 '250 2.1.5' 221
   logged 'broke the stale lock'
+}
+
+@test "a dotlock that is new is heeded, one of a time to come for ten seconds" {
+  local seconds
+  printf 00 >"$D/steady"
+  unkind "UNKIND_STEADY=$D/steady"
+  for seconds in 15 05; do
+    echo 1 >"$D/m/a.lock"
+    [[ $seconds == 15 ]] || touch -d '1 hour' "$D/m/a.lock"
+    begin
+    hear 220
+    tell 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' DATA x .
+    hear 250 250 250 354
+    deaf
+    # So much later, to the program.
+    printf %s "$seconds" 1<>"$D/steady"
+    deaf
+    [[ -e $D/m/a.lock ]]
+    if [[ $seconds == 15 ]]; then
+      rm "$D/m/a.lock"
+    else
+      printf 20 1<>"$D/steady"
+    fi
+    hear '250 2.1.5'
+    finish
+    [[ $seconds == 15 ]] || logged 'broke the stale lock'
+    printf 00 1<>"$D/steady"
+  done
 }
 
 @test "a stale lock that cannot be broken is said once, and why" {

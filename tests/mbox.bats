@@ -55,11 +55,18 @@ body() {
   printf 'LHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<a>\r\nBDAT 1 LAST\r\nxQUIT\r\n' >"$D/in"
   talk <"$D/in"
   cmp <(tail -n 2 "$D/m/a") <(printf 'x\n\n')
+  # One of no bytes has none, and needs none.
+  rm "$D/m/a"
+  printf 'LHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<a>\r\nBDAT 0 LAST\r\nQUIT\r\n' >"$D/in"
+  talk <"$D/in"
+  body "$D/m/a"
+  same "$D/body" 'From MAILER-DAEMON DATE\n\n'
 }
 
 @test "access time is before modification time" {
   send a x
   (($(stat -c %X "$D/m/a") < $(stat -c %Y "$D/m/a")))
+  (($(stat -c %X "$D/m/a") > $(date +%s) - 300))
   cat "$D/m/a" >/dev/null
   send a x
   (($(stat -c %X "$D/m/a") < $(stat -c %Y "$D/m/a")))
@@ -115,6 +122,16 @@ body() {
   same "$D/other" 'untouched\n'
 }
 
+@test "an mbox to which can only be added is 451 4.2.0, and not touched" {
+  send a x
+  cp "$D/m/a" "$D/before"
+  unkind UNKIND_APPEND=1
+  send a x
+  codes 220 250 250 250 354 '451 4.2.0' 221
+  logged "reason=\"$D/m/a is append-only: "
+  cmp "$D/m/a" "$D/before"
+}
+
 @test "a lock that another holds is waited for" {
   local kind
   for kind in fcntl flock; do
@@ -129,6 +146,7 @@ body() {
     unlock
     hear '250 2.1.5'
     finish
+    unlogged 'may hold'
     rm "$D/m/a"
   done
 }
@@ -168,6 +186,7 @@ body() {
   send a x
   codes 220 250 250 250 354 '250 2.1.5' 221
   logged "stale lock $D/m/a.lock"
+  [[ $(ls -A "$D/m") == a ]] || fail "$(ls -A "$D/m")"
 }
 
 @test "a dotlock older than five minutes is broken" {
@@ -212,6 +231,10 @@ for i in range(100):
   say 'LHLO c' 'MAIL FROM:<"a b  c"@x.example>' 'RCPT TO:<a>' DATA x . QUIT
   body "$D/m/a"
   same "$D/body" 'From "a_b__c"@x.example DATE\nx\n\n'
+  rm "$D/m/a"
+  say 'LHLO c' 'MAIL FROM:<s>' 'RCPT TO:<a>' DATA x . QUIT
+  body "$D/m/a"
+  same "$D/body" 'From s DATE\nx\n\n'
 }
 
 # hours: how far the clock of the From_ line is ahead of UTC.

@@ -42,6 +42,32 @@ maildir() {
   codes 220 250 250 '452 4.2.2' 250 250 250 221
 }
 
+@test "a limit of one byte, or of one message, is one" {
+  local limit want
+  while read -r limit want; do
+    rm -rf "$D/m/a"
+    maildir a
+    with -U any -d "maildir:$D/m/%n" -x none -q "$limit"
+    [[ $("$LMTPD" -c "${OPTIONS[@]}" a | cut -f 2,5) == $'ok\t'"$want" ]] ||
+      fail "$("$LMTPD" -c "${OPTIONS[@]}" a)"
+    say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<a>' DATA x . QUIT
+    case $limit in
+    0,1)
+      codes 220 250 250 250 250 354 250 '452 4.2.2' 221
+      same "$D/m/a/maildirsize" '1C\n2 1\n'
+      ;;
+    *)
+      codes 220 250 250 250 250 354 '452 4.2.2' '452 4.2.2' 221
+      [[ $limit == 1 ]] || same "$D/m/a/maildirsize" '1S,1C\n0 0\n'
+      ;;
+    esac
+  done <<END
+1 0/1
+0,1 0/-,0/1
+1,1 0/1,0/1
+END
+}
+
 @test "messages are limited too" {
   also -q 0,2
   say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<a>' 'RCPT TO:<a>' DATA x . QUIT
@@ -53,6 +79,7 @@ maildir() {
   also -q 5
   say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a> IGNOREQUOTA' DATA 1234567 . QUIT
   codes 220 250 250 250 354 250 221
+  unlogged maildirsize
   send a x
   codes 220 250 250 '452 4.2.2' 503 500 500 221
 }
@@ -69,6 +96,7 @@ maildir() {
 }
 
 @test "a quota without maildirsize makes one, by a count without Trash" {
+  local folder
   maildir a
   maildir a/.Trash
   maildir a/.folder
@@ -76,9 +104,18 @@ maildir() {
   printf 12345 >"$D/m/a/cur/2:2,ST"
   printf 123 >"$D/m/a/.folder/new/3"
   printf 12345 >"$D/m/a/.Trash/cur/4"
+  # Nor are these folders of it.
+  maildir a/plain
+  maildir .
+  printf 12345 >"$D/m/a/plain/cur/5"
+  printf 12345 >"$D/m/cur/6"
+  # But one with a name as long as can be is.
+  folder=.$(printf '%0254d' 0)
+  maildir "a/$folder"
+  printf 1 >"$D/m/a/$folder/new/7"
   also -q 1K,7
   send a 123456789
-  same "$D/m/a/maildirsize" '1024S,7C\n8 2\n10 1\n'
+  same "$D/m/a/maildirsize" '1024S,7C\n9 3\n10 1\n'
 }
 
 @test "what goes to the Trash is not counted, nor is it refused" {
@@ -110,12 +147,66 @@ maildir() {
   send a 123456789
   codes 220 250 250 250 354 250 221
   same "$D/m/a/maildirsize" '100S\n0 0\n10 1\n'
+  rm -r "$D/m/a"
+  maildir a
+  printf '100S,5C\n5 1\n' >"$D/m/a/maildirsize"
+  send a 123456789
+  same "$D/m/a/maildirsize" '100S\n0 0\n10 1\n'
+}
+
+@test "a link or a pipe in the place of maildirsize is none" {
+  local kind
+  printf '20S\n20 1\n' >"$D/other"
+  for kind in link pipe; do
+    rm -rf "$D/m/a"
+    maildir a
+    if [[ $kind == link ]]; then
+      ln -s "$D/other" "$D/m/a/maildirsize"
+    else
+      mkfifo "$D/m/a/maildirsize"
+    fi
+    send a 123456789
+    codes 220 250 250 250 354 250 221
+    logged "write $D/m/a/maildirsize: "
+  done
+  same "$D/other" '20S\n20 1\n'
+  # Nor is it one when there is something in the pipe.
+  exec 7<>"$D/m/a/maildirsize"
+  cat "$D/other" >&7
+  send a 123456789
+  codes 220 250 250 250 354 250 221
+  exec 7>&-
+}
+
+@test "what cannot be looked at is for the delivery to refuse, or counted" {
+  maildir a
+  also -q 1K -f
+  printf '1024S\n0 0\n' >"$D/m/a/maildirsize"
+  chmod 0 "$D/m/a/maildirsize"
+  send a 123456789
+  codes 220 250 250 250 354 250 221
+  same "$D/m/a/maildirsize" '1024S\n0 0\n10 1\n'
+  chmod 0 "$D/m/a"
+  for to in a a+x; do
+    send "$to" x
+    codes 220 250 250 250 354 '451 4.3.0' 221
+  done
+  chmod 700 "$D/m/a"
+  : >"$D/m/file"
+  send file x
+  codes 220 250 250 250 354 '451 4.2.0' 221
+  mkdir "$D/m/x"
+  with -q 1K -U any -d "mbox:$D/m/%d/%n"
+  chmod 0 "$D/m/x"
+  send a@x x
+  chmod 700 "$D/m/x"
+  codes 220 250 250 250 354 '451 4.3.0' 221
 }
 
 @test "an old sum is counted anew before it is called full" {
   maildir a
   printf '20S\n20 1\n' >"$D/m/a/maildirsize"
-  touch -d '20 minutes ago' "$D/m/a/maildirsize"
+  touch -d '910 seconds ago' "$D/m/a/maildirsize"
   send a 123456789
   codes 220 250 250 250 354 250 221
 }
@@ -167,6 +258,16 @@ maildir() {
   same "$D/m/a/maildirsize" '1000S\n990 1\n10 1\n'
   send a x
   codes 220 250 250 '452 4.2.2' 503 500 500 221
+  # That is so from 5120 bytes on.
+  rm -r "$D/m/a"
+  maildir a
+  head -c 8999 /dev/zero >"$D/m/a/cur/one"
+  { printf '9000S\n200 1\n'; yes '2 1' | head -n 1277; } >"$D/m/a/maildirsize"
+  send a x
+  codes 220 250 250 250 354 '452 4.2.2' 221
+  { printf '9000S\n200 1\n'; yes '2 1' | head -n 1276; } >"$D/m/a/maildirsize"
+  send a x
+  codes 220 250 250 250 354 250 221
   maildir b
   printf '1000S\n2 1\nnonsense\n' >"$D/m/b/maildirsize"
   head -c 999 /dev/zero >"$D/m/b/cur/one"
@@ -179,12 +280,17 @@ maildir() {
   mkdir "$D/m/a"
   send a x
   codes 220 250 250 250 354 '451 4.2.0' 221
+  with -Q -q 1 -U any -d 'mbox:/usr/lib/%n'
+  send os-release x
+  codes 220 250 250 250 354 '451 4.2.0' 221
+  logged "/usr/lib/os-release belongs to uid 0, not to $(id -u) "
 }
 
 @test "a count that something changes meanwhile is not kept" {
   [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
   maildir a
-  touch -d '1 hour ago' "$D/m/a/new" "$D/m/a/cur"
+  maildir a/.f
+  touch -d '1 hour ago' "$D/m/a/new" "$D/m/a/cur" "$D/m/a/.f/"{new,cur}
   echo 12345 >"$D/m/a/cur/1"
   also -q 1K
   printf '%s\r\n' 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' QUIT >"$D/in"

@@ -239,12 +239,28 @@ lands() {
   lands a+Bö 'a/.B&APY-'
 }
 
+@test "-f: a name that is no UTF-8 may differ in case as well" {
+  mkdir -p "$D/m/a/cur" "$D/m/a/"$'.B\xffd/cur'
+  also -f
+  lands $'a+b\xffd' $'a/.B\xffd'
+}
+
+@test "-f: where a user has shut a folder it is the inbox" {
+  mkdir -p "$D/m/a/"{cur,new,tmp,.x/cur}
+  also -f
+  chmod 0 "$D/m/a/.x"
+  send a+x x
+  chmod 700 "$D/m/a/.x"
+  codes 220 250 250 250 354 250 221
+  (($(count a) == 1)) || fail "$(find "$D/m/a")"
+}
+
 @test "-f: in modified UTF-7 a small letter is another character" {
   # é is .&AOk-, and .&aok- is one of Chinese.
-  mkdir -p "$D/m/a/"{cur,new,.\&aok-/cur,.XY\&AOk-z/cur}
+  mkdir -p "$D/m/a/"{cur,new,.\&aok-/cur,.XY\&AOk-Z/cur}
   also -f
   lands a+é a
-  lands a+Xyéz 'a/.XY&AOk-z'
+  lands a+Xyéz 'a/.XY&AOk-Z'
 }
 
 @test "-f: a folder with / or an empty part is the inbox" {
@@ -287,11 +303,27 @@ lands() {
   ln -s "$D/disk/x" "$D/m/x"
   mkdir "$D/m/y"
   ln -s "$D/disk/x/b" "$D/m/y/b"
-  send a@x hello
-  codes 220 250 250 250 354 250 221
+  ln -s "$D/disk/x/a" "$D/m/y/a"
+  for to in a@x a@y; do
+    send "$to" hello
+    codes 220 250 250 250 354 250 221
+  done
+  (($(find "$D/disk/x/a/new" -type f | wc -l) == 2))
   mv "$D/disk" "$D/off"
-  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a@x>' 'RCPT TO:<b@y>' 'RCPT TO:<a@y>' QUIT
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a@x>' 'RCPT TO:<b@y>' 'RCPT TO:<c@y>' QUIT
   codes 220 250 250 '451 4.3.0' '451 4.2.0' '550 5.1.1' 221
+}
+
+@test "dir: a mailbox belongs to its owner and group, as -c says" {
+  local format
+  for format in maildir mbox; do
+    with -U dir -d "$format:$D/m/%n"
+    rm -rf "$D/m/a"
+    [[ $format == mbox ]] || mkdir -p "$D/m/a/new"
+    [[ $format == maildir ]] || : >"$D/m/a"
+    [[ $("$LMTPD" -c "${OPTIONS[@]}" a | cut -f 2,4) == $'ok\t'"$(id -u):$(id -g)" ]] ||
+      fail "$("$LMTPD" -c "${OPTIONS[@]}" a)"
+  done
 }
 
 @test "dir: where the place itself is missing nobody is unknown" {

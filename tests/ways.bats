@@ -329,3 +329,266 @@ END
   (($(grep -A 1 '^openat(AT_FDCWD' "$D/calls" | grep -c '^fsync.* = 0$') == 2)) ||
     fail "$(cat "$D/calls")"
 }
+
+# traced INJECTION...: the session of $D/in, while calls fail so.
+traced() {
+  strace -qq -o "$D/calls" "${@/#/--inject=}" "$LMTPD" -e -H test.example \
+    "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>"$D/log"
+  hold "$D/out"
+  (($# <= $(grep -c INJECTED "$D/calls"))) || fail "is not called: $*"
+}
+# spot REGEX WHAT [AFTER]: that for the first call in $D/calls which matches, and
+# is behind the first that matches AFTER.
+spot() {
+  awk -v want="$1" -v what="$2" -v after="${3-}" '
+    { call = $0; sub(/\(.*/, "", call); n[call]++ }
+    after != "" { if ($0 ~ after) after = ""; next }
+    $0 ~ want { print call ":" what ":when=" n[call]; found = 1; exit }
+    END { exit !found }' "$D/calls" || fail "no call is $1" "$(cat "$D/calls")"
+}
+
+@test "mbox: what was changed by another is looked at once more" {
+  local err n=1
+  with -U any -d "mbox:$D/m/%n" -x none
+  traced
+  rm "$D/m/a"
+  traced "$(spot O_APPEND error=EEXIST)"
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  traced
+  cp "$D/calls" "$D/second"
+  for err in ENOENT ESTALE EAGAIN; do
+    cp "$D/second" "$D/calls"
+    traced "$(spot O_APPEND error=$err)"
+    codes 220 250 250 250 354 '250 2.1.5' 221
+  done
+  for err in EACCES EAGAIN; do
+    cp "$D/second" "$D/calls"
+    traced "$(spot F_SETLK error=$err)"
+    codes 220 250 250 250 354 '250 2.1.5' 221
+  done
+  (($(grep -c '^From ' "$D/m/a") == 7))
+  cp "$D/second" "$D/calls"
+  traced "$(spot O_APPEND error=ELOOP)"
+  codes 220 250 250 250 354 '451 4.2.0' 221
+  logged "$D/m/a is a symbolic link"
+}
+
+@test "mbox: one that cannot be looked at, or ends before its end, is 451" {
+  [[ ${CC-} != *-m32* ]] || skip 'the calls have other names there'
+  local look second=''
+  with -U any -d "mbox:$D/m/%n" -x none
+  traced
+  traced
+  cp "$D/m/a" "$D/before"
+  look=$(spot '^(statx|fstat)\([3-9],' error=EIO)
+  traced "$(spot '^pread64\([0-9]+, [^,]*, 2,' retval=0)"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged 'reason="read .*(Input/output|I/O) error'
+  unlogged 'may hold'
+  cmp "$D/m/a" "$D/before"
+  # Of musl there is but one way to look.
+  if [[ $look == statx:* ]]; then
+    traced "$look"
+    codes 220 250 250 250 354 '250 2.1.5' 221
+    second=$(spot 'stat' error=EIO '^statx.*INJECTED')
+    cp "$D/m/a" "$D/before"
+  fi
+  traced "$look" ${second:+"$second"}
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged 'reason="fstat .*(Input/output|I/O) error'
+  cmp "$D/m/a" "$D/before"
+}
+
+@test "mbox: what is not the end any more is not cut off" {
+  local size lseek look second=''
+  [[ ${CC-} != *-m32* ]] || skip 'lseek has other arguments there'
+  with -U any -d "mbox:$D/m/%n" -x none
+  traced
+  cp "$D/m/a" "$D/before"
+  size=$(stat -c %s "$D/m/a")
+  also -q $((2 * size - 1))
+  traced
+  cmp "$D/m/a" "$D/before"
+  lseek=$(spot '^lseek.*[0-9], 0, SEEK_CUR' retval)
+  look=$(spot '^(statx|fstat)\(' error=EIO '^lseek.*[0-9], 0, SEEK_CUR')
+  # Another host has written more, which we do not see yet.
+  traced "${lseek/retval/retval=$((2 * size + 7))}"
+  codes 220 250 250 250 354 '452 4.2.2' 221
+  logged "truncate $D/m/a: Stale"
+  logged "$D/m/a may hold a message that was refused"
+  (($(stat -c %s "$D/m/a") == 2 * size))
+  # Another has cut it already.
+  cp "$D/before" "$D/m/a"
+  traced "${lseek/retval/retval=$((3 * size))}"
+  codes 220 250 250 250 354 '452 4.2.2' 221
+  unlogged truncate
+  (($(stat -c %s "$D/m/a") == 2 * size))
+  # Nobody says how long it is.
+  cp "$D/before" "$D/m/a"
+  if [[ $look == statx:* ]]; then
+    traced "$look"
+    cmp "$D/m/a" "$D/before"
+    second=$(spot stat error=EIO '^statx.*INJECTED')
+  fi
+  traced "$look" ${second:+"$second"}
+  codes 220 250 250 250 354 '452 4.2.2' 221
+  logged "truncate $D/m/a: (Input/output|I/O) error"
+  (($(stat -c %s "$D/m/a") == 2 * size))
+}
+
+@test "mbox: a close that fails, and a mailbox that cannot be cut then" {
+  local close
+  with -U any -d "mbox:$D/m/%n" -x none
+  traced
+  cp "$D/m/a" "$D/before"
+  traced
+  cp "$D/before" "$D/m/a"
+  close=$(spot '^close' error=EIO '^fsync')
+  traced "$close"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  unlogged truncate
+  cmp "$D/m/a" "$D/before"
+  # It cannot be had once more, nor be closed.
+  traced "$close" "$(spot O_APPEND error=EACCES '^close.*INJECTED')"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged "truncate $D/m/a: Permission denied"
+  logged "$D/m/a may hold a message that was refused"
+  [[ $(grep -c '^z$' "$D/m/a") == 2 ]]
+  cp "$D/before" "$D/m/a"
+  traced "$close+"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged "truncate $D/m/a: (Input/output|I/O) error"
+  cmp "$D/m/a" "$D/before"
+}
+
+@test "mbox: times that cannot be set, and a sync in their place that fails" {
+  unkind UNKIND_FS=0x58465342
+  with -U any -d "mbox:$D/m/%n" -x none
+  traced
+  cp "$D/m/a" "$D/before"
+  traced utimensat:error=EPERM fsync:error=EIO:when=1
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged 'reason="fsync .*(Input/output|I/O) error'
+  cmp "$D/m/a" "$D/before"
+}
+
+@test "directories of a new mailbox that cannot be synced are 451" {
+  local n
+  unkind UNKIND_FS=0x6969
+  with -U any -d "mbox:$D/m/%n" -x none
+  traced
+  rm "$D/m/a"
+  traced "$(spot O_DIRECTORY error=EIO '^fsync')"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged "reason=\"fsync of the directories of $D/m/a: (Input/output|I/O) error"
+  rm "$D/m/a"
+  with -U any -F -d "maildir:$D/m/%n" -x none
+  sed -i 's/^RCPT.*/RCPT TO:<a+f>\r/' "$D/in"
+  traced
+  # What the Maildir is in, its parts, the folder, its parts.
+  for n in 1 2 3 4; do
+    rm -r "$D/m/a"
+    traced "fsync:error=EIO:when=$n"
+    codes 220 250 250 250 354 '451 4.3.0' 221
+    logged 'reason="open .*/tmp/.*(Input/output|I/O) error'
+    [[ ! -e $D/m/a/.f/tmp ]]
+    ((n > 2)) || [[ ! -e $D/m/a/tmp ]]
+  done
+}
+
+@test "maildir: a file server that was started anew knows the name all the same" {
+  local open
+  with -U any -d "maildir:$D/m/%n" -x none
+  traced
+  traced
+  open=$(spot 'O_RDONLY.*O_DIRECTORY' error=ESTALE '^read\(0,')
+  traced "$(spot 'O_CREAT.*O_EXCL' error=ESTALE)"
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  traced "$open"
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  (($(count a) == 4))
+}
+
+@test "maildir: a sum that cannot be written, or a file that cannot be looked at" {
+  [[ ${CC-} != *-m32* ]] || skip 'the calls have other names there'
+  local fault
+  with -U any -d "maildir:$D/m/%n" -x none
+  mkdir -p "$D/m/a/"{cur,new,tmp}
+  printf '1000S\n0 0\n' >"$D/m/a/maildirsize"
+  traced
+  for fault in "$(spot 'O_WRONLY.*O_APPEND' error=EIO)" \
+    "$(spot '^close' error=EIO 'O_WRONLY.*O_APPEND')"; do
+    traced "$fault"
+    codes 220 250 250 250 354 '250 2.1.5' 221
+    logged "write $D/m/a/maildirsize: (Input/output|I/O) error"
+  done
+  # One that is gone when its size is asked is not counted.
+  rm "$D/m/a/new/"* "$D/m/a/maildirsize"
+  also -q 1000
+  head -c 100 /dev/zero >"$D/m/a/cur/one"
+  traced
+  same "$D/m/a/maildirsize" '1000S\n100 1\n8 1\n'
+  rm "$D/m/a/new/"* "$D/m/a/maildirsize"
+  traced "$(spot 'fstatat.*SYMLINK_NOFOLLOW' error=ENOENT '^getdents')"
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  same "$D/m/a/maildirsize" '1000S\n0 0\n8 1\n'
+  # Without a name for it there is none, at RCPT.
+  rm "$D/m/a/new/"* "$D/m/a/maildirsize"
+  traced
+  rm "$D/m/a/new/"* "$D/m/a/maildirsize"
+  traced "$(spot '^getrandom' error=EIO '^read\(0,')"
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  same "$D/m/a/maildirsize" '1000S\n100 1\n8 1\n'
+}
+
+@test "mbox: of two copies for one mailbox the second waits for the first" {
+  with -U any -d "mbox:$D/m/%n" -x none
+  sed -i 's/^RCPT.*/&\nRCPT TO:<b>\r\nRCPT TO:<a>\r/' "$D/in"
+  traced
+  traced
+  codes 220 250 250 250 250 250 354 '250 2.1.5' '250 2.1.5' '250 2.1.5' 221
+  # All descriptors to it would lose their fcntl lock when one is closed.
+  (($(sed '/^fsync/q' "$D/calls" | grep -c O_APPEND) == 2)) || fail "$(cat "$D/calls")"
+}
+
+@test "maildir: a list of folders that cannot be had is 451" {
+  [[ ${CC-} != *-m32* ]] || skip 'the calls have other names there'
+  with -U any -f -d "maildir:$D/m/%n" -x none
+  mkdir -p "$D/m/a/"{cur,new,tmp}
+  sed -i 's/^RCPT.*/RCPT TO:<a+x>\r/' "$D/in"
+  traced
+  traced "$(spot 'O_RDONLY.*O_DIRECTORY' error=EIO '^(new)?fstatat.*ENOENT')"
+  codes 220 250 250 '451 4.3.0' 503 500 500 500 500 221
+  logged "reason=\"read $D/m/a/: (Input/output|I/O) error"
+  traced
+  traced "$(spot '^getdents' error=EIO)"
+  codes 220 250 250 '451 4.3.0' 503 500 500 500 500 221
+  # What cannot be opened at RCPT may be when there is a message for it.
+  mkdir -p "$D/m/a/.x/"{cur,new,tmp}
+  traced
+  traced "$(spot 'O_RDONLY.*O_DIRECTORY' error=EIO '^read\(0,')"
+  codes 220 250 250 250 354 '250 2.1.5' 221
+  (($(count a/.x) == 2))
+  # Nor is one made where nobody says what is in its place.
+  also -F
+  sed -i 's/^RCPT.*/RCPT TO:<a+y>\r/' "$D/in"
+  traced
+  rm -r "$D/m/a/.y"
+  traced "$(spot fstatat error=EIO '^(new)?fstatat.*SYMLINK_NOFOLLOW.*ENOENT')"
+  codes 220 250 250 '451 4.3.0' 503 500 500 500 500 221
+  logged "reason=\"read $D/m/a/: (Input/output|I/O) error"
+  [[ ! -e $D/m/a/.y ]]
+}
+
+@test "a folder that the file system knows nothing of is no wrong name" {
+  [[ ${CC-} != *-m32* ]] || skip 'the calls have other names there'
+  with -U any -d "maildir:$D/m/%n" -S "$D/script"
+  mkdir -p "$D/m/a/.b/"{cur,new,tmp}
+  printf 'require "fileinto"; fileinto "b";\n' >"$D/script"
+  chmod 600 "$D/script"
+  traced
+  (($(count a/.b) == 1))
+  traced "$(spot '^(stat\(|newfstatat\(AT_FDCWD.*, 0\))' error=EINVAL '^(clone|fork|vfork)')"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged 'stat b of .*(Input/output|I/O) error'
+}

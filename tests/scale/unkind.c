@@ -3,24 +3,31 @@
  * this in LD_PRELOAD: UNKIND_CLOCK is in seconds, and each UNKIND_FSYNC-th
  * fsync is EIO after it was done, or not done.  Each file system is one of
  * type UNKIND_FS, and the socket of the system's log is at UNKIND_LOG.  Of
- * UNKIND_MALLOC bytes, just so many, there is no memory.
+ * UNKIND_MALLOC bytes, just so many, there is no memory.  With UNKIND_APPEND
+ * each file is append-only to statx.  The file UNKIND_STEADY holds two digits:
+ * so many seconds are added to the clock that is never set, and they may be
+ * changed meanwhile.
  */
 
 #define _GNU_SOURCE
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/time.h>
 #include <sys/un.h>
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-static long clock_ahead, fsync_each, fs_type, refused;
+static long clock_ahead, fsync_each, fs_type, refused, append_only;
 static const char *log_path;
+static const volatile char *steady;
 
 static long
 setting(const char *name)
@@ -28,6 +35,18 @@ setting(const char *name)
 	const char *value = getenv(name);
 
 	return value == NULL ? 0 : strtol(value, NULL, 0);
+}
+
+static void
+map_steady(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	void *p = mmap(NULL, 2, PROT_READ, MAP_SHARED, fd, 0);
+
+	if (p == MAP_FAILED)
+		abort();
+	steady = p;
+	close(fd);
 }
 
 /* Before main, which throws the environment away. */
@@ -38,8 +57,11 @@ read_settings(void)
 	fsync_each = setting("UNKIND_FSYNC");
 	fs_type = setting("UNKIND_FS");
 	refused = setting("UNKIND_MALLOC");
+	append_only = setting("UNKIND_APPEND");
 	if (getenv("UNKIND_LOG") != NULL)
 		log_path = strdup(getenv("UNKIND_LOG"));
+	if (getenv("UNKIND_STEADY") != NULL)
+		map_steady(getenv("UNKIND_STEADY"));
 }
 
 void *
@@ -66,6 +88,8 @@ clock_gettime(clockid_t clock, struct timespec *ts)
 		return -1;
 	if (clock == CLOCK_REALTIME)
 		ts->tv_sec += clock_ahead;
+	if (clock == CLOCK_MONOTONIC && steady != NULL)
+		ts->tv_sec += (steady[0] - '0') * 10 + (steady[1] - '0');
 	return 0;
 }
 
@@ -132,6 +156,20 @@ fstatfs(int fd, struct statfs *fs)
 		return -1;
 	if (fs_type != 0)
 		fs->f_type = fs_type;
+	return 0;
+}
+
+int
+statx(int fd, const char *restrict path, int flags, unsigned int mask,
+    struct statx *restrict sx)
+{
+	int (*real)(int, const char *, int, unsigned int, struct statx *);
+
+	*(void **)&real = dlsym(RTLD_NEXT, "statx");
+	if (real(fd, path, flags, mask, sx) == -1)
+		return -1;
+	if (append_only != 0)
+		sx->stx_attributes |= STATX_ATTR_APPEND;
 	return 0;
 }
 
