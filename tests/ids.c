@@ -69,6 +69,8 @@ static struct {
 	bool		 lax;		/* anybody may become root */
 	bool		 filtered;	/* the newer faccessat is forbidden */
 	bool		 forgets;	/* the groups when asked */
+	uid_t		 owner;		/* of each file that is open; or NONE */
+	bool		 no_fstat;
 	/* What NSS has: one user, one group, and the groups of the user. */
 	uid_t		 nss_uid;
 	const char	*nss_home;
@@ -84,6 +86,7 @@ static void
 world_begin(void)
 {
 	memset(&k, 0, sizeof(k));
+	k.owner = NONE;
 	k.nss_uid = ANN;
 	k.nss_home = "/home";
 }
@@ -293,6 +296,20 @@ lstat(const char *path, struct stat *st)
 	return 0;
 }
 
+int
+fstat(int fd, struct stat *st)
+{
+	if (k.no_fstat) {
+		errno = EIO;
+		return -1;
+	}
+	if (fstatat(fd, "", st, AT_EMPTY_PATH) == -1)
+		return -1;
+	if (k.owner != NONE)
+		st->st_uid = k.owner;
+	return 0;
+}
+
 static bool
 ids_are(uid_t r, uid_t e, uid_t s, gid_t egid, int ngroups)
 {
@@ -305,6 +322,21 @@ all_are(uid_t uid, gid_t gid, int ngroups)
 {
 	return ids_are(uid, uid, uid, gid, ngroups) && k.gids[0] == gid &&
 	    k.gids[2] == gid;
+}
+
+/* What a script's child says in place of what it would. */
+static struct {
+	size_t	 len;
+	char	 bytes[40000];
+} said;
+
+/* It calls this before its work, when it has become ann for good. */
+void
+confine_limits(void)
+{
+	if (all_are(ANN, ANN, 0))
+		(void)!write(STDIN_FILENO, said.bytes, said.len);
+	_exit(0);
 }
 
 /*
@@ -1188,6 +1220,284 @@ test_find_file(void)
 	mailbox_free(&mb);
 }
 
+/*
+ * A script's child, which may have become anything.
+ */
+#define SAYS(...)	((struct says[]){ __VA_ARGS__, { .text = NULL } })
+#define LONG		(1U << 31)
+
+/* What it says, as filter.c has it. */
+struct record {
+	unsigned int	 kind;
+	unsigned char	 create;
+	unsigned int	 line;
+	char		 flags[6];
+	size_t		 len;
+};
+
+enum { KEEP, FILE_INTO, REFUSE, ERROR, TROUBLE };
+
+struct says {
+	const char	*text;
+	unsigned int	 kind;
+	size_t		 more;		/* bytes that it says it has */
+	char		 flags[7];
+	bool		 create;
+};
+
+static int
+find_folder(const char *path, const char *name, char *folder)
+{
+	(void)path;
+	strlcpy(folder, name, FOLDER_BYTES);
+	errno = strcmp(name, "bad") == 0 ? EINVAL : EIO;
+	return strcmp(name, "bad") == 0 || strcmp(name, "disk") == 0 ? -1 :
+	    name[0] == 'm' ? 0 : 1;
+}
+
+static void
+say(const void *bytes, size_t n)
+{
+	if (n > sizeof(said.bytes) - said.len)
+		err_out("say");
+	memcpy(said.bytes + said.len, bytes, n);
+	said.len += n;
+}
+
+/* Records, and rest bytes more. */
+static void
+say_all(const struct says *s, size_t rest)
+{
+	struct record r;
+	size_t n = sizeof(n);
+
+	memset(&said, 0, sizeof(said));
+	said.len = sizeof(n);
+	for (; s->text != NULL; s++) {
+		memset(&r, 0, sizeof(r));
+		r.kind = s->kind;
+		r.create = s->create;
+		r.line = 7;
+		memcpy(r.flags, s->flags, sizeof(r.flags));
+		r.len = strlen(s->text) + 1 + s->more;
+		say(&r, sizeof(r));
+		say(s->text, strlen(s->text) + 1);
+	}
+	said.len += rest;
+	n = said.len - sizeof(n);
+	memcpy(said.bytes, &n, sizeof(n));
+}
+
+/* The descriptor that the next file gets. */
+static int
+next_fd(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	close(fd);
+	return fd;
+}
+
+static const char *
+pause_over(void *arg, int fd, long us)
+{
+	(void)arg;
+	(void)fd;
+	(void)us;
+	return "over";
+}
+
+/* What is made of what is said: this, and with the words of sieve=. */
+static struct verdict verdict;
+static struct failure failure;
+static char sieve[4096];
+
+static int
+heed_while(const char *(*pause)(void *, int, long))
+{
+	static const struct envelope env;
+	const struct format format = { .find_folder = find_folder };
+	struct config cfg = { .format = &format, .each_as_itself = true };
+	struct credentials c = { .cfg = &cfg };
+	struct rcpt r = { .mailbox = { .path = below("/m/ann"),
+	    .scripts = below("/script") } };
+	struct watch watch = { pause, NULL };
+	struct delivery d = { .cfg = &cfg, .cred = &c, .rcpt = &r,
+	    .watch = &watch, .id = { .uid = ANN, .gid = ANN }, .fd = -1 };
+	struct text trace = { .len = 0 };
+	int result, fd = next_fd();
+
+	/* As of the last message. */
+	memset(&verdict, 1, sizeof(verdict));
+	r.sieve = strdup("the script of another one");
+	result = filter_run(&d, &env, &trace, 0, false, &verdict);
+	ROW(next_fd() == fd);
+	failure = d.failure;
+	strlcpy(sieve, r.sieve == NULL ? "" : r.sieve + strlen(below("")),
+	    sizeof(sieve));
+	free(r.sieve);
+	return result;
+}
+
+static int
+heed(void)
+{
+	return heed_while(client_none);
+}
+
+static bool
+errs(const char *why)
+{
+	char want[200];
+
+	snprintf(want, sizeof(want), "/script%s", why);
+	return heed() == 0 && verdict.kind == VERDICT_ERROR &&
+	    strcmp(sieve, want) == 0;
+}
+
+static bool
+is_nonsense(const struct says *s, size_t rest)
+{
+	say_all(s, rest);
+	return errs(": error: its child says nonsense");
+}
+
+static bool
+is_cut(void)
+{
+	return errs(": error: its child died or took too long");
+}
+
+static void
+test_child(void)
+{
+	char copies[FILINGS + 2][8], refusal[6000];
+	struct says all[FILINGS + 2] = { { .text = NULL } };
+	size_t i, n;
+
+	world_begin();
+	k.owner = ANN;
+	make_file("/script", "keep;", 0600);
+	say_all(SAYS({ .text = "", .kind = KEEP, .flags = "DFRST" },
+	    { .text = "a", .kind = FILE_INTO },
+	    { .text = "mb", .kind = FILE_INTO, .create = true },
+	    { .text = "a", .kind = FILE_INTO, .flags = "S" }), 0);
+	ROW(heed() == 0 && verdict.kind == VERDICT_FILE && verdict.n == 3 &&
+	    strcmp(sieve, "/script") == 0);
+	ROW(verdict.filings[0].keep && !verdict.filings[1].keep &&
+	    strcmp(verdict.filings[0].flags, "DFRST") == 0 &&
+	    strcmp(verdict.filings[1].flags, "S") == 0 &&
+	    strcmp(verdict.filings[2].folder, "mb") == 0);
+	/* Each of its bytes may be the last one; one more is too many. */
+	n = said.len;
+	for (i = 0; i < n; i += i < 10 ? 1 : 9) {
+		said.len = i;
+		ROW(is_cut());
+	}
+	said.len = n + 1;
+	ROW(is_cut());
+	said.len = sizeof(said.bytes);
+	ROW(is_cut());
+	/* It says that there are fewer. */
+	said.len = n;
+	said.bytes[0]--;
+	said.bytes[sizeof(size_t) - 1]--;
+	ROW(is_cut());
+	say_all(SAYS({ .text = NULL }), 0);
+	ROW(heed() == 0 && verdict.kind == VERDICT_FILE && verdict.n == 0);
+	ROW(heed_while(pause_over) == -1 &&
+	    failure.reply == &reply_trouble &&
+	    strcmp(failure.reason, "over") == 0);
+
+	for (i = 1; i < 2 * sizeof(struct record); i++) {
+		ROW(is_nonsense(SAYS({ .text = NULL }), i));
+		ROW(is_nonsense(SAYS({ .text = "" }), i));
+	}
+	ROW(is_nonsense(SAYS({ .text = "", .kind = TROUBLE + 1 }), 0));
+	ROW(is_nonsense(SAYS({ .text = "", .kind = LONG }), 0));
+	ROW(is_nonsense(SAYS({ .text = "", .more = 1 }), 0));
+	ROW(is_nonsense(SAYS({ .text = "", .more = (size_t)-1 }), 0));
+	ROW(is_nonsense(SAYS({ .text = "", .more = (size_t)-2 }), 0));
+	/* A text with a NUL in it, and one without. */
+	ROW(is_nonsense(SAYS({ .text = "a", .kind = FILE_INTO, .more = 1 }),
+	    1));
+	ROW(is_nonsense(SAYS({ .text = "ab", .kind = FILE_INTO,
+	    .more = (size_t)-1 }), 0));
+	ROW(is_nonsense(SAYS({ .text = "", .flags = "DX" }), 0));
+	ROW(is_nonsense(SAYS({ .text = "", .flags = "DFRSTD" }), 0));
+
+	for (i = 0; i <= FILINGS; i++) {
+		snprintf(copies[i], sizeof(copies[i]), "a%zu", i);
+		all[i] = (struct says){ .text = i < FILINGS ? copies[i] : NULL,
+		    .kind = FILE_INTO };
+	}
+	say_all(all, 0);
+	ROW(heed() == 0 && verdict.kind == VERDICT_FILE &&
+	    verdict.n == FILINGS);
+	all[FILINGS].text = copies[FILINGS];
+	ROW(is_nonsense(all, 0));
+
+	/* Behind an error nothing counts. */
+	say_all(SAYS({ .text = "why", .kind = ERROR }, { .text = "",
+	    .kind = TROUBLE }), 3);
+	ROW(heed() == 0 && verdict.kind == VERDICT_ERROR);
+	say_all(SAYS({ .text = "bad", .kind = FILE_INTO }), 0);
+	ROW(errs(":7: error: no folder can be called bad"));
+	say_all(SAYS({ .text = "bad", .kind = FILE_INTO, .create = true }), 0);
+	ROW(errs(":7: error: no folder can be called bad"));
+	say_all(SAYS({ .text = "mb", .kind = FILE_INTO }), 0);
+	ROW(errs(":7: error: there is no folder mb"));
+	say_all(SAYS({ .text = "disk", .kind = FILE_INTO }), 0);
+	ROW(heed() == -1 && failure.err == EIO &&
+	    strncmp(failure.reason, "stat disk of /tmp/", 18) == 0);
+	say_all(SAYS({ .text = "read %s", .kind = TROUBLE }), 0);
+	ROW(heed() == -1 && failure.err == 7 &&
+	    failure.reply == &reply_trouble &&
+	    strcmp(failure.reason, "read %s") == 0);
+	memset(refusal, 'x', sizeof(refusal) - 1);
+	refusal[sizeof(refusal) - 1] = '\0';
+	say_all(SAYS({ .text = refusal, .kind = REFUSE }), 0);
+	ROW(heed() == 0 && verdict.kind == VERDICT_REFUSE &&
+	    strlen(verdict.text) == sizeof(verdict.text) - 1);
+}
+
+static void
+test_script(void)
+{
+	static const struct {
+		uid_t	 owner;
+		bool	 runs;
+	} rows[] = {
+		{ ANN, true }, { 0, true }, { BEN, false }, { 1, false },
+	};
+	const char *s;
+	size_t i;
+
+	say_all(SAYS({ .text = "", .kind = KEEP }), 0);
+	for (i = 0; i < nitems(rows); i++) {
+		world_begin();
+		k.owner = rows[i].owner;
+		ROW(rows[i].runs ? heed() == 0 && verdict.n == 1 :
+		    errs(": error: it belongs to somebody else"));
+	}
+	/* Who cannot become ann for good runs nothing. */
+	for (s = "giu"; *s != '\0'; s++) {
+		world_begin();
+		k.owner = ANN;
+		k.ngroups = 1;
+		k.fails = *s;
+		k.err = EIO;
+		ROW(is_cut());
+	}
+	world_begin();
+	k.no_fstat = true;
+	ROW(heed() == -1 && failure.err == EIO);
+	if (unlink(below("/script")) == -1)
+		err_out("script");
+	ROW(heed() == 0 && verdict.kind == VERDICT_NONE && verdict.n == 0 &&
+	    sieve[0] == '\0');
+}
+
 static int
 remove_each(const char *path, const struct stat *st, int type, struct FTW *at)
 {
@@ -1219,6 +1529,8 @@ main(void)
 	test_find_dir();
 	test_find_passwd();
 	test_find_file();
+	test_child();
+	test_script();
 	if (nftw(top, remove_each, 16, FTW_DEPTH | FTW_PHYS) == -1)
 		failed++;
 	printf("%zu passed, %zu failed\n", passed, failed);
