@@ -9,9 +9,11 @@
 /* It makes inline functions of some of these calls. */
 #undef _FORTIFY_SOURCE
 
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <linux/capability.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +21,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +74,13 @@ static struct {
 	bool		 forgets;	/* the groups when asked */
 	uid_t		 owner;		/* of each file that is open; or NONE */
 	bool		 no_fstat;
+	/* Capabilities, and those that an exec may give. */
+	struct __user_cap_data_struct caps[2];
+	uint64_t	 bounding;
+	bool		 caps_changed;
+	int		 no_caps;	/* SYS_capget or SYS_capset fails */
+	bool		 no_new_privs;
+	bool		 no_prctl;
 	/* What NSS has: one user, one group, and the groups of the user. */
 	uid_t		 nss_uid;
 	const char	*nss_home;
@@ -270,12 +280,62 @@ getgrnam_r(const char *name, struct group *gr, char *buf, size_t size,
 int
 faccessat(int at, const char *path, int mode, int flags)
 {
+	(void)at;
 	(void)flags;
 	if (k.filtered) {
 		errno = EPERM;
 		return -1;
 	}
-	return (int)syscall(SYS_faccessat, at, path, mode);
+	return access(path, mode);
+}
+
+/* No other calls than these: for all of them there is a second way. */
+long
+syscall(long n, ...)
+{
+	struct __user_cap_data_struct *caps;
+	const char *path;
+	va_list ap;
+	long r = -1;
+
+	errno = n == k.no_caps ? EPERM : ENOSYS;
+	va_start(ap, n);
+	if (n == SYS_faccessat) {
+		(void)va_arg(ap, int);
+		path = va_arg(ap, const char *);
+		r = access(path, va_arg(ap, int));
+	} else if ((n == SYS_capget || n == SYS_capset) && n != k.no_caps) {
+		(void)va_arg(ap, void *);
+		caps = va_arg(ap, struct __user_cap_data_struct *);
+		r = 0;
+		if (n == SYS_capget)
+			memcpy(caps, k.caps, sizeof(k.caps));
+		else
+			memcpy(k.caps, caps, sizeof(k.caps));
+		k.caps_changed = k.caps_changed || n == SYS_capset;
+	}
+	va_end(ap);
+	return r;
+}
+
+int
+prctl(int option, ...)
+{
+	unsigned long arg;
+	va_list ap;
+
+	if (k.no_prctl) {
+		errno = EPERM;
+		return -1;
+	}
+	va_start(ap, option);
+	if (option == PR_CAPBSET_DROP) {
+		arg = (unsigned long)va_arg(ap, int);
+		k.bounding &= ~((uint64_t)1 << arg);
+	} else if (option == PR_SET_NO_NEW_PRIVS)
+		k.no_new_privs = va_arg(ap, int) == 1;
+	va_end(ap);
+	return 0;
 }
 
 int
@@ -583,6 +643,125 @@ test_groups(void)
 	id.name = "ann";
 	cfg.each_as_itself = false;
 	ROW(!identity_lacks_groups(&cfg, &id, EACCES));
+}
+
+/*
+ * What root keeps.
+ */
+#define CAP(name)	((uint32_t)1 << CAP_##name)
+#define LOOKS		(CAP(DAC_OVERRIDE) | CAP(DAC_READ_SEARCH))
+#define BECOMES		(CAP(SETUID) | CAP(SETGID))
+#ifdef STATIC
+#define ASKS		0
+#else
+#define ASKS		CAP(NET_BIND_SERVICE)
+#endif
+
+/* What was logged of it, or "". */
+static const char *
+confined(struct config *cfg)
+{
+	static char line[200];
+	struct log log;
+	int ends[2], err = dup(STDERR_FILENO);
+	ssize_t n;
+
+	if (err == -1 || pipe(ends) == -1 || dup2(ends[1], STDERR_FILENO) == -1)
+		err_out("pipe");
+	close(ends[1]);
+	cfg->verbose = cfg->log_stderr = true;
+	cfg->program = "ids";
+	(void)log_open(&log, cfg, true);
+	confine(cfg);
+	dup2(err, STDERR_FILENO);
+	close(err);
+	n = read(ends[0], line, sizeof(line) - 1);
+	close(ends[0]);
+	line[n > 0 ? n : 0] = '\0';
+	return line;
+}
+
+static bool
+caps_are(uint32_t first, uint32_t second)
+{
+	return k.caps[0].permitted == first && k.caps[0].effective == first &&
+	    k.caps[1].permitted == second && k.caps[1].effective == second;
+}
+
+static void
+test_capabilities(void)
+{
+	static const struct {
+		const char	*users;
+		uid_t		 uid;
+		bool		 each;
+		int		 lends;
+		uint32_t	 has, keeps;
+	} rows[] = {
+		{ "any", 0, false, LEND_NONE, UINT32_MAX, LOOKS },
+		{ "any", 0, false, LEND_GROUP, UINT32_MAX, LOOKS },
+		{ "any", 0, true, LEND_GROUP, UINT32_MAX, LOOKS | BECOMES },
+		{ "any", 0, true, LEND_ROOT, UINT32_MAX, LOOKS | BECOMES |
+		    CAP(CHOWN) },
+		{ "passwd", 0, true, LEND_NONE, UINT32_MAX, LOOKS | BECOMES |
+		    ASKS },
+		{ "passwd", 0, true, LEND_NONE, BECOMES | CAP(SYS_ADMIN),
+		    BECOMES },
+		{ "any", ANN, false, LEND_NONE, CAP(KILL), CAP(KILL) },
+	};
+	struct config cfg;
+	const char *line;
+	size_t i;
+
+	for (i = 0; i < nitems(rows) + 2; i++) {
+		/* The first once more, where a call fails. */
+		size_t j = i < nitems(rows) ? i : 0;
+		bool lets = !SANITIZED && i < nitems(rows) &&
+		    rows[j].uid == 0;
+
+		world_begin();
+		memset(k.caps, 0xff, sizeof(k.caps));
+		k.caps[0].permitted = k.caps[0].effective = rows[j].has;
+		k.caps[1].permitted = k.caps[1].effective = 1;
+		k.no_caps = i == nitems(rows) ? SYS_capget :
+		    i > nitems(rows) ? SYS_capset : -1;
+		memset(&cfg, 0, sizeof(cfg));
+		cfg.format = &maildir_format;
+		cfg.uid = rows[j].uid;
+		cfg.each_as_itself = rows[j].each;
+		cfg.root_lends = rows[j].lends;
+		ROW(user_source(rows[j].users, &cfg) == NULL);
+		line = confined(&cfg);
+		ROW(SANITIZED || strstr(line, lets ?
+		    "confine=no-new-privs,no-dump,capabilities\n" :
+		    "confine=no-new-privs,no-dump\n") != NULL);
+		ROW(k.caps_changed == lets && (!lets ||
+		    (caps_are(rows[j].keeps, 0) &&
+		    k.caps[0].inheritable == 0)));
+	}
+	k.no_prctl = true;
+	ROW(strstr(confined(&cfg), "confine=none\n") != NULL);
+}
+
+/* What is left to the program that starttls becomes. */
+static void
+test_shed_caps(void)
+{
+	uint32_t wanted = CAP(CHOWN) | CAP(DAC_OVERRIDE) |
+	    CAP(DAC_READ_SEARCH) | CAP(FOWNER) | CAP(FSETID) | CAP(KILL) |
+	    CAP(SETGID) | CAP(SETUID) | CAP(SETPCAP) | CAP(NET_BIND_SERVICE) |
+	    CAP(IPC_LOCK) | CAP(SYS_CHROOT) | CAP(SYS_NICE) |
+	    CAP(SYS_RESOURCE) | CAP(AUDIT_WRITE);
+
+	world_begin();
+	memset(k.caps, 0xff, sizeof(k.caps));
+	k.bounding = UINT64_MAX;
+	os_shed();
+	ROW(caps_are(wanted, 0) && k.bounding == wanted && k.no_new_privs);
+	world_begin();
+	k.no_caps = SYS_capget;
+	os_shed();
+	ROW(!k.caps_changed);
 }
 
 /*
@@ -1518,6 +1697,8 @@ main(void)
 	test_shed();
 	test_become();
 	test_groups();
+	test_capabilities();
+	test_shed_caps();
 	test_accounts();
 	test_option();
 	test_access();

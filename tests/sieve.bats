@@ -833,7 +833,7 @@ subprocess.run(sys.argv[4:], stdin=open(sys.argv[1]), stdout=open(sys.argv[2], "
   grep -q 'open.*O_RDONLY|O_NOCTTY|O_NONBLOCK' "$D/calls".* || fail "$(cat "$D/calls".*)"
   sed '1,/^dup2/d' "$(grep -l '^dup2' "$D/calls".*)" >"$D/child"
   for call in 'close_range\(2, 4294967295, 0\) += 0' 'close\(1\) += 0' 'RLIMIT_CPU.* = 0' 'RLIMIT_AS.* = 0' \
-    'PR_SET_PDEATHSIG' 'PR_SET_DUMPABLE'; do
+    'RLIMIT_CORE.* = 0' 'PR_SET_PDEATHSIG' 'PR_SET_DUMPABLE, (SUID_DUMP_DISABLE|0)'; do
     grep -Eq "$call" "$D/child" || fail "$call" "$(cat "$D/child")"
   done
   # Whoever it has become may stop it while it reads.
