@@ -40,7 +40,7 @@
 
 static const char *mail, *spool, *outside;
 static pid_t other;
-static int next;		/* the descriptor that was next at first */
+static int were_open;		/* descriptors, at first */
 
 static int
 close_good(int fd)
@@ -630,10 +630,21 @@ try_new(void)
 }
 
 static int
+count_open(void)
+{
+	int fd, n = 0;
+
+	for (fd = 0; fd < 32; fd++)
+		if (fcntl(fd, F_GETFD) != -1)
+			n++;
+	return n;
+}
+
+static int
 try_descriptors(void)
 {
 	errno = EMFILE;
-	return dup(STDERR_FILENO) == next ? 0 : -1;
+	return count_open() == were_open ? 0 : -1;
 }
 
 /* Of root: what is left of its capabilities. */
@@ -807,8 +818,7 @@ attempt(struct config *cfg, bool confined, int (*run)(void))
 	if (start_other() == -1)
 		_exit(ECHILD);
 	cfg->pid = getpid();
-	next = dup(STDERR_FILENO);
-	close(next);
+	were_open = count_open();
 	if (confined)
 		confine(cfg);
 	_exit(run() < 0 ? errno : 0);

@@ -1467,14 +1467,17 @@ say_all(const struct says *s, size_t rest)
 	memcpy(said.bytes, &n, sizeof(n));
 }
 
-/* The descriptor that the next file gets. */
-static int
-next_fd(void)
+/* Which of the first descriptors are open, a bit for each. */
+static uint32_t
+open_fds(void)
 {
-	int fd = dup(STDERR_FILENO);
+	uint32_t are = 0;
+	int fd;
 
-	close(fd);
-	return fd;
+	for (fd = 0; fd < 32; fd++)
+		if (fcntl(fd, F_GETFD) != -1)
+			are |= (uint32_t)1 << fd;
+	return are;
 }
 
 static const char *
@@ -1504,13 +1507,14 @@ heed_while(const char *(*pause)(void *, int, long))
 	struct delivery d = { .cfg = &cfg, .cred = &c, .rcpt = &r,
 	    .watch = &watch, .id = { .uid = ANN, .gid = ANN }, .fd = -1 };
 	struct text trace = { .len = 0 };
-	int result, fd = next_fd();
+	uint32_t before = open_fds();
+	int result;
 
 	/* As of the last message. */
 	memset(&verdict, 1, sizeof(verdict));
 	r.sieve = strdup("the script of another one");
 	result = filter_run(&d, &env, &trace, 0, false, &verdict);
-	ROW(next_fd() == fd);
+	ROW(open_fds() == before);
 	failure = d.failure;
 	strlcpy(sieve, r.sieve == NULL ? "" : r.sieve + strlen(below("")),
 	    sizeof(sieve));

@@ -125,6 +125,10 @@ spoiled() {
   send a x
   spoiled a:4 'no folder Missing'
   [[ ! -e $D/m/a/.Missing ]]
+  rm "$D/m/a/new/"*
+  script a 'require "fileinto"; fileinto "Missing";'
+  send a x
+  spoiled a:1 'no folder Missing'
 }
 
 @test "names that no folder may have are an error" {
@@ -715,6 +719,9 @@ troubled() {
   troubled fork,clone,clone3,vfork:error=EAGAIN
   codes 220 250 250 250 354 '451 4.3.0' 221
   logged "reason=\"fork for $D/s/a: Resource temporarily unavailable"
+  troubled fcntl:error=EAGAIN
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged "reason=\"fcntl for $D/s/a: Resource temporarily unavailable"
   nothing
 }
 
