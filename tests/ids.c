@@ -321,7 +321,8 @@ syscall(long n, ...)
 int
 prctl(int option, ...)
 {
-	unsigned long arg;
+	int args[4] = { 0 };
+	size_t i;
 	va_list ap;
 
 	if (k.no_prctl) {
@@ -329,12 +330,19 @@ prctl(int option, ...)
 		return -1;
 	}
 	va_start(ap, option);
-	if (option == PR_CAPBSET_DROP) {
-		arg = (unsigned long)va_arg(ap, int);
-		k.bounding &= ~((uint64_t)1 << arg);
-	} else if (option == PR_SET_NO_NEW_PRIVS)
-		k.no_new_privs = va_arg(ap, int) == 1;
+	for (i = 0; i < nitems(args); i++)
+		args[i] = va_arg(ap, int);
 	va_end(ap);
+	if (option == PR_CAPBSET_DROP && args[0] < 64)
+		k.bounding &= ~((uint64_t)1 << args[0]);
+	else if (option == PR_SET_NO_NEW_PRIVS) {
+		if (args[0] != 1 || args[1] != 0 || args[2] != 0 ||
+		    args[3] != 0) {
+			errno = EINVAL;
+			return -1;
+		}
+		k.no_new_privs = true;
+	}
 	return 0;
 }
 
@@ -384,17 +392,33 @@ all_are(uid_t uid, gid_t gid, int ngroups)
 	    k.gids[2] == gid;
 }
 
+/* Which of the first descriptors are open, a bit for each. */
+static uint32_t
+open_fds(void)
+{
+	uint32_t are = 0;
+	int fd;
+
+	for (fd = 0; fd < 32; fd++)
+		if (fcntl(fd, F_GETFD) != -1)
+			are |= (uint32_t)1 << fd;
+	return are;
+}
+
 /* What a script's child says in place of what it would. */
 static struct {
 	size_t	 len;
 	char	 bytes[40000];
 } said;
 
-/* It calls this before its work, when it has become ann for good. */
+/*
+ * It calls this before its work, when it has become ann for good and has no
+ * descriptors but two.
+ */
 void
 confine_limits(void)
 {
-	if (all_are(ANN, ANN, 0))
+	if (all_are(ANN, ANN, 0) && open_fds() == 3)
 		(void)!write(STDIN_FILENO, said.bytes, said.len);
 	_exit(0);
 }
@@ -907,7 +931,7 @@ test_access(void)
 	static const struct {
 		uid_t	 euid;	/* 0: the owner of the file */
 		char	 by;	/* which group is its: e ffective, f irst or
-				 * l ast of the others, or none */
+				 * l ast of the others, o nly, or none */
 		mode_t	 mode;
 		int	 wants;
 		bool	 good;
@@ -920,6 +944,7 @@ test_access(void)
 		{ BEN, 'f', 0707, W_OK, false },
 		{ BEN, 'l', 0770, W_OK, true },
 		{ BEN, 'l', 0707, W_OK, false },
+		{ BEN, 'o', 0770, W_OK, true },		/* the only one */
 		{ BEN, 'x', 0770, W_OK, false },	/* cannot be had */
 		{ BEN, 'x', 0707, W_OK, true },
 		{ BEN, '-', 0770, W_OK, false },
@@ -946,9 +971,9 @@ test_access(void)
 		k.uids[1] = rows[i].euid == 0 ? st.st_uid : BEN;
 		k.gids[1] = by == 'e' ? st.st_gid : st.st_gid + 1;
 		if (by != 'e' && by != '-') {
-			k.ngroups = 3;
+			k.ngroups = by == 'o' ? 1 : 3;
 			k.groups[0] = k.groups[1] = k.groups[2] = st.st_gid + 2;
-			k.groups[by == 'f' ? 0 : 2] = st.st_gid;
+			k.groups[by == 'l' ? 2 : 0] = st.st_gid;
 			k.forgets = by == 'x';
 		}
 		k.filtered = true;
@@ -1465,19 +1490,6 @@ say_all(const struct says *s, size_t rest)
 	said.len += rest;
 	n = said.len - sizeof(n);
 	memcpy(said.bytes, &n, sizeof(n));
-}
-
-/* Which of the first descriptors are open, a bit for each. */
-static uint32_t
-open_fds(void)
-{
-	uint32_t are = 0;
-	int fd;
-
-	for (fd = 0; fd < 32; fd++)
-		if (fcntl(fd, F_GETFD) != -1)
-			are |= (uint32_t)1 << fd;
-	return are;
 }
 
 static const char *
