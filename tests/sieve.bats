@@ -281,11 +281,11 @@ ok	sieve:$D/s/empty" ]] || fail "$(cat "$D/out")"
 @test "two refusals, or one beside a delivery, are an error" {
   script a 'require ["reject", "fileinto", "mailbox"];' 'fileinto :create "f";' 'reject "x";'
   send a x
-  spoiled a:3 .
+  spoiled a:3:1 .
   rm -r "$D/m/a"
   script a 'require "reject";' 'reject "x";' 'reject "y";'
   send a x
-  spoiled a:3 .
+  spoiled a:3:1 .
 }
 
 @test "a script that others can write to, is too large, or none, is not run" {
