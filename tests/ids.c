@@ -1687,6 +1687,7 @@ test_script(void)
 	world_begin();
 	k.no_fstat = true;
 	ROW(heed() == -1 && failure.err == EIO);
+	k.no_fstat = false;
 	if (unlink(below("/script")) == -1)
 		err_out("script");
 	ROW(heed() == 0 && verdict.kind == VERDICT_NONE && verdict.n == 0 &&
