@@ -123,7 +123,7 @@ script_find(struct script *s, const struct delivery *d, const char **wrong)
 		r = script_open(s, d->id.uid, wrong);
 	}
 	/* A disk that sleeps awakes now, and not in the child's two seconds. */
-	if (r == 1 && s->size > 0 && pread(s->fd, &first, 1, 0) == -1)
+	if (r == 1 && pread(s->fd, &first, 1, 0) == -1)
 		return -1;
 	return r;
 }

@@ -1250,7 +1250,7 @@ struct tracer {
 
 #define TRACE_BYTES	(4 * COMMAND_MAX)	/* bytes of trace headers */
 
-/* 0, or -1 and errno. */
+/* t is all zero before.  0, or -1 and errno. */
 int	 trace_init(struct tracer *t);
 /* A message is to be delivered now. */
 void	 trace_begin(struct tracer *t, const struct config *cfg,

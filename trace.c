@@ -20,7 +20,6 @@ trace_init(struct tracer *tr)
 {
 	struct text t;
 
-	tr->count = 0;
 	if (getentropy(&tr->random, sizeof(tr->random)) == -1)
 		return -1;
 	text_init(&t, tr->rest, sizeof(tr->rest));

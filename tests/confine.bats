@@ -9,8 +9,10 @@ try() {
   [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants what is forbidden'
   mkdir -p "$D/mail" "$D/spool" "$D/outside"
   echo untouched >"$D/outside/f"
-  "$TESTS/hole" "$1" "$2" "$D/mail" "$D/spool" "$D/outside" \
-    >"$D/tried" 2>"$D/log"
+  echo >"$D/outside/file"
+  mkdir -p "$D/outside/dir" "$D/mail/dir"
+  (cd "$D/spool" && "$TESTS/hole" "$1" "$2" "$D/mail" "$D/spool" \
+    "$D/outside") >"$D/tried" 2>"$D/log"
 }
 # ended HOW ATTEMPT...
 ended() {
@@ -37,11 +39,11 @@ since() {
 @test 'without confinement each attempt succeeds' {
   try free any
   ended 'done' read append-mail rename-mail tmpfile mkdir write create \
-    truncate move-out other-directory fifo device bind setid-openat \
+    truncate move-out other-directory remove rmdir rmdir-mail fifo device bind setid-openat \
     setid-tmpfile setid-open setid-creat mode-unused openat2 chmod fchown symlink exec fork \
     fork-call thread ptrace memory dump setns mount pidfd shmget shmat msgget \
-    semget mqueue limits others-limits alive signal fcntl-owner ioctl-owner \
-    tgkill raise unix inet listen
+    semget mqueue limits others-limits alive signal fcntl-owner fcntl-owner-ex fcntl-signal \
+    ioctl-owner ioctl-group tgkill tgkill-thread raise unix inet inet6 netlink listen descriptors
 }
 
 @test 'what delivery needs is left' {
@@ -49,14 +51,14 @@ since() {
   for kind in any maildir sieve passwd syslog; do
     try confined "$kind"
     ended 'done' read append-mail rename-mail tmpfile alive raise limits \
-      mode-unused thread
+      mode-unused thread rmdir-mail descriptors
   done
 }
 
 @test 'no file is changed but in the directory of mail and in -T' {
   try confined any
   has landlock
-  ended EACCES write create move-out other-directory mkdir
+  ended EACCES write create move-out other-directory mkdir remove rmdir bind
   # Before Linux 6.2 nothing stops truncate(2).
   if since 6.2; then
     ended EACCES truncate
@@ -69,7 +71,7 @@ since() {
   since 5.19 || skip 'no landlock for that here'
   has landlock
   ended EACCES bind memory
-  ended 'done' mkdir write create truncate move-out other-directory
+  ended 'done' mkdir write create truncate move-out other-directory remove rmdir
 }
 
 @test 'no core, and no tracer' {
@@ -84,9 +86,32 @@ since() {
   has seccomp
   for kind in any maildir sieve passwd syslog; do
     try confined "$kind"
-    ended EPERM exec ptrace namespace signal fcntl-owner ioctl-owner tgkill \
-      chmod fchown symlink fifo device listen alg
+    ended EPERM exec ptrace namespace signal fcntl-owner fcntl-owner-ex fcntl-signal \
+      ioctl-owner ioctl-group tgkill tgkill-thread chmod fchown symlink fifo device listen alg
   done
+}
+
+# unless_lacking ATTEMPT...: the others, where the kernel has such a call.
+unless_lacking() {
+  local attempt
+  mv "$D/tried" "$D/confined"
+  try free any
+  HAD=()
+  for attempt; do
+    ! grep -qx "$attempt done" "$D/tried" || HAD+=("$attempt")
+  done
+  mv "$D/confined" "$D/tried"
+}
+
+@test 'no call that has another number, or none yet' {
+  try confined any
+  has seccomp
+  unless_lacking other-arch
+  ended EPERM "${HAD[@]}"
+  unless_lacking clone3 newest
+  ended ENOSYS "${HAD[@]}"
+  unless_lacking new
+  ended 'done' "${HAD[@]}"
 }
 
 @test 'no set-ID mode, however a file is made' {
@@ -116,16 +141,16 @@ since() {
 @test 'no socket, unless NSS or the log may want it' {
   try confined any
   has seccomp
-  ended EPERM unix inet
+  ended EPERM unix inet inet6 netlink
   try confined syslog
   ended 'done' unix
-  ended EPERM inet
+  ended EPERM inet inet6 netlink
   try confined passwd
   ended 'done' unix
   ended EPERM alg
   # A program that knows /etc/passwd alone asks nobody over the network.
   if [[ $("$LMTPD" -V) != *passwd* ]]; then
-    ended 'done' inet
+    ended 'done' inet inet6 netlink
   fi
 }
 
@@ -134,6 +159,29 @@ since() {
   send anna 'Subject: x' '' x
   codes 220 250 250 250 354 250 221
   logged '^lmtpd\[[0-9]+\]: confine=(none|no-new-privs[a-z,-]*)$'
+}
+
+@test 'a directory that is not there confines to none' {
+  local mail=$D/none spool=$D
+  for _ in 1 2; do
+    with -U any -d "mbox:$mail/%n" -T "$spool" -v
+    send anna 'Subject: x' '' x
+    unlogged 'confine=.*landlock'
+    mail=$D/m spool=$D/none
+  done
+  codes 220 250 250 250 354 250 221
+}
+
+@test 'a directory that nobody may list confines too' {
+  chmod 300 "$D/m"
+  with -U any -d "mbox:$D/m/%n" -T "$D" -v
+  send anna 'Subject: x' '' x
+  chmod 700 "$D/m"
+  codes 220 250 250 250 354 250 221
+  try confined any
+  has landlock
+  send anna 'Subject: x' '' x
+  logged 'confine=.*landlock'
 }
 
 @test 'a mailbox in the directory of mail, its lock and a spool still work' {

@@ -40,6 +40,7 @@
 
 static const char *mail, *spool, *outside;
 static pid_t other;
+static int were_open;		/* descriptors, at first */
 
 static int
 close_good(int fd)
@@ -160,6 +161,34 @@ try_other_directory(void)
 	    -1 || rename(from, to) == -1)
 		return -1;
 	return unlink(to);
+}
+
+static int
+remove_in(const char *dir, const char *name, int flags)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return unlinkat(AT_FDCWD, path, flags);
+}
+
+static int
+try_remove(void)
+{
+	return remove_in(outside, "file", 0);
+}
+
+static int
+try_rmdir(void)
+{
+	return remove_in(outside, "dir", AT_REMOVEDIR);
+}
+
+/* It may stand in the place of a lock. */
+static int
+try_rmdir_mail(void)
+{
+	return remove_in(mail, "dir", AT_REMOVEDIR);
 }
 
 static int
@@ -478,6 +507,26 @@ try_fcntl_owner(void)
 }
 
 static int
+try_fcntl_owner_ex(void)
+{
+	struct f_owner_ex owner = { F_OWNER_PID, other };
+
+	return fcntl(STDERR_FILENO, F_SETOWN_EX, &owner);
+}
+
+static int
+try_fcntl_signal(void)
+{
+	return fcntl(STDERR_FILENO, F_SETSIG, SIGKILL);
+}
+
+static int
+try_ioctl_group(void)
+{
+	return ioctl(pair(SOCK_DGRAM), SIOCSPGRP, &other);
+}
+
+static int
 try_ioctl_owner(void)
 {
 	return ioctl(pair(SOCK_DGRAM), FIOSETOWN, &other);
@@ -487,6 +536,13 @@ static int
 try_tgkill(void)
 {
 	return (int)syscall(SYS_tgkill, other, other, SIGCONT);
+}
+
+/* There is no such thread. */
+static int
+try_tgkill_thread(void)
+{
+	return reached(syscall(SYS_tgkill, other, getpid(), SIGCONT), ESRCH);
 }
 
 /* To oneself it must work, or abort(3) would not end anything. */
@@ -508,6 +564,20 @@ try_inet(void)
 	return close_good(socket(AF_INET, SOCK_STREAM, 0));
 }
 
+/* Whether there is any IPv6 or not. */
+static int
+try_inet6(void)
+{
+	return reached(close_good(socket(AF_INET6, SOCK_STREAM, 0)),
+	    EAFNOSUPPORT);
+}
+
+static int
+try_netlink(void)
+{
+	return close_good(socket(AF_NETLINK, SOCK_RAW, 0));
+}
+
 static int
 try_alg(void)
 {
@@ -518,6 +588,63 @@ static int
 listen_somewhere(void)
 {
 	return reached(listen(pair(SOCK_STREAM), 1), EINVAL);
+}
+
+/* The 32 bits that a kernel for 64 may have: their calls have other numbers. */
+static int
+try_other_arch(void)
+{
+#ifdef __x86_64__
+	long r = 20;		/* getpid */
+
+	__asm__ volatile("int $0x80" : "+a" (r) : : "memory", "r8", "r9",
+	    "r10", "r11");
+	if (r > 0)
+		return 0;
+	errno = (int)-r;
+	return -1;
+#else
+	errno = ENOSYS;
+	return -1;
+#endif
+}
+
+static int
+try_clone3(void)
+{
+	return reached(syscall(SYS_clone3, NULL, 0), EINVAL);
+}
+
+/* cachestat, the first that came after the list. */
+static int
+try_newest(void)
+{
+	return reached(syscall(451, -1, NULL, NULL, 0), EBADF);
+}
+
+/* The last of the list. */
+static int
+try_new(void)
+{
+	return reached(syscall(450, 0, 0, 0, 1), EINVAL);
+}
+
+static int
+count_open(void)
+{
+	int fd, n = 0;
+
+	for (fd = 0; fd < 32; fd++)
+		if (fcntl(fd, F_GETFD) != -1)
+			n++;
+	return n;
+}
+
+static int
+try_descriptors(void)
+{
+	errno = EMFILE;
+	return count_open() == were_open ? 0 : -1;
 }
 
 /* Of root: what is left of its capabilities. */
@@ -584,6 +711,9 @@ static const struct {
 	{ "truncate", try_truncate },
 	{ "move-out", try_move_out },
 	{ "other-directory", try_other_directory },
+	{ "remove", try_remove },
+	{ "rmdir", try_rmdir },
+	{ "rmdir-mail", try_rmdir_mail },
 	{ "fifo", try_fifo },
 	{ "device", try_device },
 	{ "bind", try_bind },
@@ -619,13 +749,24 @@ static const struct {
 	{ "alive", try_alive },
 	{ "signal", try_signal },
 	{ "fcntl-owner", try_fcntl_owner },
+	{ "fcntl-owner-ex", try_fcntl_owner_ex },
+	{ "fcntl-signal", try_fcntl_signal },
 	{ "ioctl-owner", try_ioctl_owner },
+	{ "ioctl-group", try_ioctl_group },
 	{ "tgkill", try_tgkill },
+	{ "tgkill-thread", try_tgkill_thread },
 	{ "raise", try_raise },
 	{ "unix", try_unix },
 	{ "inet", try_inet },
+	{ "inet6", try_inet6 },
+	{ "netlink", try_netlink },
 	{ "alg", try_alg },
 	{ "listen", listen_somewhere },
+	{ "other-arch", try_other_arch },
+	{ "clone3", try_clone3 },
+	{ "newest", try_newest },
+	{ "new", try_new },
+	{ "descriptors", try_descriptors },
 	{ "become", try_become },
 	{ "host-name", try_host_name },
 	{ "give-away", give_away },
@@ -677,6 +818,7 @@ attempt(struct config *cfg, bool confined, int (*run)(void))
 	if (start_other() == -1)
 		_exit(ECHILD);
 	cfg->pid = getpid();
+	were_open = count_open();
 	if (confined)
 		confine(cfg);
 	_exit(run() < 0 ? errno : 0);

@@ -9,9 +9,11 @@
 /* It makes inline functions of some of these calls. */
 #undef _FORTIFY_SOURCE
 
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <linux/capability.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +21,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +72,15 @@ static struct {
 	bool		 lax;		/* anybody may become root */
 	bool		 filtered;	/* the newer faccessat is forbidden */
 	bool		 forgets;	/* the groups when asked */
+	uid_t		 owner;		/* of each file that is open; or NONE */
+	bool		 no_fstat;
+	/* Capabilities, and those that an exec may give. */
+	struct __user_cap_data_struct caps[2];
+	uint64_t	 bounding;
+	bool		 caps_changed;
+	int		 no_caps;	/* SYS_capget or SYS_capset fails */
+	bool		 no_new_privs;
+	bool		 no_prctl;
 	/* What NSS has: one user, one group, and the groups of the user. */
 	uid_t		 nss_uid;
 	const char	*nss_home;
@@ -84,6 +96,7 @@ static void
 world_begin(void)
 {
 	memset(&k, 0, sizeof(k));
+	k.owner = NONE;
 	k.nss_uid = ANN;
 	k.nss_home = "/home";
 }
@@ -267,12 +280,70 @@ getgrnam_r(const char *name, struct group *gr, char *buf, size_t size,
 int
 faccessat(int at, const char *path, int mode, int flags)
 {
+	(void)at;
 	(void)flags;
 	if (k.filtered) {
 		errno = EPERM;
 		return -1;
 	}
-	return (int)syscall(SYS_faccessat, at, path, mode);
+	return access(path, mode);
+}
+
+/* No other calls than these: for all of them there is a second way. */
+long
+syscall(long n, ...)
+{
+	struct __user_cap_data_struct *caps;
+	const char *path;
+	va_list ap;
+	long r = -1;
+
+	errno = n == k.no_caps ? EPERM : ENOSYS;
+	va_start(ap, n);
+	if (n == SYS_faccessat) {
+		(void)va_arg(ap, int);
+		path = va_arg(ap, const char *);
+		r = access(path, va_arg(ap, int));
+	} else if ((n == SYS_capget || n == SYS_capset) && n != k.no_caps) {
+		(void)va_arg(ap, void *);
+		caps = va_arg(ap, struct __user_cap_data_struct *);
+		r = 0;
+		if (n == SYS_capget)
+			memcpy(caps, k.caps, sizeof(k.caps));
+		else
+			memcpy(k.caps, caps, sizeof(k.caps));
+		k.caps_changed = k.caps_changed || n == SYS_capset;
+	}
+	va_end(ap);
+	return r;
+}
+
+int
+prctl(int option, ...)
+{
+	int args[4] = { 0 };
+	size_t i;
+	va_list ap;
+
+	if (k.no_prctl) {
+		errno = EPERM;
+		return -1;
+	}
+	va_start(ap, option);
+	for (i = 0; i < nitems(args); i++)
+		args[i] = va_arg(ap, int);
+	va_end(ap);
+	if (option == PR_CAPBSET_DROP && args[0] < 64)
+		k.bounding &= ~((uint64_t)1 << args[0]);
+	else if (option == PR_SET_NO_NEW_PRIVS) {
+		if (args[0] != 1 || args[1] != 0 || args[2] != 0 ||
+		    args[3] != 0) {
+			errno = EINVAL;
+			return -1;
+		}
+		k.no_new_privs = true;
+	}
+	return 0;
 }
 
 int
@@ -293,6 +364,20 @@ lstat(const char *path, struct stat *st)
 	return 0;
 }
 
+int
+fstat(int fd, struct stat *st)
+{
+	if (k.no_fstat) {
+		errno = EIO;
+		return -1;
+	}
+	if (fstatat(fd, "", st, AT_EMPTY_PATH) == -1)
+		return -1;
+	if (k.owner != NONE)
+		st->st_uid = k.owner;
+	return 0;
+}
+
 static bool
 ids_are(uid_t r, uid_t e, uid_t s, gid_t egid, int ngroups)
 {
@@ -305,6 +390,37 @@ all_are(uid_t uid, gid_t gid, int ngroups)
 {
 	return ids_are(uid, uid, uid, gid, ngroups) && k.gids[0] == gid &&
 	    k.gids[2] == gid;
+}
+
+/* Which of the first descriptors are open, a bit for each. */
+static uint32_t
+open_fds(void)
+{
+	uint32_t are = 0;
+	int fd;
+
+	for (fd = 0; fd < 32; fd++)
+		if (fcntl(fd, F_GETFD) != -1)
+			are |= (uint32_t)1 << fd;
+	return are;
+}
+
+/* What a script's child says in place of what it would. */
+static struct {
+	size_t	 len;
+	char	 bytes[40000];
+} said;
+
+/*
+ * It calls this before its work, when it has become ann for good and has no
+ * descriptors but two.
+ */
+void
+confine_limits(void)
+{
+	if (all_are(ANN, ANN, 0) && open_fds() == 3)
+		(void)!write(STDIN_FILENO, said.bytes, said.len);
+	_exit(0);
 }
 
 /*
@@ -554,6 +670,125 @@ test_groups(void)
 }
 
 /*
+ * What root keeps.
+ */
+#define CAP(name)	((uint32_t)1 << CAP_##name)
+#define LOOKS		(CAP(DAC_OVERRIDE) | CAP(DAC_READ_SEARCH))
+#define BECOMES		(CAP(SETUID) | CAP(SETGID))
+#ifdef STATIC
+#define ASKS		0
+#else
+#define ASKS		CAP(NET_BIND_SERVICE)
+#endif
+
+/* What was logged of it, or "". */
+static const char *
+confined(struct config *cfg)
+{
+	static char line[200];
+	struct log log;
+	int ends[2], err = dup(STDERR_FILENO);
+	ssize_t n;
+
+	if (err == -1 || pipe(ends) == -1 || dup2(ends[1], STDERR_FILENO) == -1)
+		err_out("pipe");
+	close(ends[1]);
+	cfg->verbose = cfg->log_stderr = true;
+	cfg->program = "ids";
+	(void)log_open(&log, cfg, true);
+	confine(cfg);
+	dup2(err, STDERR_FILENO);
+	close(err);
+	n = read(ends[0], line, sizeof(line) - 1);
+	close(ends[0]);
+	line[n > 0 ? n : 0] = '\0';
+	return line;
+}
+
+static bool
+caps_are(uint32_t first, uint32_t second)
+{
+	return k.caps[0].permitted == first && k.caps[0].effective == first &&
+	    k.caps[1].permitted == second && k.caps[1].effective == second;
+}
+
+static void
+test_capabilities(void)
+{
+	static const struct {
+		const char	*users;
+		uid_t		 uid;
+		bool		 each;
+		int		 lends;
+		uint32_t	 has, keeps;
+	} rows[] = {
+		{ "any", 0, false, LEND_NONE, UINT32_MAX, LOOKS },
+		{ "any", 0, false, LEND_GROUP, UINT32_MAX, LOOKS },
+		{ "any", 0, true, LEND_GROUP, UINT32_MAX, LOOKS | BECOMES },
+		{ "any", 0, true, LEND_ROOT, UINT32_MAX, LOOKS | BECOMES |
+		    CAP(CHOWN) },
+		{ "passwd", 0, true, LEND_NONE, UINT32_MAX, LOOKS | BECOMES |
+		    ASKS },
+		{ "passwd", 0, true, LEND_NONE, BECOMES | CAP(SYS_ADMIN),
+		    BECOMES },
+		{ "any", ANN, false, LEND_NONE, CAP(KILL), CAP(KILL) },
+	};
+	struct config cfg;
+	const char *line;
+	size_t i;
+
+	for (i = 0; i < nitems(rows) + 2; i++) {
+		/* The first once more, where a call fails. */
+		size_t j = i < nitems(rows) ? i : 0;
+		bool lets = !SANITIZED && i < nitems(rows) &&
+		    rows[j].uid == 0;
+
+		world_begin();
+		memset(k.caps, 0xff, sizeof(k.caps));
+		k.caps[0].permitted = k.caps[0].effective = rows[j].has;
+		k.caps[1].permitted = k.caps[1].effective = 1;
+		k.no_caps = i == nitems(rows) ? SYS_capget :
+		    i > nitems(rows) ? SYS_capset : -1;
+		memset(&cfg, 0, sizeof(cfg));
+		cfg.format = &maildir_format;
+		cfg.uid = rows[j].uid;
+		cfg.each_as_itself = rows[j].each;
+		cfg.root_lends = rows[j].lends;
+		ROW(user_source(rows[j].users, &cfg) == NULL);
+		line = confined(&cfg);
+		ROW(SANITIZED || strstr(line, lets ?
+		    "confine=no-new-privs,no-dump,capabilities\n" :
+		    "confine=no-new-privs,no-dump\n") != NULL);
+		ROW(k.caps_changed == lets && (!lets ||
+		    (caps_are(rows[j].keeps, 0) &&
+		    k.caps[0].inheritable == 0)));
+	}
+	k.no_prctl = true;
+	ROW(strstr(confined(&cfg), "confine=none\n") != NULL);
+}
+
+/* What is left to the program that starttls becomes. */
+static void
+test_shed_caps(void)
+{
+	uint32_t wanted = CAP(CHOWN) | CAP(DAC_OVERRIDE) |
+	    CAP(DAC_READ_SEARCH) | CAP(FOWNER) | CAP(FSETID) | CAP(KILL) |
+	    CAP(SETGID) | CAP(SETUID) | CAP(SETPCAP) | CAP(NET_BIND_SERVICE) |
+	    CAP(IPC_LOCK) | CAP(SYS_CHROOT) | CAP(SYS_NICE) |
+	    CAP(SYS_RESOURCE) | CAP(AUDIT_WRITE);
+
+	world_begin();
+	memset(k.caps, 0xff, sizeof(k.caps));
+	k.bounding = UINT64_MAX;
+	os_shed();
+	ROW(caps_are(wanted, 0) && k.bounding == wanted && k.no_new_privs);
+	world_begin();
+	k.no_caps = SYS_capget;
+	os_shed();
+	ROW(!k.caps_changed);
+}
+
+/*
  * Whom NSS knows.
  */
 static void
@@ -696,7 +931,7 @@ test_access(void)
 	static const struct {
 		uid_t	 euid;	/* 0: the owner of the file */
 		char	 by;	/* which group is its: e ffective, f irst or
-				 * l ast of the others, or none */
+				 * l ast of the others, o nly, or none */
 		mode_t	 mode;
 		int	 wants;
 		bool	 good;
@@ -709,6 +944,7 @@ test_access(void)
 		{ BEN, 'f', 0707, W_OK, false },
 		{ BEN, 'l', 0770, W_OK, true },
 		{ BEN, 'l', 0707, W_OK, false },
+		{ BEN, 'o', 0770, W_OK, true },		/* the only one */
 		{ BEN, 'x', 0770, W_OK, false },	/* cannot be had */
 		{ BEN, 'x', 0707, W_OK, true },
 		{ BEN, '-', 0770, W_OK, false },
@@ -735,9 +971,9 @@ test_access(void)
 		k.uids[1] = rows[i].euid == 0 ? st.st_uid : BEN;
 		k.gids[1] = by == 'e' ? st.st_gid : st.st_gid + 1;
 		if (by != 'e' && by != '-') {
-			k.ngroups = 3;
+			k.ngroups = by == 'o' ? 1 : 3;
 			k.groups[0] = k.groups[1] = k.groups[2] = st.st_gid + 2;
-			k.groups[by == 'f' ? 0 : 2] = st.st_gid;
+			k.groups[by == 'l' ? 2 : 0] = st.st_gid;
 			k.forgets = by == 'x';
 		}
 		k.filtered = true;
@@ -1188,6 +1424,276 @@ test_find_file(void)
 	mailbox_free(&mb);
 }
 
+/*
+ * A script's child, which may have become anything.
+ */
+#define SAYS(...)	((struct says[]){ __VA_ARGS__, { .text = NULL } })
+#define LONG		(1U << 31)
+
+/* What it says, as filter.c has it. */
+struct record {
+	unsigned int	 kind;
+	unsigned char	 create;
+	unsigned int	 line;
+	char		 flags[6];
+	size_t		 len;
+};
+
+enum { KEEP, FILE_INTO, REFUSE, ERROR, TROUBLE };
+
+struct says {
+	const char	*text;
+	unsigned int	 kind;
+	size_t		 more;		/* bytes that it says it has */
+	char		 flags[7];
+	bool		 create;
+};
+
+static int
+find_folder(const char *path, const char *name, char *folder)
+{
+	(void)path;
+	strlcpy(folder, name, FOLDER_BYTES);
+	errno = strcmp(name, "bad") == 0 ? EINVAL : EIO;
+	return strcmp(name, "bad") == 0 || strcmp(name, "disk") == 0 ? -1 :
+	    name[0] == 'm' ? 0 : 1;
+}
+
+static void
+say(const void *bytes, size_t n)
+{
+	if (n > sizeof(said.bytes) - said.len)
+		err_out("say");
+	memcpy(said.bytes + said.len, bytes, n);
+	said.len += n;
+}
+
+/* Records, and rest bytes more. */
+static void
+say_all(const struct says *s, size_t rest)
+{
+	struct record r;
+	size_t n = sizeof(n);
+
+	memset(&said, 0, sizeof(said));
+	said.len = sizeof(n);
+	for (; s->text != NULL; s++) {
+		memset(&r, 0, sizeof(r));
+		r.kind = s->kind;
+		r.create = s->create;
+		r.line = 7;
+		memcpy(r.flags, s->flags, sizeof(r.flags));
+		r.len = strlen(s->text) + 1 + s->more;
+		say(&r, sizeof(r));
+		say(s->text, strlen(s->text) + 1);
+	}
+	said.len += rest;
+	n = said.len - sizeof(n);
+	memcpy(said.bytes, &n, sizeof(n));
+}
+
+static const char *
+pause_over(void *arg, int fd, long us)
+{
+	(void)arg;
+	(void)fd;
+	(void)us;
+	return "over";
+}
+
+/* What is made of what is said: this, and with the words of sieve=. */
+static struct verdict verdict;
+static struct failure failure;
+static char sieve[4096];
+
+static int
+heed_while(const char *(*pause)(void *, int, long))
+{
+	static const struct envelope env;
+	const struct format format = { .find_folder = find_folder };
+	struct config cfg = { .format = &format, .each_as_itself = true };
+	struct credentials c = { .cfg = &cfg };
+	struct rcpt r = { .mailbox = { .path = below("/m/ann"),
+	    .scripts = below("/script") } };
+	struct watch watch = { pause, NULL };
+	struct delivery d = { .cfg = &cfg, .cred = &c, .rcpt = &r,
+	    .watch = &watch, .id = { .uid = ANN, .gid = ANN }, .fd = -1 };
+	struct text trace = { .len = 0 };
+	uint32_t before = open_fds();
+	int result;
+
+	/* As of the last message. */
+	memset(&verdict, 1, sizeof(verdict));
+	r.sieve = strdup("the script of another one");
+	result = filter_run(&d, &env, &trace, 0, false, &verdict);
+	ROW(open_fds() == before);
+	failure = d.failure;
+	strlcpy(sieve, r.sieve == NULL ? "" : r.sieve + strlen(below("")),
+	    sizeof(sieve));
+	free(r.sieve);
+	return result;
+}
+
+static int
+heed(void)
+{
+	return heed_while(client_none);
+}
+
+static bool
+errs(const char *why)
+{
+	char want[200];
+
+	snprintf(want, sizeof(want), "/script%s", why);
+	return heed() == 0 && verdict.kind == VERDICT_ERROR &&
+	    strcmp(sieve, want) == 0;
+}
+
+static bool
+is_nonsense(const struct says *s, size_t rest)
+{
+	say_all(s, rest);
+	return errs(": error: its child says nonsense");
+}
+
+static bool
+is_cut(void)
+{
+	return errs(": error: its child died or took too long");
+}
+
+static void
+test_child(void)
+{
+	char copies[FILINGS + 2][8], refusal[6000];
+	struct says all[FILINGS + 2] = { { .text = NULL } };
+	size_t i, n;
+
+	world_begin();
+	k.owner = ANN;
+	make_file("/script", "keep;", 0600);
+	say_all(SAYS({ .text = "", .kind = KEEP, .flags = "DFRST" },
+	    { .text = "a", .kind = FILE_INTO },
+	    { .text = "mb", .kind = FILE_INTO, .create = true },
+	    { .text = "a", .kind = FILE_INTO, .flags = "S" }), 0);
+	ROW(heed() == 0 && verdict.kind == VERDICT_FILE && verdict.n == 3 &&
+	    strcmp(sieve, "/script") == 0);
+	ROW(verdict.filings[0].keep && !verdict.filings[1].keep &&
+	    strcmp(verdict.filings[0].flags, "DFRST") == 0 &&
+	    strcmp(verdict.filings[1].flags, "S") == 0 &&
+	    strcmp(verdict.filings[2].folder, "mb") == 0);
+	/* Each of its bytes may be the last one; one more is too many. */
+	n = said.len;
+	for (i = 0; i < n; i += i < 10 ? 1 : 9) {
+		said.len = i;
+		ROW(is_cut());
+	}
+	said.len = n + 1;
+	ROW(is_cut());
+	said.len = sizeof(said.bytes);
+	ROW(is_cut());
+	/* It says that there are fewer. */
+	said.len = n;
+	said.bytes[0]--;
+	said.bytes[sizeof(size_t) - 1]--;
+	ROW(is_cut());
+	say_all(SAYS({ .text = NULL }), 0);
+	ROW(heed() == 0 && verdict.kind == VERDICT_FILE && verdict.n == 0);
+	ROW(heed_while(pause_over) == -1 &&
+	    failure.reply == &reply_trouble &&
+	    strcmp(failure.reason, "over") == 0);
+
+	for (i = 1; i < 2 * sizeof(struct record); i++) {
+		ROW(is_nonsense(SAYS({ .text = NULL }), i));
+		ROW(is_nonsense(SAYS({ .text = "" }), i));
+	}
+	ROW(is_nonsense(SAYS({ .text = "", .kind = TROUBLE + 1 }), 0));
+	ROW(is_nonsense(SAYS({ .text = "", .kind = LONG }), 0));
+	ROW(is_nonsense(SAYS({ .text = "", .more = 1 }), 0));
+	ROW(is_nonsense(SAYS({ .text = "", .more = (size_t)-1 }), 0));
+	ROW(is_nonsense(SAYS({ .text = "", .more = (size_t)-2 }), 0));
+	/* A text with a NUL in it, and one without. */
+	ROW(is_nonsense(SAYS({ .text = "a", .kind = FILE_INTO, .more = 1 }),
+	    1));
+	ROW(is_nonsense(SAYS({ .text = "ab", .kind = FILE_INTO,
+	    .more = (size_t)-1 }), 0));
+	ROW(is_nonsense(SAYS({ .text = "", .flags = "DX" }), 0));
+	ROW(is_nonsense(SAYS({ .text = "", .flags = "DFRSTD" }), 0));
+
+	for (i = 0; i <= FILINGS; i++) {
+		snprintf(copies[i], sizeof(copies[i]), "a%zu", i);
+		all[i] = (struct says){ .text = i < FILINGS ? copies[i] : NULL,
+		    .kind = FILE_INTO };
+	}
+	say_all(all, 0);
+	ROW(heed() == 0 && verdict.kind == VERDICT_FILE &&
+	    verdict.n == FILINGS);
+	all[FILINGS].text = copies[FILINGS];
+	ROW(is_nonsense(all, 0));
+
+	/* Behind an error nothing counts. */
+	say_all(SAYS({ .text = "why", .kind = ERROR }, { .text = "",
+	    .kind = TROUBLE }), 3);
+	ROW(heed() == 0 && verdict.kind == VERDICT_ERROR);
+	say_all(SAYS({ .text = "bad", .kind = FILE_INTO }), 0);
+	ROW(errs(":7: error: no folder can be called bad"));
+	say_all(SAYS({ .text = "bad", .kind = FILE_INTO, .create = true }), 0);
+	ROW(errs(":7: error: no folder can be called bad"));
+	say_all(SAYS({ .text = "mb", .kind = FILE_INTO }), 0);
+	ROW(errs(":7: error: there is no folder mb"));
+	say_all(SAYS({ .text = "disk", .kind = FILE_INTO }), 0);
+	ROW(heed() == -1 && failure.err == EIO &&
+	    strncmp(failure.reason, "stat disk of /tmp/", 18) == 0);
+	say_all(SAYS({ .text = "read %s", .kind = TROUBLE }), 0);
+	ROW(heed() == -1 && failure.err == 7 &&
+	    failure.reply == &reply_trouble &&
+	    strcmp(failure.reason, "read %s") == 0);
+	memset(refusal, 'x', sizeof(refusal) - 1);
+	refusal[sizeof(refusal) - 1] = '\0';
+	say_all(SAYS({ .text = refusal, .kind = REFUSE }), 0);
+	ROW(heed() == 0 && verdict.kind == VERDICT_REFUSE &&
+	    strlen(verdict.text) == sizeof(verdict.text) - 1);
+}
+
+static void
+test_script(void)
+{
+	static const struct {
+		uid_t	 owner;
+		bool	 runs;
+	} rows[] = {
+		{ ANN, true }, { 0, true }, { BEN, false }, { 1, false },
+	};
+	const char *s;
+	size_t i;
+
+	say_all(SAYS({ .text = "", .kind = KEEP }), 0);
+	for (i = 0; i < nitems(rows); i++) {
+		world_begin();
+		k.owner = rows[i].owner;
+		ROW(rows[i].runs ? heed() == 0 && verdict.n == 1 :
+		    errs(": error: it belongs to somebody else"));
+	}
+	/* Who cannot become ann for good runs nothing. */
+	for (s = "giu"; *s != '\0'; s++) {
+		world_begin();
+		k.owner = ANN;
+		k.ngroups = 1;
+		k.fails = *s;
+		k.err = EIO;
+		ROW(is_cut());
+	}
+	world_begin();
+	k.no_fstat = true;
+	ROW(heed() == -1 && failure.err == EIO);
+	k.no_fstat = false;
+	if (unlink(below("/script")) == -1)
+		err_out("script");
+	ROW(heed() == 0 && verdict.kind == VERDICT_NONE && verdict.n == 0 &&
+	    sieve[0] == '\0');
+}
+
 static int
 remove_each(const char *path, const struct stat *st, int type, struct FTW *at)
 {
@@ -1208,6 +1714,8 @@ main(void)
 	test_shed();
 	test_become();
 	test_groups();
+	test_capabilities();
+	test_shed_caps();
 	test_accounts();
 	test_option();
 	test_access();
@@ -1219,6 +1727,8 @@ main(void)
 	test_find_dir();
 	test_find_passwd();
 	test_find_file();
+	test_child();
+	test_script();
 	if (nftw(top, remove_each, 16, FTW_DEPTH | FTW_PHYS) == -1)
 		failed++;
 	printf("%zu passed, %zu failed\n", passed, failed);

@@ -404,3 +404,15 @@ END
   [[ $(sed -n 's/^lmtpd\[[0-9]*\]: C: //p' "$D/log") == "$(grep -av '^x' "$D/in" | tr -d '\r' |
     grep -vx '[.]')" ]] || fail 'C'
 }
+
+@test 'an id and a name say when, and share random bits' {
+  local before after id
+  before=$(date +%s)
+  send a x
+  after=$(date +%s)
+  [[ $(<"$D/log") =~ ^lmtpd\[([0-9]+)\]:\ id=([0-9a-f]{8})([0-9a-f]{5})([0-9a-f]{8})\.1\ .*\ delay=[0-9]+\.[0-9]{3}$'\n' ]] || fail
+  id=("${BASH_REMATCH[@]}")
+  [[ $(only a) =~ /([0-9]+)\.M([0-9]{6})P${id[1]}Q1R[0-9a-f]{8}${id[4]}\. ]] || fail "$(only a)"
+  ((16#${id[2]} == BASH_REMATCH[1] && 16#${id[3]} == 10#${BASH_REMATCH[2]})) || fail "$(only a)"
+  ((before <= BASH_REMATCH[1] && BASH_REMATCH[1] <= after)) || fail "$(only a)"
+}
