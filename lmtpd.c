@@ -19,7 +19,6 @@
 
 #include "lmtpd.h"
 
-/* The colon in front has getopt(3) say nothing itself. */
 #define OPTIONS	":cd:eFfGH:k:m:op:Qq:r:S:s:T:t:U:u:Vvx:"
 
 /* The options that are no configuration, and the first thing wrong. */
@@ -261,6 +260,7 @@ read_options(struct options *o, struct config *cfg, int argc, char **argv)
 	const char *error;
 	int option;
 
+	opterr = 0;
 	(void)user_source("passwd", cfg);
 	/* Options behind operands are options, with musl's getopt(3) too. */
 	while ((option = getopt_long(argc, argv, OPTIONS, &none,

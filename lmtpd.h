@@ -1031,7 +1031,7 @@ int	 quota_add(int dir, uint64_t bytes, bool less);
  */
 struct rcpt {
 	char			*address;	/* as it came, no brackets */
-	char			*orcpt;		/* ORCPT=, or empty */
+	char			*orcpt;		/* ORCPT=, or NULL */
 	struct mailbox		 mailbox;
 	char			*sieve;		/* sieve= in the log, or NULL */
 	bool			 ignorequota;

@@ -358,8 +358,9 @@ rcpt_add(struct envelope *env, const char *address, const char *orcpt)
 	r = &env->rcpts[env->nrcpt];
 	memset(r, 0, sizeof(*r));
 	r->address = strdup(address);
-	r->orcpt = strdup(orcpt);
-	if (r->address != NULL && r->orcpt != NULL)
+	if (orcpt[0] != '\0')
+		r->orcpt = strdup(orcpt);
+	if (r->address != NULL && (orcpt[0] == '\0' || r->orcpt != NULL))
 		return r;
 	rcpt_free(r);
 	return NULL;

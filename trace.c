@@ -218,7 +218,7 @@ trace_log(const struct config *cfg, const struct envelope *env,
 		if (d[i].file != NULL)
 			log_add(&l, "file", d[i].file);
 	log_path(&l, "from", env->sender);
-	if (r->orcpt[0] != '\0')
+	if (r->orcpt != NULL)
 		log_add(&l, "orcpt", r->orcpt);
 	if (env->msgid[0] != '\0')
 		log_add(&l, "msgid", env->msgid);
