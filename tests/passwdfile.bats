@@ -228,11 +228,13 @@ limit() {
   { printf 'a:x:%d:%d::%s::' "$EUID" "$(id -g)" "$D/m/a"
     head -c 66000 /dev/zero | tr '\0' x
     printf ' userdb_quota_rule=*:bytes=1\n'
-    printf 'b:x:%d:%d::%s::\n' "$EUID" "$(id -g)" "$D/m/b"; } >"$D/users"
+    printf 'b:x:%d:%d::%s::\n' "$EUID" "$(id -g)" "$D/m/b"
+    printf 'bad:x\n'; } >"$D/users"
   with -U "file:$D/users" -d "maildir:$D/m/%n"
-  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<b>' QUIT
-  codes 220 250 250 '451 4.3.5' 250 221
+  say 'LHLO c' 'MAIL FROM:<>' 'RCPT TO:<a>' 'RCPT TO:<b>' 'RCPT TO:<bad>' QUIT
+  codes 220 250 250 '451 4.3.5' 250 '451 4.3.5' 221
   logged 'line 1: it is too long'
+  logged 'line 3: '
 }
 
 @test "what follows in a line of several blocks is no line" {
@@ -246,9 +248,10 @@ limit() {
 }
 
 @test "a byte order mark is no part of the first name" {
-  printf '\xef\xbb\xbfa:x:%s::%s::\r\nb:x:%s::%s::\r\n' "$ID" "$D/m/a" "$ID" \
+  printf '\xef\xbb\xbfa:x:%s::%s::\r\nb:x:%s::%s::\r\nbad:x\r\n' "$ID" "$D/m/a" "$ID" \
     "$D/m/b" >"$D/users"
-  rcpt a 250 b 250 c '550 5.1.1'
+  rcpt a 250 b 250 c '550 5.1.1' bad '451 4.3.5'
+  logged 'to=<bad> .*users line 3:'
   send a x
   text a/Maildir
 }
