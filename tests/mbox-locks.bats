@@ -42,6 +42,8 @@ finished() {
   also -k dotlock
   slowly fsync,fdatasync
   await test -s "$D/m/a.lock"
+  # It is looked at once more when it is there.
+  await held_up
   rm "$D/m/a.lock"
   printf '1\nanother.example\n' >"$D/m/a.lock"
   finished
