@@ -719,7 +719,7 @@ test_capabilities(void)
 		const char	*users;
 		uid_t		 uid;
 		bool		 each;
-		int		 lends;
+		unsigned int	 lends;
 		uint32_t	 has, keeps;
 	} rows[] = {
 		{ "any", 0, false, LEND_NONE, UINT32_MAX, LOOKS },
