@@ -719,7 +719,7 @@ troubled() {
   troubled fork,clone,clone3,vfork:error=EAGAIN
   codes 220 250 250 250 354 '451 4.3.0' 221
   logged "reason=\"fork for $D/s/a: Resource temporarily unavailable"
-  troubled fcntl:error=EAGAIN
+  troubled fcntl,fcntl64:error=EAGAIN
   codes 220 250 250 250 354 '451 4.3.0' 221
   logged "reason=\"fcntl for $D/s/a: Resource temporarily unavailable"
   nothing
