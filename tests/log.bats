@@ -416,3 +416,41 @@ END
   ((16#${id[2]} == BASH_REMATCH[1] && 16#${id[3]} == 10#${BASH_REMATCH[2]})) || fail "$(only a)"
   ((before <= BASH_REMATCH[1] && BASH_REMATCH[1] <= after)) || fail "$(only a)"
 }
+
+@test "a line that is longer than a page is whole, whatever its length" {
+  local bytes noop=() i
+  bytes=$(printf '\200%.0s' {1..1010})
+  # One of them is 4097 bytes, which are written as 4096 and one.
+  for i in {30..40}; do
+    noop+=("NOOP $bytes$(printf "%0${i}d" 0)")
+  done
+  also -v
+  say "${noop[@]}" QUIT
+  exits 0
+  (($(grep -Ec '^lmtpd\[[0-9]+\]: C: NOOP (\\200)+0{30,40}$' "$D/log") == 11)) || fail 'not whole'
+  [[ $(<"$D/log") != *dropped* ]]
+}
+
+@test "each byte of a longest text may be one that is escaped" {
+  "$LMTPD" "${OPTIONS[@]}" -c "$(printf '\001%.0s' {1..7000})" >"$D/out" 2>"$D/log" && return 1
+  # As much as is kept of it, in four bytes each.
+  (($(sed 's/^lmtpd[^ ]* //' "$D/log" | tr -d '\n' | wc -c) == 4 * (3 * 2048 - 1))) || fail 'is cut'
+}
+
+@test "a log that says that it has room, and takes nothing, is given up" {
+  local tries
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  [[ ${CC-} != *-m32* ]] || skip 'the call has another name there'
+  printf 'QUIT\r\n' >"$D/in"
+  /usr/bin/python3 -c 'import socket, subprocess, sys
+ours, log = socket.socketpair()
+sys.exit(subprocess.run(sys.argv[3:], stdin=open(sys.argv[1]), stdout=open(sys.argv[2], "w"),
+                        stderr=log).returncode)' "$D/in" "$D/out" \
+    strace -qq -e trace=sendto -e inject=sendto:error=EAGAIN:when=1..4000 -o "$D/calls" \
+    "$LMTPD" -e "${OPTIONS[@]}"
+  hold "$D/out"
+  codes 220 221
+  tries=$(grep -c INJECTED "$D/calls")
+  # A millisecond at least is counted for each; the others were for replies.
+  ((tries > 1 && tries <= 1005)) || fail "$tries"
+}

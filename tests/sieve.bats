@@ -809,6 +809,33 @@ subprocess.run(sys.argv[4:], stdin=open(sys.argv[1]), stdout=open(sys.argv[2], "
   holds new
 }
 
+@test "memory that is refused for a script's path, or for its refusal, is 451" {
+  local name words
+  name=$(printf '%0150d' 0)
+  words=$(printf '%0170d' 0)
+  mkdir "$D/paths"
+  with -U any -d "maildir:$D/m/%n" -S "$D/paths/%n:$D/paths/none" -x none
+  echo 'discard;' >"$D/paths/$name"
+  printf 'require "reject";\nreject "%s";\n' "$words" >"$D/paths/a"
+  unkind "UNKIND_MALLOC=$((${#D} + 7 + 150 + 1))"
+  send "$name" x
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged 'reason="strdup script: (Cannot allocate|Out of) memory'
+  unkind UNKIND_MALLOC=171
+  send a x
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged 'reason="strdup refusal: (Cannot allocate|Out of) memory'
+}
+
+@test "-c goes on as soon as a script's child has ended" {
+  [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
+  mkdir -p "$D/m/a/"{cur,new,tmp}
+  script a 'discard;'
+  # It waits for the child's pipe, and not until a time is over.
+  strace -qq -e trace=/ppoll -o "$D/calls" "$LMTPD" "${OPTIONS[@]}" -c a >"$D/said"
+  grep -q '^ppoll.* = 1 ' "$D/calls" || fail "$(cat "$D/calls")"
+}
+
 @test "SIGTERM while a script runs: 451, and 421" {
   [[ -z ${SANITIZED-} ]] || skip 'a sanitizer wants no tracer'
   script a 'discard;'

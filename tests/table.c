@@ -3,6 +3,9 @@
  * RFC 5321, RFC 3030 or lmtpd(8) says must come out.  Prints a line for
  * each row that fails, and a count.
  */
+#include <sys/resource.h>
+#include <sys/wait.h>
+
 #include <errno.h>
 #include <stdalign.h>
 #include <stddef.h>
@@ -10,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "../lmtpd.h"
 #include "../sieve/impl.h"
@@ -2826,9 +2830,29 @@ test_volumes(void)
 		    "%zu", i);
 }
 
+/* A second of CPU and no core, for the child of a script. */
+static void
+test_limits(void)
+{
+	struct rlimit cpu, core;
+	int status = -1;
+	pid_t pid;
+
+	if ((pid = fork()) == 0) {
+		confine_limits();
+		_exit(getrlimit(RLIMIT_CPU, &cpu) == 0 && cpu.rlim_cur == 1 &&
+		    cpu.rlim_max == 1 && getrlimit(RLIMIT_CORE, &core) == 0 &&
+		    core.rlim_cur == 0 && core.rlim_max == 0 ? 0 : 1);
+	}
+	if (waitpid(pid, &status, 0) == -1)
+		status = -1;
+	row(AT, status == 0, "%d", status);
+}
+
 int
 main(void)
 {
+	test_limits();
 	test_arena();
 	test_command();
 	test_forward_path();
