@@ -10,6 +10,7 @@
 #undef _FORTIFY_SOURCE
 
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -21,6 +22,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,13 +69,23 @@ static struct {
 	gid_t		 groups[64];
 	int		 ngroups;
 	unsigned int	 calls;		/* that would change any of these */
-	char		 fails;		/* g roups, i d of group, u id; or 0 */
+	char		 fails;		/* g roups, i d of group, u id, c hown;
+					 * or 0 */
 	int		 err;		/* with that */
 	bool		 lax;		/* anybody may become root */
 	bool		 filtered;	/* the newer faccessat is forbidden */
 	bool		 forgets;	/* the groups when asked */
 	uid_t		 owner;		/* of each file that is open; or NONE */
 	bool		 no_fstat;
+	bool		 given_by_root;	/* a file, the last time */
+	ino_t		 synced[32];
+	size_t		 nsynced;
+	/* What is put in a file before its next rename, and in its place. */
+	const char	*replaced, *made_anew;
+	time_t		 monotonic;	/* unless it is 0 */
+	time_t		 stored_at;	/* files are, unless it is 0 */
+	bool		 other_disk;	/* to lstat */
+	const char	*comes;		/* there once lstat has answered */
 	/* Capabilities, and those that an exec may give. */
 	struct __user_cap_data_struct caps[2];
 	uint64_t	 bounding;
@@ -357,6 +369,12 @@ lstat(const char *path, struct stat *st)
 	/* From where we are nobody should look. */
 	if (path[0] != '/')
 		return 0;
+	st->st_dev += k.other_disk;
+	if (k.comes != NULL) {
+		if (rename(k.comes, path) == -1)
+			err_out(path);
+		k.comes = NULL;
+	}
 	if (strncmp(path, top, strlen(top)) != 0)
 		st->st_mode &= ~(mode_t)(S_IWGRP | S_IWOTH);
 	else if (name != NULL && (name[1] == 'a' || name[1] == 'b'))
@@ -375,6 +393,100 @@ fstat(int fd, struct stat *st)
 		return -1;
 	if (k.owner != NONE)
 		st->st_uid = k.owner;
+	if (k.stored_at != 0)
+		st->st_mtim.tv_sec = k.stored_at;
+	return 0;
+}
+
+int
+clock_gettime(clockid_t clock, struct timespec *ts)
+{
+	if (clock != CLOCK_MONOTONIC || k.monotonic == 0)
+		return timespec_get(ts, TIME_UTC) == TIME_UTC ? 0 : -1;
+	*ts = (struct timespec){ k.monotonic, 0 };
+	return 0;
+}
+
+#ifdef STATX_BASIC_STATS
+/* An old kernel has none, and is asked by fstat. */
+int
+statx(int at, const char *restrict path, int flags, unsigned int mask,
+    struct statx *restrict sx)
+{
+	(void)at;
+	(void)path;
+	(void)flags;
+	(void)mask;
+	(void)sx;
+	errno = ENOSYS;
+	return -1;
+}
+#endif
+
+int
+fchown(int fd, uid_t uid, gid_t gid)
+{
+	(void)fd;
+	(void)gid;
+	if (world_fails('c'))
+		return -1;
+	k.owner = uid;
+	k.given_by_root = k.uids[1] == 0;
+	return 0;
+}
+
+int
+fsync(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && k.nsynced < nitems(k.synced))
+		k.synced[k.nsynced++] = st.st_ino;
+	return 0;
+}
+
+/* The path for calls that know no open directories. */
+static const char *
+path_at(int at, const char *path, char buf[PATH_MAX])
+{
+	if (at == AT_FDCWD || path[0] == '/')
+		return path;
+	snprintf(buf, PATH_MAX, "/proc/self/fd/%d/%s", at, path);
+	return buf;
+}
+
+int
+unlinkat(int at, const char *path, int flags)
+{
+	char buf[PATH_MAX];
+
+	if ((flags & ~AT_REMOVEDIR) != 0) {
+		errno = EINVAL;
+		return -1;
+	}
+	path = path_at(at, path, buf);
+	if ((flags == 0 ? unlink(path) : rmdir(path)) == -1)
+		return -1;
+	errno = EDOM;
+	return 0;
+}
+
+static void make_file(const char *path, const char *text, mode_t mode);
+
+int
+renameat(int from_at, const char *from, int to_at, const char *to)
+{
+	char from_buf[PATH_MAX], to_buf[PATH_MAX];
+	const char *put = k.replaced, *next = k.made_anew;
+
+	k.replaced = k.made_anew = NULL;
+	if (put != NULL)
+		make_file(from + strlen(top), put, 0600);
+	if (rename(path_at(from_at, from, from_buf),
+	    path_at(to_at, to, to_buf)) == -1)
+		return -1;
+	if (next != NULL)
+		make_file(from + strlen(top), next, 0600);
 	return 0;
 }
 
@@ -445,7 +557,9 @@ test_assume(void)
 	world_begin();
 	ROW(identity_assume(&c, &ann) == 0 && k.calls == 0);
 	cfg.each_as_itself = true;
-	ROW(identity_assume(&c, &ann) == 0 && ids_are(0, ANN, 0, ANN, 0));
+	/* A call for the gid and one for the uid. */
+	ROW(identity_assume(&c, &ann) == 0 && ids_are(0, ANN, 0, ANN, 0) &&
+	    k.calls == 2);
 	calls = k.calls;
 	ROW(identity_assume(&c, &ann) == 0 && k.calls == calls);
 	ROW(identity_assume(&c, &ben) == 0 && ids_are(0, BEN, 0, BEN, 0));
@@ -1694,6 +1808,605 @@ test_script(void)
 	    sieve[0] == '\0');
 }
 
+/*
+ * Mailboxes, as root settles them and delivers to them.
+ */
+static void
+test_settle(void)
+{
+	static const struct {
+		const char	*template;
+		bool		 each;
+		int		 lends;
+		const char	*settled;	/* or NULL: as it was */
+	} rows[] = {
+		{ "/s/group/%n", true, LEND_GROUP, "/s/group/%n" },
+		{ "/s/group/%n", false, LEND_NONE, NULL },
+		{ "/s/root/%n", true, LEND_ROOT, "/s/root/%n" },
+		{ "/s/way/x-%n", true, LEND_GROUP, "/s/group/x-%n" },
+		{ "/s/sign/%n", true, LEND_ROOT, "/s/10%%n/%n" },
+		{ "/s/10%%n/%n", true, LEND_ROOT, "/s/10%%n/%n" },
+		{ "/s/ann/%n", true, LEND_NONE, NULL },
+		{ "/s/wide/%n", true, LEND_NONE, NULL },
+		{ "/s/none/%n", true, LEND_NONE, NULL },
+		{ "/s/group/%n/mail", true, LEND_NONE, NULL },
+	};
+	char template[PATH_MAX];
+	struct identity id = { .uid = ANN, .gid = ANN };
+	struct config cfg;
+	struct stat st;
+	size_t i;
+
+	make_dir("/s", 0755);
+	make_dir("/s/group", 0775);
+	make_dir("/s/root", 0755);
+	make_dir("/s/10%n", 0755);
+	make_dir("/s/ann", 0755);
+	make_dir("/s/wide", 0777);
+	make_link("group", "/s/way");
+	make_link("10%n", "/s/sign");
+	if (stat(below("/s/group"), &st) == -1)
+		err_out("stat");
+	for (i = 0; i < nitems(rows); i++) {
+		memset(&cfg, 0, sizeof(cfg));
+		cfg.each_as_itself = rows[i].each;
+		strlcpy(template, below(rows[i].template), sizeof(template));
+		cfg.template = template;
+		row(__LINE__, mbox_format.settle(&cfg) == 0 &&
+		    (int)cfg.root_lends == rows[i].lends &&
+		    (rows[i].settled == NULL ? cfg.template == template :
+		    strcmp(cfg.template, below(rows[i].settled)) == 0),
+		    rows[i].template);
+		ROW(cfg.lent_gid == (cfg.root_lends == LEND_NONE ? 0 :
+		    st.st_gid));
+		if (cfg.template != template)
+			free((void *)(uintptr_t)cfg.template);
+	}
+	cfg.lent_gid = 8;
+	cfg.root_lends = LEND_ROOT;
+	mbox_format.writer(&cfg, &id);
+	ROW(id.gid == ANN);
+	cfg.root_lends = LEND_GROUP;
+	mbox_format.writer(&cfg, &id);
+	ROW(id.gid == 8);
+}
+
+/* Two deliveries of one message, each the first step of one. */
+static struct {
+	struct config		 cfg;
+	struct credentials	 cred;
+	struct log		 log;
+	struct watch		 watch;
+	struct volumes		 volumes;
+	struct message		 message;
+	struct rcpt		 rcpts[2];
+	struct delivery		 d[2];
+	max_align_t		 states[2][256];
+	char			 paths[2][PATH_MAX];
+	uint32_t		 fds;		/* that were open before */
+} p;
+
+static void
+post_begin(const struct format *format)
+{
+	static char text[] = "X: y\n\nz\n";
+	struct stat st;
+
+	world_begin();
+	memset(&p, 0, sizeof(p));
+	p.fds = open_fds();
+	p.log.fd = open(below("/log"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	if (p.log.fd == -1 || stat(top, &st) == -1 ||
+	    format->state_size > sizeof(p.states[0]))
+		err_out("post_begin");
+	p.log.ends_lines = true;
+	p.cfg = (struct config){ .each_as_itself = true, .format = format,
+	    .log = &p.log, .host = "host", .node = "host", .pid = getpid() };
+	if (user_source("any", &p.cfg) != NULL)
+		err_out("any");
+	p.cfg.each_as_itself = true;
+	p.cred.cfg = &p.cfg;
+	p.watch.pause = client_none;
+	/* No journal makes a sync one for all. */
+	p.volumes.v[0] = (struct volume){ st.st_dev, SYNC_EACH, false };
+	p.volumes.n = 1;
+	p.message.mem = text;
+	p.message.len = p.message.room = p.message.size = strlen(text);
+	p.message.last = '\n';
+	p.message.fd = -1;
+}
+
+static struct delivery *
+post(size_t i, const char *path, uid_t uid)
+{
+	static char ann[] = "ann";
+	struct mailbox *mb = &p.rcpts[i].mailbox;
+	struct delivery *d = &p.d[i];
+
+	strlcpy(p.paths[i], below(path), PATH_MAX);
+	mb->path = p.paths[i];
+	mb->preset = strlen(top) + 2;
+	mb->id.uid = uid;
+	mb->id.gid = uid;
+	mb->name = ann;
+	snprintf(p.rcpts[i].id, ID_SIZE, "id%zu", i);
+	*d = (struct delivery){ .cfg = &p.cfg, .cred = &p.cred,
+	    .watch = &p.watch, .message = &p.message, .rcpts = p.rcpts,
+	    .rcpt = &p.rcpts[i], .group = p.d, .state = p.states[i],
+	    .id = mb->id, .fd = -1, .volumes = &p.volumes };
+	memset(p.states[i], 0, sizeof(p.states[i]));
+	return d;
+}
+
+static int
+post_try(struct delivery *d)
+{
+	struct draft draft = { .sender = "s", .unique = d->rcpt->id };
+	const struct step_args a = { .draft = &draft };
+	char none[1];
+
+	text_init(&draft.trace, none, sizeof(none));
+	d->busy = false;
+	d->ok = p.cfg.format->begin(d, &a) == 0;
+	return d->ok ? 0 : -1;
+}
+
+/* It failed, for that reason. */
+static bool
+fails(struct delivery *d, const char *reason)
+{
+	return post_try(d) == -1 && !d->busy &&
+	    strstr(d->failure.reason, reason) != NULL;
+}
+
+static void
+post_end(void)
+{
+	size_t i;
+
+	for (i = 0; i < nitems(p.rcpts); i++) {
+		free(p.rcpts[i].mailbox.folder);
+		p.rcpts[i].mailbox.folder = NULL;
+	}
+	close(p.log.fd);
+	ROW(open_fds() == p.fds);
+}
+
+static bool
+file_is(const char *path, const char *want)
+{
+	char text[2000];
+	int fd = open(below(path), O_RDONLY);
+	ssize_t n = fd == -1 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (fd != -1)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	return strstr(text, want) != NULL;
+}
+
+static bool
+is_empty(const char *path)
+{
+	struct stat st;
+
+	return stat(below(path), &st) == 0 && st.st_size == 0;
+}
+
+static bool
+is_gone(const char *path)
+{
+	return access(below(path), F_OK) == -1;
+}
+
+static void
+test_mbox(void)
+{
+	struct rlimit rl, few = { .rlim_cur = 5 };
+	struct delivery *d;
+	struct stat st;
+
+	/* Root makes the file, gives it away, and is ann when it writes. */
+	post_begin(&mbox_format);
+	p.cfg.root_lends = LEND_ROOT;
+	d = post(0, "/s/root/anew", ANN);
+	ROW(post_try(d) == 0 && k.given_by_root && k.owner == ANN &&
+	    ids_are(0, ANN, 0, ANN, 0));
+	mbox_format.undo(d);
+	post_end();
+	if (unlink(below("/s/root/anew")) == -1)
+		err_out("unlink");
+	post_begin(&mbox_format);
+	p.cfg.root_lends = LEND_ROOT;
+	d = post(0, "/s/root/anew", ANN);
+	k.fails = 'c';
+	k.err = EPERM;
+	ROW(fails(d, "chown ") && is_gone("/s/root/anew"));
+	k.fails = 'i';
+	ROW(fails(d, "seteuid for ") && is_gone("/s/root/anew"));
+	p.cfg.root_lends = LEND_NONE;
+	k.fails = 'i';
+	ROW(fails(d, "seteuid for ") && is_gone("/s/root/anew"));
+	/* The same with a dotlock, which is made before. */
+	p.cfg.locks[0] = LOCK_DOTLOCK;
+	p.cfg.nlocks = 1;
+	k.fails = 'i';
+	ROW(fails(d, "dotlock ") && is_gone("/s/root/anew.lock"));
+	p.cfg.root_lends = LEND_ROOT;
+	k.fails = 'i';
+	ROW(fails(d, "dotlock ") && is_gone("/s/root/anew.lock") &&
+	    is_gone("/s/root/anew"));
+	post_end();
+	/* One that cannot be taken away stays, and that is told. */
+	post_begin(&mbox_format);
+	p.cfg.locks[0] = LOCK_DOTLOCK;
+	p.cfg.nlocks = 1;
+	k.owner = ANN;
+	d = post(0, "/s/group/anew", ANN);
+	ROW(post_try(d) == 0 && !is_gone("/s/group/anew.lock"));
+	identity_resume(&p.cred);
+	p.cred.gid = BEN;
+	k.fails = 'i';
+	k.err = EPERM;
+	mbox_format.undo(d);
+	ROW(!is_gone("/s/group/anew.lock") &&
+	    file_is("/log", "seteuid to unlink "));
+	post_end();
+	if (unlink(below("/s/group/anew.lock")) == -1)
+		err_out("unlink");
+
+	/* What is no mailbox any more, once it was looked at. */
+	post_begin(&mbox_format);
+	k.owner = ANN;
+	d = post(0, "/s/group/anew", ANN);
+	make_link("/dev/tty", "/link");
+	k.comes = below("/link");
+	ROW(fails(d, "is a symbolic link"));
+	if (unlink(below("/s/group/anew")) == -1)
+		err_out("unlink");
+	make_file("/s/group/anew", "old\n", 0600);
+	k.other_disk = true;
+	ROW(post_try(d) == -1 && d->busy);
+	k.other_disk = false;
+	/* There is room for one byte more. */
+	if (getrlimit(RLIMIT_FSIZE, &rl) == -1)
+		err_out("getrlimit");
+	few.rlim_max = rl.rlim_max;
+	signal(SIGXFSZ, SIG_IGN);
+	if (setrlimit(RLIMIT_FSIZE, &few) == -1)
+		err_out("setrlimit");
+	ROW(fails(d, "write "));
+	if (setrlimit(RLIMIT_FSIZE, &rl) == -1)
+		err_out("setrlimit");
+	signal(SIGXFSZ, SIG_DFL);
+	ROW(stat(below("/s/group/anew"), &st) == 0 && st.st_size == 4);
+	post_end();
+}
+
+static struct delivery *
+post_locked(const char *instance)
+{
+	post_begin(&mbox_format);
+	p.cfg.locks[0] = LOCK_DOTLOCK;
+	p.cfg.nlocks = 1;
+	strlcpy(p.cfg.instance, instance, sizeof(p.cfg.instance));
+	k.owner = ANN;
+	return post(0, "/s/group/anew", ANN);
+}
+
+#define LOCK	"/s/group/anew.lock"
+
+/* What another's lock says, and what happens between two calls. */
+static void
+test_dotlock(void)
+{
+	static const char dead[] = "999999999\nhost\nhere\n",
+	    alive[] = "1\nhost\nhere\n";
+	struct rlimit rl, none = { .rlim_cur = 0 };
+	struct delivery *d;
+	char ours[64];
+
+	/* Where /proc tells nothing a pid says nothing. */
+	d = post_locked("");
+	make_file(LOCK, "999999999\nhost\n\nx", 0600);
+	ROW(post_try(d) == -1 && d->busy);
+	ROW(post_try(d) == -1 && d->busy && !is_gone(LOCK));
+	if (unlink(below(LOCK)) == -1)
+		err_out(LOCK);
+	/* One that is too long is none of ours. */
+	make_file(LOCK, times("1\n", 2000), 0600);
+	ROW(post_try(d) == -1 && d->busy && !is_gone(LOCK));
+	if (unlink(below(LOCK)) == -1)
+		err_out(LOCK);
+	/* Ours is known by its inode then, */
+	ROW(post_try(d) == 0 && !is_gone(LOCK));
+	mbox_format.undo(d);
+	ROW(is_gone(LOCK));
+	/* and not by its text. */
+	ROW(post_try(d) == 0 && rename(below(LOCK), below("/old")) == 0);
+	snprintf(ours, sizeof(ours), "%ld\nhost\n", (long)getpid());
+	make_file(LOCK, ours, 0600);
+	mbox_format.undo(d);
+	ROW(file_is(LOCK, ours));
+	post_end();
+
+	/* Two break a lock at once: the other's new one is put back, */
+	d = post_locked("here");
+	make_file(LOCK, dead, 0600);
+	ROW(post_try(d) == -1 && d->busy);
+	k.replaced = alive;
+	ROW(post_try(d) == -1 && d->busy && file_is(LOCK, alive) &&
+	    is_gone(LOCK ".id0") && is_empty("/log"));
+	/* but over nobody's that is newer still. */
+	make_file(LOCK, dead, 0600);
+	k.replaced = alive;
+	k.made_anew = "1\nhost\nhere\nnew\n";
+	ROW(post_try(d) == -1 && d->busy && file_is(LOCK, "new") &&
+	    is_gone(LOCK ".id0") && file_is("/log", "link /tmp/"));
+	make_file(LOCK, dead, 0600);
+	ROW(post_try(d) == 0 && file_is("/log", "broke the stale lock "));
+	mbox_format.undo(d);
+	post_end();
+
+	/* A disk has become full meanwhile: nothing tells the lock's age. */
+	if (getrlimit(RLIMIT_FSIZE, &rl) == -1 || geteuid() == 0)
+		return;
+	d = post_locked("here");
+	make_file(LOCK, alive, 0600);
+	ROW(post_try(d) == -1 && d->busy);
+	if (chmod(below("/s/group"), 0555) == -1)
+		err_out("chmod");
+	ROW(post_try(d) == -1 && d->busy && is_empty("/log"));
+	if (chmod(below("/s/group"), 0775) == -1 || unlink(below(LOCK)) == -1)
+		err_out("chmod");
+	post_end();
+	d = post_locked("here");
+	signal(SIGXFSZ, SIG_IGN);
+	none.rlim_max = rl.rlim_max;
+	if (setrlimit(RLIMIT_FSIZE, &none) == -1)
+		err_out("setrlimit");
+	ROW(fails(d, "create ") && d->failure.err == EFBIG && is_gone(LOCK));
+	if (setrlimit(RLIMIT_FSIZE, &rl) == -1)
+		err_out("setrlimit");
+	signal(SIGXFSZ, SIG_DFL);
+	post_end();
+}
+
+/*
+ * How long it is looked at: by its time, which is seconds behind the clock of
+ * the file system when it was seen first.
+ */
+static void
+test_age(void)
+{
+	static const struct {
+		time_t	 time;
+		time_t	 heeded;	/* so many seconds later */
+		time_t	 broken;	/* or 0: it is alive then too */
+	} rows[] = {
+		{ -400, 1, 2 },
+		{ -290, 10, 11 },
+		{ 0, 29, 0 },
+		{ 3600, 10, 11 },
+		{ 311, 11, 0 },
+	};
+	struct timespec stamps[2] = { { .tv_nsec = UTIME_OMIT } };
+	struct delivery *d;
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++) {
+		d = post_locked("here");
+		k.stored_at = 1000000;
+		k.monotonic = 1000;
+		stamps[1].tv_sec = k.stored_at + rows[i].time;
+		make_file(LOCK, "1\n", 0600);
+		if (utimensat(AT_FDCWD, below(LOCK), stamps, 0) == -1)
+			err_out(LOCK);
+		ROW(post_try(d) == -1 && d->busy);
+		ROW(post_try(d) == -1 && d->busy);
+		k.monotonic += rows[i].heeded;
+		row(__LINE__, post_try(d) == -1 && d->busy && file_is(LOCK,
+		    "1\n"), "heeded");
+		k.monotonic += rows[i].broken - rows[i].heeded;
+		if (rows[i].broken > 0) {
+			row(__LINE__, post_try(d) == 0, "broken");
+			mbox_format.undo(d);
+		} else if (unlink(below(LOCK)) == -1)
+			err_out(LOCK);
+		post_end();
+	}
+}
+
+/* Of several recipients nobody writes by what is open for another. */
+static void
+test_place(void)
+{
+	static const struct {
+		const char	*second;
+		uid_t		 uid;
+		bool		 fails;		/* the first */
+		bool		 refused;
+	} rows[] = {
+		{ "/s/box", BEN, false, true },
+		{ "/s/tobox", BEN, false, true },
+		{ "/s/tobox", ANN, false, false },
+		{ "/s/tobox", BEN, true, false },
+		{ "/s/other", BEN, false, false },
+	};
+	struct delivery *d;
+	size_t i;
+
+	make_dir("/s/box", 0700);
+	make_link("box", "/s/tobox");
+	make_dir("/s/other", 0700);
+	for (i = 0; i < nitems(rows); i++) {
+		post_begin(&maildir_format);
+		d = post(0, "/s/box", ANN);
+		ROW(post_try(d) == 0);
+		d->ok = !rows[i].fails;
+		d = post(1, rows[i].second, rows[i].uid);
+		row(__LINE__, rows[i].refused ? fails(d,
+		    "is the Maildir of another recipient too") &&
+		    d->failure.reply == &reply_wrong_mailbox :
+		    post_try(d) == 0, rows[i].second);
+		if (d->ok)
+			maildir_format.undo(d);
+		maildir_format.undo(&p.d[0]);
+		post_end();
+	}
+}
+
+static size_t
+synced(const char *path)
+{
+	struct stat st;
+	size_t i, n = 0;
+
+	if (stat(below(path), &st) == -1)
+		return 0;
+	for (i = 0; i < k.nsynced; i++)
+		n += k.synced[i] == st.st_ino;
+	return n;
+}
+
+/* What is made is safe before it is used: it, and what it is in. */
+static void
+test_synced(void)
+{
+	static char detail[] = "f";
+	struct delivery *d;
+
+	post_begin(&maildir_format);
+	d = post(0, "/s/new", ANN);
+	ROW(post_try(d) == 0 && synced("/s/new") == 1 && synced("/s") == 1 &&
+	    synced("/s/new/tmp") == 0);
+	maildir_format.undo(d);
+	post_end();
+	/* Of -U dir: one that is gone since RCPT is not made. */
+	post_begin(&maildir_format);
+	if (user_source("dir", &p.cfg) != NULL)
+		err_out("dir");
+	d = post(0, "/s/none", ANN);
+	ROW(fails(d, "open ") && is_gone("/s/none"));
+	post_end();
+	post_begin(&maildir_format);
+	p.cfg.folders = p.cfg.makes_folders = true;
+	d = post(0, "/s/new/er", ANN);
+	d->rcpt->mailbox.detail = detail;
+	ROW(post_try(d) == 0);
+	/* With its own parts, and with the folder. */
+	ROW(synced("/s/new/er") == 2 && synced("/s/new") == 1 &&
+	    synced("/s/new/er/.f") == 1);
+	maildir_format.undo(d);
+	post_end();
+}
+
+/* What is let go of may be another's descriptor by now. */
+static void
+test_let_go(void)
+{
+	struct delivery *d;
+	int fds[2];
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		post_begin(&maildir_format);
+		d = post(0, "/s/box", ANN);
+		ROW(post_try(d) == 0);
+		if (i == 0)
+			maildir_format.undo(d);
+		else
+			ROW(maildir_format.finish(d) == 0);
+		fds[0] = dup(p.log.fd);
+		fds[1] = dup(p.log.fd);
+		maildir_format.undo(d);
+		ROW(is_empty("/log") && close(fds[0]) == 0 &&
+		    close(fds[1]) == 0);
+		post_end();
+	}
+}
+
+/* Whose Maildir may be open to groups that were not asked for yet. */
+static void
+test_shut(void)
+{
+	static char detail[] = "f", ann[] = "ann";
+	static const struct {
+		mode_t		 mode;
+		const char	*reason;
+	} rows[] = {
+		{ 0, "open %s/s/shut/: " },
+		{ 0, "open %s/s/shut/maildirsize: " },
+		{ 0311, "open %s/s/shut: " },
+	};
+	const struct demand demand = { .more = { 1, 1 }, .write = true };
+	const struct step_args a = { .demand = &demand };
+	struct delivery *d;
+	char want[PATH_MAX + 32];
+	size_t i;
+
+	if (geteuid() == 0)
+		return;
+	make_dir("/s/shut", 0700);
+	for (i = 0; i < 2 * nitems(rows); i++) {
+		post_begin(&maildir_format);
+		p.cfg.folders = i / 2 == 0;
+		p.cfg.has_quota = true;
+		p.cfg.quota.bytes = 10;
+		d = post(0, "/s/shut", ANN);
+		d->rcpt->mailbox.detail = detail;
+		d->rcpt->mailbox.id.name = i % 2 == 0 ? ann : NULL;
+		if (chmod(below("/s/shut"), rows[i / 2].mode) == -1)
+			err_out("chmod");
+		snprintf(want, sizeof(want), rows[i / 2].reason, top);
+		row(__LINE__, i % 2 == 0 ? maildir_format.room(d, &a) == -1 &&
+		    d->failure.err == EACCES &&
+		    strstr(d->failure.reason, want) != NULL :
+		    maildir_format.room(d, &a) == 0, want);
+		post_end();
+	}
+	if (chmod(below("/s/shut"), 0700) == -1)
+		err_out("chmod");
+}
+
+/* However a count ends, nothing stays open. */
+static void
+test_count(void)
+{
+	const struct demand demand = { .more = { 1, 1 }, .write = true };
+	const struct step_args a = { .demand = &demand };
+	struct delivery *d;
+	char path[64];
+	size_t i;
+
+	make_dir("/s/full", 0700);
+	make_dir("/s/full/cur", 0700);
+	make_dir("/s/full/new", 0700);
+	make_dir("/s/full/tmp", 0700);
+	make_dir("/s/full/.f", 0700);
+	make_dir("/s/full/.f/cur", 0700);
+	post_begin(&maildir_format);
+	p.cfg.has_quota = true;
+	p.cfg.quota.bytes = 100;
+	d = post(0, "/s/full", ANN);
+	ROW(maildir_format.room(d, &a) == 0 &&
+	    file_is("/s/full/maildirsize", "100S\n0 0\n"));
+	ROW(open_fds() == (p.fds | (uint32_t)1 << p.log.fd));
+	post_end();
+	for (i = 0; i < 513; i++) {
+		snprintf(path, sizeof(path), "/s/full/new/%zu,S=0", i);
+		make_file(path, "", 0600);
+	}
+	post_begin(&maildir_format);
+	p.watch.pause = pause_over;
+	p.cfg.has_quota = true;
+	p.cfg.quota.bytes = 90;
+	d = post(0, "/s/full", ANN);
+	ROW(maildir_format.room(d, &a) == -1 &&
+	    strcmp(d->failure.reason, "over") == 0);
+	post_end();
+}
+
 static int
 remove_each(const char *path, const struct stat *st, int type, struct FTW *at)
 {
@@ -1707,6 +2420,9 @@ int
 main(void)
 {
 	umask(022);
+	/* Whom the modes of files hold back, if it can be. */
+	if (geteuid() == 0)
+		(void)!setuid(65534);
 	if (mkdtemp(top) == NULL || chmod(top, 0755) == -1)
 		err_out(top);
 	test_assume();
@@ -1729,6 +2445,15 @@ main(void)
 	test_find_file();
 	test_child();
 	test_script();
+	test_settle();
+	test_mbox();
+	test_dotlock();
+	test_age();
+	test_place();
+	test_synced();
+	test_let_go();
+	test_shut();
+	test_count();
 	if (nftw(top, remove_each, 16, FTW_DEPTH | FTW_PHYS) == -1)
 		failed++;
 	printf("%zu passed, %zu failed\n", passed, failed);

@@ -338,6 +338,7 @@ large() {
     send a x
     codes 220 250 250 250 354 '451 4.2.0' 221
     logged "$D/m/a/$part.*Not a directory"
+    unlogged 'unlink'
     [[ $("$LMTPD" -c "${OPTIONS[@]}" a 2>/dev/null | cut -f 2) == '451 4.2.0 '* ]]
   done
 }

@@ -461,6 +461,31 @@ spot() {
   cmp "$D/m/a" "$D/before"
 }
 
+@test "mbox: one that is exchanged when its close fails is another's, and not cut" {
+  local close open
+  with -U any -d "mbox:$D/m/%n" -x none
+  traced
+  cp "$D/m/a" "$D/before"
+  traced
+  close=$(spot '^close' error=EIO '^fsync')
+  cp "$D/before" "$D/m/a"
+  traced "$close"
+  open=$(spot O_APPEND delay_enter=1000000 '^close.*INJECTED')
+  strace -D -qq -o /dev/null --inject="$close" --inject="$open" "$LMTPD" -e \
+    -H test.example "${OPTIONS[@]}" <"$D/in" >"$D/out" 2>"$D/log" 3>&- &
+  SESSION=$!
+  await held_up
+  cp "$D/m/a" "$D/new"
+  cp "$D/m/a" "$D/wanted"
+  mv "$D/new" "$D/m/a"
+  wait "$SESSION"
+  SESSION=
+  hold "$D/out"
+  codes 220 250 250 250 354 '451 4.3.0' 221
+  logged "$D/m/a may hold a message that was refused"
+  cmp "$D/wanted" "$D/m/a"
+}
+
 @test "mbox: times that cannot be set, and a sync in their place that fails" {
   unkind UNKIND_FS=0x58465342
   with -U any -d "mbox:$D/m/%n" -x none
