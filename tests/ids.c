@@ -1849,6 +1849,7 @@ test_settle(void)
 		err_out("stat");
 	for (i = 0; i < nitems(rows); i++) {
 		memset(&cfg, 0, sizeof(cfg));
+		cfg.lent_gid = NONE;
 		cfg.each_as_itself = rows[i].each;
 		strlcpy(template, below(rows[i].template), sizeof(template));
 		cfg.template = template;
@@ -1857,7 +1858,7 @@ test_settle(void)
 		    (rows[i].settled == NULL ? cfg.template == template :
 		    strcmp(cfg.template, below(rows[i].settled)) == 0),
 		    rows[i].template);
-		ROW(cfg.lent_gid == (cfg.root_lends == LEND_NONE ? 0 :
+		ROW(cfg.lent_gid == (cfg.root_lends == LEND_NONE ? NONE :
 		    st.st_gid));
 		if (cfg.template != template)
 			free((void *)(uintptr_t)cfg.template);
@@ -1911,7 +1912,7 @@ post_begin(const struct format *format)
 	p.volumes.v[0] = (struct volume){ st.st_dev, SYNC_EACH, false };
 	p.volumes.n = 1;
 	p.message.mem = text;
-	p.message.len = p.message.room = p.message.size = strlen(text);
+	p.message.size = p.message.len = p.message.room = strlen(text);
 	p.message.last = '\n';
 	p.message.fd = -1;
 }
