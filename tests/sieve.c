@@ -35,6 +35,7 @@ static const struct {
 	const char	*text;
 } library[] = {
 	{ "bad", "keep;\n foo;" },
+	{ "dated", "require \"date\";" },
 	{ "global", "require [\"include\", \"variables\", \"fileinto\"];"
 	    "global \"g\"; fileinto \"got ${g}\"; set \"g\" \"new\";"
 	    "set \"l\" \"${l}x\"; fileinto \"local ${l}\";" },
@@ -1373,6 +1374,34 @@ test_relations(void)
 		}
 }
 
+/* Whether a script, or one that it includes, may ask for the time zone. */
+static void
+test_zone(void)
+{
+	static const struct {
+		int		 at;
+		bool		 wanted;
+		const char	*script;
+	} zones[] = {
+		{ AT, false, "keep;" },
+		{ AT, true, "require [\"fileinto\", \"date\"];" },
+		{ AT, true, "require \"include\"; include \"dated\";" },
+		{ AT, false, "require \"include\"; include \"into\";" },
+	};
+	const struct sieve_library lib = { library_get, NULL };
+	struct sieve_program *p;
+	struct sieve_error e;
+	size_t i;
+
+	for (i = 0; i < nitems(zones); i++) {
+		p = sieve_compile(zones[i].script, strlen(zones[i].script),
+		    &lib, NULL, &e);
+		judge(zones[i].at, p != NULL &&
+		    sieve_wants_zone(p) == zones[i].wanted, "not so");
+		sieve_free(p);
+	}
+}
+
 /* Steps of a run. */
 static uint64_t
 steps(const char *script, const char *msg)
@@ -1641,6 +1670,7 @@ main(void)
 	test_subjects();
 	test_own();
 	test_relations();
+	test_zone();
 	test_steps();
 	test_actions();
 	/* What follows has too many pieces, or is at them too often. */
