@@ -6,7 +6,7 @@
  * UNKIND_MALLOC bytes, just so many, there is no memory.  With UNKIND_APPEND
  * each file is append-only to statx.  The file UNKIND_STEADY holds two digits:
  * so many seconds are added to the clock that is never set, and they may be
- * changed meanwhile.
+ * changed meanwhile.  A new pipe holds UNKIND_PIPE bytes.
  */
 
 #define _GNU_SOURCE
@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 static long clock_ahead, fsync_each, fs_type, refused, append_only;
+static long pipe_bytes;
 static const char *log_path;
 static const volatile char *steady;
 
@@ -58,10 +59,24 @@ read_settings(void)
 	fs_type = setting("UNKIND_FS");
 	refused = setting("UNKIND_MALLOC");
 	append_only = setting("UNKIND_APPEND");
+	pipe_bytes = setting("UNKIND_PIPE");
 	if (getenv("UNKIND_LOG") != NULL)
 		log_path = strdup(getenv("UNKIND_LOG"));
 	if (getenv("UNKIND_STEADY") != NULL)
 		map_steady(getenv("UNKIND_STEADY"));
+}
+
+int
+pipe2(int fds[2], int flags)
+{
+	static int (*real)(int[2], int);
+
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "pipe2");
+	if (real(fds, flags) == -1)
+		return -1;
+	return pipe_bytes == 0 ||
+	    fcntl(fds[0], F_SETPIPE_SZ, (int)pipe_bytes) != -1 ? 0 : -1;
 }
 
 void *
