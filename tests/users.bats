@@ -189,6 +189,10 @@ lands() {
   with -U passwd -d "maildir:$D/m/%n"
   refused daemon@x '451 4.3.0'
   refused root@x '451 4.3.0'
+  # Nothing was counted.
+  run "$LMTPD" -c "${OPTIONS[@]}" root
+  [[ $output == *$'root\t451 4.3.0 Local trouble\tmaildir:'"$D/m/root"$'\t0:0\t0/-' ]] ||
+    fail "$output"
 }
 
 @test "dir: a mailbox of another is 451 4.3.0 at RCPT" {
